@@ -1,0 +1,58 @@
+# Two commands matter: `make app` and `make test`. The rest is how Pocket is made.
+PYTHON ?= python3
+PORT ?= 7860
+VENV := .venv
+BIN := $(VENV)/bin
+# A spinning OpenMP pool and a trimming allocator each cost a training run more than a tenth of its speed.
+TRAIN_ENV := OMP_WAIT_POLICY=PASSIVE MALLOC_TOP_PAD_=268435456 MALLOC_MMAP_THRESHOLD_=4294967296 MALLOC_TRIM_THRESHOLD_=4294967296
+RECIPE ?= training/recipes/pocket.yaml
+
+.PHONY: help setup setup-dev app test lint data pocket speedrun screenshots clean
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+$(VENV)/.app: requirements.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing what the app needs (once; some minutes) ..."
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml requirements.txt $(VENV)/.app
+	@echo "Installing what tests and training need (once) ..."
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements.txt -e '.[dev]'
+	@touch $@
+
+setup: $(VENV)/.app  ## the app's environment
+setup-dev: $(VENV)/.dev  ## the environment of tests and training
+
+app: $(VENV)/.app  ## set up and open the tutor on http://127.0.0.1:7860 (PORT=... changes it)
+	@PORT=$(PORT) $(BIN)/python app.py
+
+test: $(VENV)/.dev  ## set up and run all tests
+	@$(BIN)/ruff check .
+	@$(BIN)/python -m pytest
+
+lint: $(VENV)/.dev  ## ruff, with fixes
+	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+data: $(VENV)/.dev  ## Pocket's data set: bank and GSM8K train (hub, or MATHTUTOR_DATA)
+	@$(BIN)/python -m pipeline.build --out data/pocket --rows 120000 --gsm8k
+
+pocket: data  ## Pocket itself, from nothing: hours on two cores; stop it and start it at will
+	$(TRAIN_ENV) nice $(BIN)/python -m training.pretrain --recipe $(RECIPE)
+	$(TRAIN_ENV) nice $(BIN)/python -m training.sft --recipe $(RECIPE)
+	$(BIN)/python -m training.export --recipe $(RECIPE) --to assets/models/pocket
+
+speedrun: $(VENV)/.dev  ## the whole road at toy size, in minutes: data, tokenizer, base, tuned, evaluation
+	@$(BIN)/python -m pipeline.build --out runs/speedrun/data --rows 4000 --no-tests
+	@$(TRAIN_ENV) $(BIN)/python -m training.pretrain --recipe training/recipes/speedrun.yaml
+	@$(TRAIN_ENV) $(BIN)/python -m training.sft --recipe training/recipes/speedrun.yaml
+	@$(BIN)/python -m eval.run --engine hf:runs/speedrun/tuned --benchmark bank-known --limit 50 --out runs/speedrun/eval
+	@echo "It talks: $(BIN)/python app.py with MATHTUTOR_ENGINE=hf:runs/speedrun/tuned"
+
+screenshots: $(VENV)/.dev  ## the pictures of the README
+	@$(BIN)/python -m tests.screenshots
+
+clean:  ## remove the environment and all runs
+	rm -rf $(VENV) runs data

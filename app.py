@@ -1,0 +1,53 @@
+"""Show Your Work, the page: `python app.py` opens it on http://127.0.0.1:7860.
+
+    MATHTUTOR_ENGINE    who answers (default "pocket"); any engine spec, see `mathtutor.engines`
+    MATHTUTOR_COMPARE   who stands on the left of Compare (default "pocket-base")
+    PORT                default 7860
+
+Importing this module loads no model. The page opens at once; engines load behind it.
+"""
+
+from __future__ import annotations
+
+import os
+
+import ui  # noqa: F401, I001  sets Gradio's environment and so stands before gradio
+import gradio as gr
+
+from mathtutor.engines import Engine
+from ui import about, compare, learn, strings, theme
+from ui.desk import Desk
+from ui.streams import LazyEngine, Limits, WaitingLine
+
+
+def build_app(tuned: Engine, base: Engine, limits: Limits = Limits()) -> gr.Blocks:
+    """The page over two engines: `tuned` answers in Learn, both in Compare."""
+    desk = Desk({"base": base, "tuned": tuned}, limits, WaitingLine(limits.slots, limits.max_waiting))
+    with gr.Blocks(title=strings.TITLE, analytics_enabled=False, fill_width=False, delete_cache=(3600, 3600)) as demo:
+        gr.HTML(f'<header class="mt-header"><h1>{strings.TITLE}</h1><p>{strings.TAGLINE}</p></header>')
+        with gr.Tabs(elem_id="mt-tabs"):
+            with gr.Tab(strings.LEARN_TAB, id="learn"):
+                learn.build(desk)
+            with gr.Tab(strings.COMPARE_TAB, id="compare"):
+                compare.build(desk)
+            with gr.Tab(strings.ABOUT_TAB, id="about"):
+                about.build(desk)
+    return demo.queue(max_size=32, api_open=False)
+
+
+def main() -> None:
+    tuned = LazyEngine(os.environ.get("MATHTUTOR_ENGINE", "pocket"))
+    base = LazyEngine(os.environ.get("MATHTUTOR_COMPARE", "pocket-base"))
+    demo = build_app(tuned, base)
+    for engine in (tuned, base):
+        engine.start()
+    on_space = "SPACE_ID" in os.environ
+    demo.launch(
+        server_name="0.0.0.0" if on_space else "127.0.0.1",
+        server_port=int(os.environ.get("PORT", "7860")),
+        **theme.settings(),
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,135 @@
+"""Engines turn a conversation into a reply, in pieces or in batches.
+
+    engine = load_engine("pocket")
+    for delta in engine.stream(conversation("Ana has 3 apples and buys 4 more. How many?")):
+        print(delta.text, end="")
+
+An engine spec is a string:
+
+    pocket              the tuned model that ships with this repository
+    pocket-base         the model it was tuned from
+    hf:ORG/NAME         a model on the hub (safetensors only, no remote code)
+    hf:PATH             the same from a local folder
+    openai:URL#MODEL    any OpenAI-compatible server, e.g. openai:http://127.0.0.1:8000/v1#qwen3
+    scripted:FILE       replies read from a JSON file: tests and interface work
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from mathtutor.chat import Conversation
+
+MODELS = Path(__file__).resolve().parents[2] / "assets" / "models"
+SHIPPED = {"pocket": MODELS / "pocket" / "tuned", "pocket-base": MODELS / "pocket" / "base"}
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How a reply is decoded. `temperature` 0 is greedy; `max_tokens` counts new tokens."""
+
+    max_tokens: int = 512
+    temperature: float = 0.0
+    top_p: float = 1.0
+    top_k: int = 0  # 0: no limit
+    seed: int = 0
+    calculator: bool = True  # local engines only: results after "=" are computed, see `calculator.py`
+
+    def __post_init__(self):
+        if self.max_tokens < 1:
+            raise ValueError(f"max_tokens must be at least 1, not {self.max_tokens}")
+        if self.temperature < 0:
+            raise ValueError(f"temperature must be 0 (greedy) or more, not {self.temperature}")
+        if not 0 < self.top_p <= 1:
+            raise ValueError(f"top_p must lie in (0, 1], not {self.top_p}")
+
+
+@dataclass(frozen=True)
+class Delta:
+    """The next piece of a reply. Only the last one has a `finish`, and it may carry no text."""
+
+    text: str
+    num_tokens: int = 1
+    computed: bool = False  # written by the calculator, not by the model
+    finish: str | None = None  # "stop": the model ended; "length": the limit did; "stopped": the caller did
+
+
+@dataclass(frozen=True)
+class Generation:
+    """A whole reply and how it came about."""
+
+    text: str
+    num_tokens: int
+    seconds: float
+    finish: str  # as in Delta
+    prompt: str = ""  # the exact text that the model was given
+    computed: tuple[tuple[int, int], ...] = ()  # (start, end) character spans written by the calculator
+
+
+class Engine(Protocol):
+    """What every engine offers. `stop`, once set, ends all work within one token."""
+
+    name: str
+    calculates: bool  # whether `Sampling.calculator` has an effect here
+
+    def stream(
+        self, conversation: Conversation, sampling: Sampling = Sampling(), stop: threading.Event | None = None
+    ) -> Iterator[Delta]: ...
+
+    def replies(
+        self,
+        conversations: Sequence[Conversation],
+        sampling: Sampling = Sampling(),
+        stop: threading.Event | None = None,
+    ) -> Iterator[tuple[int, Generation]]:
+        """(index, generation) in the order in which they finish; indices are of `conversations`."""
+        ...
+
+
+def gather(deltas: Iterable[Delta], seconds: float = 0.0, prompt: str = "") -> Generation:
+    """Fold a stream into one Generation."""
+    text, num_tokens, finish, spans = "", 0, "stopped", []
+    for delta in deltas:
+        if delta.computed:
+            spans.append((len(text), len(text) + len(delta.text)))
+        text += delta.text
+        num_tokens += delta.num_tokens
+        finish = delta.finish or finish
+    return Generation(text, num_tokens, seconds, finish, prompt, tuple(spans))
+
+
+def load_engine(spec: str) -> Engine:
+    """The engine that `spec` names; raises ValueError with the known forms on anything else.
+
+    Heavy libraries are imported here, not at the top: the app's page opens before torch is loaded.
+    """
+    kind, _, rest = spec.partition(":")
+    if spec in SHIPPED:
+        from mathtutor.engines.hf import HFEngine
+
+        if not (SHIPPED[spec] / "config.json").exists():
+            raise ValueError(f"{spec} is not built yet: run `make pocket`, or choose another engine")
+        return HFEngine(str(SHIPPED[spec]), name=spec)
+    if kind == "hf" and rest:
+        from mathtutor.engines.hf import HFEngine
+
+        return HFEngine(rest, name=spec)
+    if kind == "openai" and rest:
+        from mathtutor.engines.openai import OpenAIEngine
+
+        url, _, model = rest.rpartition("#")
+        if not url or not model:
+            raise ValueError(f"{spec!r} names no model: write openai:URL#MODEL")
+        return OpenAIEngine(url, model)
+    if kind == "scripted" and rest:
+        from mathtutor.engines.scripted import ScriptedEngine
+
+        return ScriptedEngine.from_file(rest)
+    raise ValueError(
+        f"unknown engine {spec!r}: use pocket, pocket-base, hf:ORG/NAME, hf:PATH, openai:URL#MODEL "
+        "or scripted:FILE"
+    )

@@ -1,0 +1,189 @@
+"""Durable files: the one module that writes anything that must survive `kill -9`.
+
+    write_atomic("report.json", text)            # the old file or the new one, never half of either
+    with Journal("rows.jsonl") as journal:       # one JSON object a line, each on disk before we go on
+        done = {row["id"] for row in journal.rows}
+        journal.append({"id": "7", "answer": "5"})
+
+A single `write()` is not atomic under SIGKILL, and a last line may be torn: `Journal` cuts a torn
+tail off when it opens the file, and refuses a damaged line in the middle, naming file and line.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import gzip
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+
+class Damaged(ValueError):
+    """A file that must not be read on: the message names file, line and the fix."""
+
+
+class Busy(RuntimeError):
+    """Another process holds the file."""
+
+
+def write_atomic(path: str | Path, data: str | bytes) -> None:
+    """Replace `path` by `data` so that a crash leaves the old file or the new one."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    raw = data.encode("utf-8") if isinstance(data, str) else data
+    try:
+        with open(temporary, "wb") as file:
+            file.write(raw)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a rename in `folder` durable."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    """`value` as readable JSON, atomically."""
+    write_atomic(path, json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+
+
+def write_rows(path: str | Path, rows: Iterator[dict] | list[dict]) -> None:
+    """All `rows` as JSON lines, atomically."""
+    write_atomic(path, "".join(_line(row) for row in rows))
+
+
+def read_json(path: str | Path) -> Any:
+    """The JSON value in `path`; raises Damaged if it is none."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8-sig"))
+    except ValueError as error:
+        raise Damaged(f"{path} is not JSON: {error}") from error
+
+
+def read_rows(path: str | Path) -> Iterator[dict]:
+    """The rows of a JSON-lines file (plain or .gz; a BOM, CRLF and blank lines are accepted).
+
+    Raises Damaged with `file:line` at the first line that is no JSON object, and when a `.gz` is cut.
+    """
+    path = Path(path)
+    opened = gzip.open(path, "rb") if path.suffix == ".gz" else open(path, "rb")
+    with opened as file:
+        number = 0
+        try:
+            for number, raw in enumerate(file, start=1):
+                if number == 1:
+                    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+                        raise Damaged(f"{path} looks like UTF-16: save it as UTF-8")
+                    raw = raw.removeprefix(b"\xef\xbb\xbf")
+                if raw.strip():
+                    yield _row(raw, path, number)
+        except (EOFError, gzip.BadGzipFile) as error:
+            raise Damaged(f"{path} ends too early after line {number}: fetch it again ({error})") from error
+
+
+def _row(raw: bytes, path: Path, number: int) -> dict:
+    try:
+        row = json.loads(raw.decode("utf-8"), parse_constant=_no_constant)
+    except UnicodeDecodeError as error:
+        raise Damaged(f"{path}:{number} is not UTF-8: save the file as UTF-8") from error
+    except (ValueError, RecursionError) as error:
+        raise Damaged(f"{path}:{number} is not JSON: {error}") from error
+    if not isinstance(row, dict):
+        raise Damaged(f"{path}:{number} must be a JSON object, not {type(row).__name__}")
+    return row
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not a number that JSON allows")
+
+
+def _line(row: dict) -> str:
+    return json.dumps(row, ensure_ascii=False, sort_keys=False) + "\n"
+
+
+class Journal:
+    """An append-only file of rows, held by one process at a time.
+
+    Opening locks the file (Busy if another process has it), cuts a torn last line off with one
+    warning, and reads what is there into `rows`. `append` returns when the row is on disk.
+    """
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = open(self.path, "a+b", buffering=0)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._file.close()
+            raise Busy(f"{self.path} is in use by another run: wait for it, or choose another folder") from None
+        try:
+            self._cut_torn_tail()
+            self.rows = list(read_rows(self.path))
+        except BaseException:
+            self._file.close()
+            raise
+
+    def _cut_torn_tail(self) -> None:
+        size = self._file.seek(0, os.SEEK_END)
+        end = size
+        while end:  # walk back in blocks to the last newline
+            start = max(0, end - 65536)
+            self._file.seek(start)
+            block = self._file.read(end - start)
+            newline = block.rfind(b"\n")
+            if newline >= 0:
+                end = start + newline + 1
+                break
+            end = start
+        if end < size:
+            print(f"{self.path}: dropped a torn last line of {size - end} bytes", file=sys.stderr)
+            self._file.truncate(end)
+            os.fsync(self._file.fileno())
+
+    def append(self, row: dict) -> None:
+        """Write one row and wait until it is on disk."""
+        self.extend([row])
+
+    def extend(self, rows: list[dict]) -> None:
+        """Write several rows with one wait."""
+        data = memoryview("".join(map(_line, rows)).encode("utf-8"))
+        while data:  # a full disk gives a short write first, and no exception
+            data = data[self._file.write(data) :]
+        os.fsync(self._file.fileno())
+        self.rows += rows
+
+    def close(self) -> None:
+        self._file.close()
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.close()
+
+
+def sha256_file(path: str | Path) -> str:
+    """Hex digest of a file's bytes."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sha256_json(value: Any) -> str:
+    """Hex digest of a JSON value in canonical form: the same for any order of keys."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

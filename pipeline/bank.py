@@ -1,0 +1,163 @@
+"""Look at the problem bank and check it.
+
+    python -m pipeline.bank check                      # every family, 300 instances each; exit 1 on a defect
+    python -m pipeline.bank check --file assets/bank/time.yaml -n 1000
+    python -m pipeline.bank sample --family ID -n 3    # what a family says
+    python -m pipeline.bank stats                      # families, topics, held out
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterator
+
+from mathtutor.bank import BankError, Family, Instance, is_held_out, load_bank
+from mathtutor.bank.families import load_lexicon
+from mathtutor.chat import render_target
+from mathtutor.maths.answers import read_answer
+from mathtutor.maths.checks import State, verify
+
+# Each pattern is a slip that a reader would stumble over.
+GRAMMAR = {
+    "leftover markup": re.compile(r"[{}\[\]|@]|\bNone\b"),
+    "a before a vowel": re.compile(r"\ba (?:[aeio]|hour|u(?!n[ia]|s[ei]|ti|ku))", re.I),
+    "a before eight": re.compile(r"\ba (?:8\d*|11|18)\b(?![.,]\d)"),
+    "an before a consonant": re.compile(r"\ban (?![aeiouAEIOUx8]|11|18|hour|honest|heir)[A-Za-z0-9]"),
+    "one with a plural": re.compile(
+        r"(?<![\d.,/$])\b(?:1|one) (?!of|is|less|was|has|plus|times|minus|hours? is|by)"
+        r"(?:(?!bus\b|gas\b|glass\b|class\b|dress\b|address\b)[a-z]{3,}s)\b(?! (?:of|than|is))",
+        re.I,
+    ),
+    "a repeated word": re.compile(r"\b([a-z]+) \1\b(?<!that that)(?<!had had)", re.I),
+    "a space before a mark": re.compile(r"\s[.,?!;](?!\d)"),
+    "two marks": re.compile(r"[.?!,]{2,}"),
+    "zero money": re.compile(r"\$0(?:\.00)?(?![.\d])"),
+}
+
+NAMES = {person.name for person in load_lexicon()["person"]} - {"Mark"}  # a word too
+
+
+def defects(family: Family, instance: Instance) -> Iterator[str]:
+    """Everything that is wrong with one instance, each as a short sentence."""
+    texts = {"problem": instance.problem, "understand": instance.understand, "plan": instance.plan}
+    texts |= {f"step {n}": step for n, step in enumerate(instance.steps, 1)}
+    texts |= {f"mistake {n}": mistake.says for n, mistake in enumerate(instance.mistakes, 1)}
+    for where, text in texts.items():
+        for name, pattern in GRAMMAR.items():
+            if match := pattern.search(text):
+                yield f"{where}: {name}: {text[max(0, match.start() - 20) : match.end() + 20]!r}"
+    if not re.search(r"[.?!)\"”]$", instance.problem):
+        yield f"problem: no mark at the end: {instance.problem[-30:]!r}"
+    if not any(ch.isdigit() for ch in instance.problem) and not re.search(r"\b(one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\w+teen|twenty|half)\b", instance.problem, re.I):
+        yield "problem: has no number"
+    if len(instance.problem.split()) > 110:
+        yield f"problem: {len(instance.problem.split())} words is too long"
+    for rung in ("understand", "plan"):
+        if re.search(rf"(?<![\d.]){re.escape(instance.shown_answer)}(?![\d.]*\d)", getattr(instance, rung)):
+            yield f"{rung}: gives the answer {instance.shown_answer} away"
+    if re.search(r"\d", instance.plan):
+        yield f"plan: contains a number: {instance.plan!r}"
+    if instance.answer < 0 and not (instance.topic in ("weather", "equations") or "negative" in family.skill):
+        yield f"answer: {instance.answer} is below zero"
+
+    told = set(re.findall(r"\w+", instance.problem))
+    for where, text in {**texts, "asked": instance.asked}.items():
+        if strangers := (NAMES & set(re.findall(r"\w+", text))) - told:
+            yield f"{where}: names {', '.join(strangers)}, whom the problem does not mention: {text!r}"
+
+    reply = render_target(instance.steps, instance.shown_answer)
+    if read_answer(reply).value != instance.answer:
+        yield f"answer: reads back as {read_answer(reply).value}, not {instance.answer}"
+    verdict = verify(reply, gold=instance.answer)
+    for check in verdict.steps:
+        if check.state is not State.OK:
+            yield f"step {check.step.number}: {check.state.value}: {check.step.text!r}"
+        elif re.search(r"\$|%|\d,\d{3}", check.step.text):
+            yield f"step {check.step.number}: has $ , or %: {check.step.text!r}"
+    if verdict.answer_matches_last_step is False:
+        yield f"last step does not give the answer {instance.shown_answer}: {instance.steps[-1]!r}"
+    for mistake in instance.mistakes:
+        if mistake.value == instance.answer:
+            yield f"mistake {mistake.kind} equals the answer"
+
+
+def check(families: dict[str, Family], count: int) -> int:
+    """Print the defects of every family, at most four a family; returns the number of bad families."""
+    num_bad = 0
+    for family in families.values():
+        found: Counter[str] = Counter()
+        examples: dict[str, str] = {}
+        problems = set()
+        try:
+            for index in range(count):
+                instance = family.instantiate(seed=1, index=index)
+                problems.add(instance.problem)
+                for defect in defects(family, instance):
+                    kind = ":".join(defect.split(":")[:2])
+                    found[kind] += 1
+                    examples.setdefault(kind, defect)
+        except BankError as error:
+            found["error"] += 1
+            examples["error"] = str(error)
+        if len(problems) < count // 2:
+            found["variety"] += 1
+            examples["variety"] = f"only {len(problems)} different problems in {count}"
+        if found:
+            num_bad += 1
+            print(f"{family.id}")
+            for kind, number in found.most_common(4):
+                print(f"    {number:4d} x {examples[kind]}")
+    print(f"{len(families)} families x {count} instances: {num_bad} with defects")
+    return num_bad
+
+
+def sample(family: Family, count: int, seed: int) -> None:
+    """Print instances as a teacher would read them."""
+    for index in range(count):
+        instance = family.instantiate(seed, index)
+        held_out = ", held out" if is_held_out(family.id) else ""
+        print(f"\n[{family.id}] {instance.topic}, grade {instance.grade}, {instance.skill}{held_out}")
+        print(f"  {instance.problem}")
+        for number, step in enumerate(instance.steps, 1):
+            print(f"    Step {number}: {step}")
+        print(f"    The answer is {instance.shown_answer}. ({instance.unit}; asked: {instance.asked})")
+        print(f"    understand: {instance.understand}\n    plan: {instance.plan}\n    set up: {instance.set_up}")
+        for mistake in instance.mistakes:
+            print(f"    if {mistake.value} ({mistake.kind}): {mistake.says}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("command", choices=["check", "sample", "stats"])
+    parser.add_argument("--file", help="one bank file instead of the whole bank")
+    parser.add_argument("--family", help="one family's id")
+    parser.add_argument("-n", type=int, help="instances a family (check: 300, sample: 1)")
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6), help="of `sample`; default: another each time")
+    args = parser.parse_args()
+    try:
+        families = load_bank(args.file) if args.file else load_bank()
+    except (BankError, OSError) as error:
+        sys.exit(str(error))
+    if args.family:
+        if args.family not in families:
+            sys.exit(f"no family {args.family!r}; `python -m pipeline.bank stats` lists them")
+        families = {args.family: families[args.family]}
+    if args.command == "check":
+        sys.exit(1 if check(families, args.n or 300) else 0)
+    if args.command == "sample":
+        for family in families.values():
+            sample(family, args.n or 1, args.seed)
+    else:
+        topics = Counter(family.topic for family in families.values())
+        held_out = [family.id for family in families.values() if is_held_out(family.id)]
+        print(f"{len(families)} families, {sum(len(f.wordings) for f in families.values())} wordings, {len(topics)} topics")
+        print("\n".join(f"  {topic:12} {number}" for topic, number in sorted(topics.items())))
+        print(f"held out ({len(held_out)}): " + ", ".join(held_out))
+
+
+if __name__ == "__main__":
+    main()

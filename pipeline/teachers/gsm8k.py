@@ -1,0 +1,41 @@
+"""The human teacher: GSM8K train's own solutions, tidied into our steps.
+
+    "Natalia sold 48/2 = <<48/2=24>>24 clips in May."  ->  "Natalia sold 48 / 2 = 24 clips in May."
+
+Test rows cannot come this way: the source must be marked `trainable`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from mathtutor.maths.arithmetic import show
+from mathtutor.problem import Row
+from mathtutor.sources import SOURCES, load_source
+
+ANNOTATION = re.compile(r"<<[^<>]*>>")
+OPERATOR = re.compile(r"(?<=[\d)%])\s*([*/+=x×÷]|-(?=\s*[\d(.$]))\s*(?=[\d($.-])")
+
+
+def tidy(line: str) -> str:
+    """One solution line as a step: no annotation, no $, no commas in numbers, spaces around operators."""
+    line = ANNOTATION.sub("", line).replace("$", "")
+    line = re.sub(r"(?<=\d),(?=\d{3}\b)", "", line)
+    line = OPERATOR.sub(lambda m: f" {'*' if m[1] in 'x×' else '/' if m[1] == '÷' else m[1]} ", line)
+    return re.sub(r"\s+", " ", line).strip()
+
+
+def write_rows() -> Iterator[Row]:
+    """All 7,473 rows of GSM8K train; the filters decide which of them teach."""
+    assert SOURCES["gsm8k", "train"].trainable
+    for problem in load_source("gsm8k", "train"):
+        lines = problem.gold.split("####")[0].strip().split("\n")
+        steps = tuple(step for step in (tidy(line) for line in lines) if step)
+        yield Row(
+            id=problem.id.replace("gsm8k-", "gsm8k-train-"),
+            problem=problem.question,
+            steps=steps,
+            answer=show(problem.answer),
+            source="gsm8k-train",
+        )

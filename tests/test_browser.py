@@ -1,0 +1,315 @@
+"""The page as a student has it: a real browser, a real server, a scripted engine.
+
+Needs chromium on the PATH. Where there is none the module says so and is skipped; in CI it fails.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+
+import pytest
+
+import app
+from mathtutor.engines import Sampling
+from mathtutor.engines.scripted import ScriptedEngine
+from mathtutor.tutoring.lesson import Phase
+from tests.browser import chromium, open_browser, serve
+from ui import strings
+
+if chromium() is None and os.environ.get("CI") != "true":
+    pytest.skip("no chromium on the PATH: the browser tests did not run", allow_module_level=True)
+
+CANARY = "Zebulon"
+APPLES = f"{CANARY} has 3 apples and buys 4 more. How many has he now?"
+LONG = "How many legs have 40 cats, 30 hens and 20 ants?"
+HOSTILE = "Ana pays $10 and then $12 <img src=x onerror=alert(1)> {{x}} ${alert(2)} <b>How much?</b>"
+NASTY = (
+    "$10 and then $12, 5$ and US$3 <img src=x onerror=alert(1)> <script>alert(1)</script> {{x}} {{#each value}} "
+    "${alert(2)} `${1}` \\(3/4\\) $$x$$ 50% </details></li></ol><h1>out</h1> <b>bold</b>"
+)
+REPLIES = {
+    APPLES: "<think>\nStep 1: He starts with 3 apples.\nStep 2: He has 3 + 4 = 7 apples.\n</think>\n\nThe answer is 7.",
+    LONG: "<think>\n" + "".join(f"Step {n}: one more leg makes {n} + 1 = {n + 1} legs.\n" for n in range(1, 60)),
+    HOSTILE: f"<think>\nStep 1: {NASTY}\n</think>\n\nThe answer is 22.",
+}
+
+
+class Clocked(ScriptedEngine):
+    """Remembers when it handed out each word, on the browser's clock."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.times: list[float] = []
+
+    def stream(self, conversation, sampling=Sampling(), stop=None):
+        for delta in super().stream(conversation, sampling, stop):
+            if delta.text:
+                self.times.append(time.time())
+            yield delta
+
+
+class Site:
+    """The served app, its engines, the browser, and all that went over the wire or wrong."""
+
+    def __init__(self, url, browser, tuned, base):
+        self.url, self.browser, self.tuned, self.base = url, browser, tuned, base
+        self.requests: list[str] = []
+        self.errors: list[str] = []
+
+        self.context = browser.new_context(viewport={"width": 1280, "height": 900})
+        self.context.on("request", lambda request: self.requests.append(request.url))
+
+    def open(self):
+        page = self.context.new_page()
+        page.set_default_timeout(10_000)
+        page.on("console", lambda message: message.type == "error" and self.errors.append(message.text))
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("dialog", lambda dialog: (self.errors.append("a dialog: " + dialog.message), dialog.dismiss()))
+        page.goto(self.url)
+        page.wait_for_selector("#learn-solve")
+        return page
+
+
+@pytest.fixture(scope="module")
+def site():
+    tuned, base = Clocked(REPLIES, delay=0.03, name="tuned"), Clocked(REPLIES, delay=0.05, name="base")
+    with serve(app.build_app(tuned, base)) as url, open_browser() as browser:
+        yield Site(url, browser, tuned, base)
+
+
+@pytest.fixture
+def page(site):
+    page = site.open()
+    yield page
+    page.close()
+
+
+def solve(page, problem: str, tab: str = "learn", refused: bool = False) -> None:
+    if tab == "compare":
+        page.get_by_role("tab", name=strings.COMPARE_TAB).click()
+    page.fill(f"#{tab}-problem textarea", problem)
+    page.click(f"#{tab}-solve")
+    if not refused:  # a refusal is over before one can look
+        page.wait_for_selector(f"#{tab}-solve[disabled]")
+
+
+def stop_clock(page, selector: str) -> float:
+    """Click, and the time of the click in the page, in seconds."""
+    page.evaluate("s => document.querySelector(s).addEventListener('click', () => { window.clicked = Date.now() }, true)", selector)
+    page.click(selector)
+    return page.evaluate("window.clicked") / 1000
+
+
+def late(times: list[float], since: float) -> float:
+    """Seconds from `since` to the last word."""
+    return max(times) - since
+
+
+def test_solves_a_problem_step_by_step(page):
+    solve(page, APPLES)
+    page.wait_for_selector("#learn-stop:not([disabled])")
+    assert page.is_disabled("#learn-solve")
+    page.wait_for_selector("#learn-answer .mt-answer")
+    cards = page.locator("#learn-steps .mt-step")
+    assert cards.all_inner_texts()[1].split("\n")[-1] == "He has 3 + 4 = 7 apples."
+    assert page.locator("#learn-steps details[open]").count() == cards.count() == 2
+    assert page.inner_text("#learn-answer .mt-answer-value") == "7"
+    assert page.is_enabled("#learn-solve") and page.is_disabled("#learn-stop") and page.is_enabled("#learn-again")
+    page.click("#learn-answer .mt-raw summary")
+    assert "<think>\nStep 1" in page.inner_text("#learn-answer .mt-raw pre")
+
+
+def test_a_click_shows_at_once(page):
+    page.fill("#learn-problem textarea", APPLES)
+    page.evaluate("""() => {
+        const button = document.querySelector('#learn-solve'), line = document.querySelector('#learn-status');
+        button.addEventListener('click', () => { window.clicked = performance.now() }, true);
+        new MutationObserver(() => { window.changed ??= performance.now() }).observe(
+            line, {childList: true, subtree: true, characterData: true, attributes: true});
+    }""")
+    page.click("#learn-solve")
+    page.wait_for_function("window.changed")
+    assert page.evaluate("window.changed - window.clicked") < 100  # milliseconds
+
+
+def test_a_step_that_was_closed_stays_closed_while_others_come(page):
+    solve(page, LONG)
+    page.wait_for_selector("#learn-steps .mt-step:not(.mt-growing) summary")
+    page.locator("#learn-steps summary").first.click()
+    page.wait_for_function("document.querySelectorAll('#learn-steps details').length >= 3")
+    states = page.eval_on_selector_all("#learn-steps details", "all => all.map(each => each.open)")
+    assert states[0] is False and all(states[1:])
+    page.click("#learn-stop")
+
+
+def test_stop_ends_the_compute_and_keeps_the_working(site, page):
+    for _ in range(2):
+        solve(page, LONG)
+        page.wait_for_selector("#learn-steps .mt-step:not(.mt-growing)")
+        clicked = stop_clock(page, "#learn-stop")
+        page.wait_for_selector(f"#learn-status :text('{strings.PHASES[Phase.STOPPED][:8]}')")
+        time.sleep(0.5)
+        assert late(site.tuned.times, clicked) < 0.3
+        produced = site.tuned.num_produced
+        kept = page.inner_text("#learn-steps")
+        assert "one more leg" in kept and page.is_enabled("#learn-solve")
+        assert page.evaluate("document.activeElement.tagName") == "TEXTAREA"
+        time.sleep(0.3)
+        assert site.tuned.num_produced == produced and page.inner_text("#learn-steps") == kept
+
+
+def test_a_closed_tab_ends_the_compute(site):
+    page = site.open()
+    solve(page, LONG)
+    page.wait_for_selector("#learn-steps .mt-step:not(.mt-growing)")
+    page.close()
+    time.sleep(0.8)
+    produced = site.tuned.num_produced
+    time.sleep(0.3)
+    assert site.tuned.num_produced == produced
+
+
+def test_stop_and_start_in_a_hurry_never_mix_two_texts(site, page):
+    for problem in (LONG, APPLES, LONG, APPLES, LONG):
+        solve(page, problem)
+        page.wait_for_timeout(120)
+        page.click("#learn-stop")
+    solve(page, APPLES)
+    page.wait_for_selector("#learn-answer .mt-answer")
+    page.wait_for_timeout(400)
+    assert "leg" not in page.inner_text("#learn-steps") + page.inner_text("#learn-answer")
+    assert page.locator("#learn-steps .mt-step").count() == 2
+
+
+def test_compares_both_sides_live_and_stops_both(site, page):
+    solve(page, LONG, "compare")
+    started = time.time()
+    for side in ("left", "right"):
+        page.wait_for_selector(f"#compare-{side} .mt-step:not(.mt-growing)")
+    counts = [len(engine.times) for engine in (site.base, site.tuned)]
+    page.wait_for_timeout(500)
+    assert all(len(e.times) > n for e, n in zip((site.base, site.tuned), counts, strict=True))
+    first = [min(t for t in engine.times if t > started - 1) for engine in (site.base, site.tuned)]
+    assert abs(first[0] - first[1]) < 0.1  # neither side starts ahead
+    clicked = stop_clock(page, "#compare-stop")
+    time.sleep(0.5)
+    assert late(site.base.times, clicked) < 0.3 and late(site.tuned.times, clicked) < 0.3
+    assert re.search(r"\d+ tokens · \d+\.\d s", page.inner_text("#compare-left"))
+    assert page.is_enabled("#compare-solve")
+
+
+def test_compares_to_the_end(page):
+    solve(page, APPLES, "compare")
+    page.wait_for_selector("#compare-summary .mt-summary")
+    assert strings.SAME_ANSWER.format(answer=7) in page.inner_text("#compare-summary")
+    assert page.inner_text("#compare-left .mt-answer-value") == page.inner_text("#compare-right .mt-answer-value") == "7"
+
+
+@pytest.mark.parametrize(("tab", "output"), [("learn", "#learn-steps"), ("compare", "#compare-right")])
+def test_hostile_text_comes_out_as_typed_and_runs_nothing(site, page, tab, output):
+    solve(page, HOSTILE, tab)
+    page.wait_for_selector(f"#{tab}-{'answer' if tab == 'learn' else 'right'} .mt-answer")
+    assert NASTY in page.inner_text(output)
+    assert page.locator(f"{output} img, {output} script, {output} h1, {output} b, {output} .katex").count() == 0
+    assert not any("dialog" in error for error in site.errors)
+
+
+@pytest.mark.parametrize(
+    ("problem", "words"),
+    [
+        ("", strings.START),
+        ("hello", "I need the whole problem"),
+        ("My mail is ana@example.org, what is 3 + 4?", "Leave out names and numbers"),
+    ],
+)
+def test_refuses_kindly_and_is_ready_again(page, problem, words):
+    solve(page, problem, refused=True)
+    page.wait_for_function("words => document.querySelector('#learn-status').innerText.includes(words)", arg=words)
+    page.wait_for_selector("#learn-solve:not([disabled])")
+
+
+def test_an_address_never_leaves_the_page(page):
+    sent = []
+    page.on("request", lambda request: sent.append(request.post_data or ""))
+    solve(page, "Send ana.canary@example.org or 555-123-4567 the sum of 3 + 4, how many?", refused=True)
+    page.wait_for_function("document.querySelector('#learn-status').innerText.includes('Leave out')")
+    assert not any("canary" in body or "555-123" in body for body in sent)
+
+
+def test_examples_only_fill_the_box(site, page):
+    produced = site.tuned.num_produced
+    for label, text in strings.EXAMPLES.items():
+        page.locator("#mt-tabs").get_by_role("button", name=label, exact=True).first.click()
+        page.wait_for_function("text => document.querySelector('#learn-problem textarea').value === text", arg=text)
+    assert site.tuned.num_produced == produced and page.inner_text("#learn-steps") == ""
+
+
+SIZES = """() => [...document.querySelectorAll('button, summary, textarea, label:has(input)')]
+    .filter(each => each.checkVisibility() && each.getBoundingClientRect().width > 1 && !each.closest('[aria-hidden=true]'))
+    .map(each => [each.innerText || each.tagName, each.getBoundingClientRect().height])
+    .filter(([name, height]) => height < 44)"""
+
+
+def test_a_phone_needs_no_sideways_scroll_and_no_fine_finger(page):
+    def check():
+        for width in (390, 360):
+            page.set_viewport_size({"width": width, "height": 780})
+            assert page.evaluate("document.scrollingElement.scrollWidth") <= width
+            assert page.evaluate(SIZES) == []
+
+    def in_reach(button):
+        for y in ("document.body.scrollHeight", "0"):
+            page.evaluate(f"scrollTo({{top: {y}, behavior: 'instant'}})")
+            assert 0 <= page.locator(button).bounding_box()["y"] <= 780 - 44
+
+    check()
+    solve(page, HOSTILE)
+    page.wait_for_selector("#learn-answer .mt-answer")
+    check()
+    assert page.evaluate("parseFloat(getComputedStyle(document.querySelector('#learn-problem textarea')).fontSize)") >= 16
+    in_reach("#learn-stop")
+    solve(page, APPLES, "compare")
+    page.wait_for_selector("#compare-summary .mt-summary")
+    check()
+    in_reach("#compare-stop")
+    page.get_by_role("tab", name=strings.ABOUT_TAB).click()
+    page.wait_for_selector(".mt-about")
+    check()
+
+
+def test_only_whole_steps_are_announced(page):
+    page.evaluate("""() => {
+        window.said = [];
+        new MutationObserver(() => {
+            const words = document.querySelector('#learn-status [role=status]')?.textContent;
+            if (words && words !== window.said.at(-1)) window.said.push(words);
+        }).observe(document.querySelector('#learn-status'), {childList: true, subtree: true, characterData: true});
+    }""")
+    solve(page, APPLES)
+    page.wait_for_selector("#learn-answer .mt-answer")
+    said = page.evaluate("window.said")
+    steps = [words for words in said if words.startswith("Step")]
+    assert steps == [strings.STEP_READY.format(step=1), strings.STEP_READY.format(step=2)][: len(steps)] and steps
+    assert len(said) <= 5
+
+
+# Last: what all the sessions above have left behind.
+
+
+def test_nothing_was_kept_in_the_browser(page):
+    solve(page, APPLES)
+    page.wait_for_selector("#learn-answer .mt-answer")
+    stored = page.evaluate("""async () => JSON.stringify([
+        {...localStorage}, {...sessionStorage}, document.cookie, (await indexedDB.databases()).map(each => each.name),
+        await caches.keys(), location.href])""")
+    assert CANARY not in stored and "apples" not in stored
+    assert '[],[]' in stored.replace(" ", "")  # no database and no cache at all
+
+
+def test_no_request_left_the_origin_and_nothing_went_wrong(site):
+    assert site.requests
+    outside = {url for url in site.requests if not url.startswith((site.url, "data:", "blob:"))}
+    assert outside == set()
+    assert site.errors == []

@@ -1,0 +1,88 @@
+"""Put a trained model where the app finds it: 16-bit weights, tokenizer, chat template, card.
+
+    python -m training.export --recipe training/recipes/pocket.yaml --to assets/models/pocket
+
+copies `base` and `tuned` of the run, reloads both, compares their logits with the originals, and
+writes `README.md` (the model card) from the records alone: recipe, training log, data report and
+whatever `eval.run` has written below `--evals`. A number without a record does not appear.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from pathlib import Path
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+
+from mathtutor.chat import conversation, encode_conversation
+from mathtutor.io import read_json, write_atomic
+from training.card import model_card
+from training.recipe import RecipeError, load_recipe
+
+PROBE = "Ana has 3 boxes with 12 pencils each. She gives away 7 pencils. How many pencils are left?"
+
+
+def save_model(model, tokenizer, folder: Path, dtype: torch.dtype = torch.float32) -> None:
+    """Weights, tokenizer and generation settings, in a folder that appears whole."""
+    temporary = folder.with_name(folder.name + ".tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    model.generation_config = GenerationConfig(
+        eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id, do_sample=False
+    )
+    model.to(dtype).save_pretrained(temporary)
+    tokenizer.save_pretrained(temporary)
+    shutil.rmtree(folder, ignore_errors=True)
+    temporary.rename(folder)
+
+
+def export(source: Path, target: Path) -> float:
+    """Save `source` as bfloat16 in `target`; returns the largest change of a probability."""
+    tokenizer = AutoTokenizer.from_pretrained(source)
+    model = AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32, use_safetensors=True).eval()
+    ids = torch.tensor([encode_conversation(conversation(PROBE), tokenizer)])
+    with torch.no_grad():
+        before = model(ids).logits.softmax(-1)
+        save_model(model, tokenizer, target, torch.bfloat16)
+        reloaded = AutoModelForCausalLM.from_pretrained(target, dtype=torch.float32, use_safetensors=True).eval()
+        change = (reloaded(ids).logits.softmax(-1) - before).abs().max().item()
+    if change > 0.05:
+        raise SystemExit(f"{target}: 16-bit rounding moves a probability by {change:.3f}; keep 32 bits or look for a fault")
+    return change
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--recipe", required=True)
+    parser.add_argument("--run", help="run folder (default: runs/<recipe name>)")
+    parser.add_argument("--to", required=True, help="folder that gets base/, tuned/ and README.md")
+    parser.add_argument("--evals", default="evals", help="folder with the records of eval.run (default: evals)")
+    parser.add_argument("--card-only", action="store_true", help="write the card again, leave the weights")
+    args = parser.parse_args()
+    try:
+        recipe = load_recipe(args.recipe)
+    except (RecipeError, OSError) as error:
+        raise SystemExit(str(error)) from error
+    run, target = Path(args.run or Path("runs") / recipe.name), Path(args.to)
+    if not args.card_only:
+        for name in ("base", "tuned"):
+            if not (run / name / "config.json").exists():
+                raise SystemExit(f"{run / name} is not there: finish training first")
+        for name in ("base", "tuned"):
+            change = export(run / name, target / name)
+            print(f"{target / name}: 16-bit rounding moves a probability by at most {change:.4f}")
+        # The records travel with the weights, so that the card can be written again anywhere.
+        for record in ("recipe.json", "data.json"):
+            if (run / record).exists():
+                shutil.copyfile(run / record, target / record)
+        for phase in ("pretrain", "sft"):
+            shutil.copyfile(run / phase / "log.jsonl", target / f"{phase}-log.jsonl")
+    if not (target / "recipe.json").exists():
+        raise SystemExit(f"{target} has no recipe.json: export the weights first, without --card-only")
+    write_atomic(target / "README.md", model_card(target, Path(args.evals), read_json(target / "recipe.json")))
+    print(f"card: {target / 'README.md'}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,248 @@
+"""The training loop: one process, exact resume, slices of any length.
+
+A run folder holds `checkpoint-000120/` (weights, optimizer, place in the data; safetensors and JSON,
+no pickle), `latest.json` that points at it, and `log.jsonl` with a row every few steps. Killed at any
+moment and started again, the run goes on from the last checkpoint; with one thread the final weights
+are bit-identical to those of an unbroken run, because nothing but the step decides what happens next.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import shutil
+import signal
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from tqdm import tqdm
+
+from mathtutor.io import Journal, read_json, sync_folder, write_json
+from training.data import Examples, batches_from, collate
+from training.recipe import Phase
+
+KEEP = 2  # checkpoints
+LOG_EVERY = 20  # steps
+
+
+def rate_factor(phase: Phase, step: int) -> float:
+    """Share of the full learning rate: warm-up, constant, then a linear fall to a twentieth over `decay_share`."""
+    if step < phase.warmup_steps:
+        return (step + 1) / phase.warmup_steps
+    decay_steps = max(1, int(phase.steps * phase.decay_share))
+    left = (phase.steps - step) / decay_steps
+    return max(0.05, min(1.0, left))
+
+
+def make_optimizers(model: torch.nn.Module, phase: Phase) -> list[torch.optim.Optimizer]:
+    """AdamW alone, or Muon for the weight matrices with AdamW for embedding and norms.
+
+    Norms and other vectors are not decayed, nor is an embedding under Muon.
+    """
+    trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    matrices = {n: p for n, p in trained.items() if p.dim() == 2 and "embed" not in n and "lm_head" not in n}
+    if phase.optimizer == "muon":
+        rest = [p for n, p in trained.items() if n not in matrices]
+        return [
+            torch.optim.AdamW(rest, lr=phase.learning_rate, betas=(0.9, 0.95), weight_decay=0.0, fused=True),
+            torch.optim.Muon(
+                list(matrices.values()), lr=phase.matrix_learning_rate, momentum=0.95, weight_decay=phase.weight_decay
+            ),
+        ]
+    groups = [
+        {"params": [p for p in trained.values() if p.dim() >= 2], "weight_decay": phase.weight_decay},
+        {"params": [p for p in trained.values() if p.dim() < 2], "weight_decay": 0.0},
+    ]
+    groups = [group for group in groups if group["params"]]
+    return [torch.optim.AdamW(groups, lr=phase.learning_rate, betas=(0.9, 0.95), fused=True)]
+
+
+def token_loss(model: torch.nn.Module, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, int]:
+    """Mean cross entropy over the learned tokens, and their number.
+
+    The head runs only at positions whose next token is learned: most of a fine-tuning batch is not.
+    """
+    core = model.get_base_model() if hasattr(model, "get_base_model") else model
+    hidden = core.model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"], use_cache=False)[0]
+    labels = batch["labels"][:, 1:]  # (batch, time - 1)
+    wanted = labels != -100
+    logits = core.lm_head(hidden[:, :-1][wanted])  # (learned, vocabulary)
+    return torch.nn.functional.cross_entropy(logits.float(), labels[wanted]), int(wanted.sum())
+
+
+def train(
+    model: torch.nn.Module,
+    examples: Examples,
+    phase: Phase,
+    folder: Path,
+    *,
+    pad: int,
+    seed: int,
+    stamp: dict,
+    validation: Examples | None = None,
+    minutes: float | None = None,
+    device: str = "cpu",
+) -> bool:
+    """Train until `phase.steps` are done (True) or `minutes` are over (False: call again to go on).
+
+    `stamp` identifies recipe and data; a checkpoint with another stamp is refused.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    model.to(device).train()
+    optimizers = make_optimizers(model, phase)
+    full_rates = [optimizer.param_groups[0]["lr"] for optimizer in optimizers]
+    state = {"step": 0, "epoch": 0, "position": 0, "tokens": 0}
+    latest = folder / "latest.json"
+    if latest.exists():
+        state = _restore(folder / read_json(latest)["checkpoint"], model, optimizers, stamp)
+        print(f"resuming {folder.name} at step {state['step']} of {phase.steps}")
+    stop = _StopOnSignal()
+    started = saved = time.monotonic()
+    deadline = started + minutes * 60 if minutes else math.inf
+    batches = batches_from(examples, phase.batch_tokens, seed, state["epoch"], state["position"])
+    with Journal(folder / "log.jsonl") as log, tqdm(
+        total=phase.steps, initial=state["step"], unit="step", disable=None, mininterval=1
+    ) as bar:
+        losses, seen, since = [], 0, time.monotonic()
+        while state["step"] < phase.steps:
+            epoch, position, indices = next(batches)
+            batch = {k: v.to(device) for k, v in collate(examples, indices, pad).items()}
+            factor = rate_factor(phase, state["step"])
+            for optimizer, rate in zip(optimizers, full_rates, strict=True):
+                for group in optimizer.param_groups:
+                    group["lr"] = rate * factor
+            loss, _ = token_loss(model, batch)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), phase.clip)
+            for optimizer in optimizers:
+                optimizer.step()
+                optimizer.zero_grad(set_to_none=True)
+            losses.append(loss.detach())
+            tokens = int(batch["attention_mask"].sum())
+            seen += tokens
+            state = {
+                "step": state["step"] + 1,
+                "epoch": epoch,
+                "position": position,
+                "tokens": state["tokens"] + tokens,
+            }
+            bar.update()
+            if state["step"] % LOG_EVERY == 0:
+                now = time.monotonic()
+                row = {
+                    "step": state["step"],
+                    "epoch": epoch,
+                    "loss": round(torch.stack(losses).mean().item(), 5),
+                    "learning_rate": phase.learning_rate * factor,
+                    "tokens": state["tokens"],
+                    "tokens_per_second": round(seen / (now - since)),
+                }
+                if not math.isfinite(row["loss"]):
+                    raise SystemExit(f"the loss became {row['loss']} at step {row['step']}: lower the learning rate")
+                log.append(row)
+                bar.set_postfix(loss=f"{row['loss']:.3f}", tok_s=row["tokens_per_second"])
+                losses, seen, since = [], 0, now
+            over = time.monotonic() > deadline or stop.asked
+            if over or state["step"] == phase.steps or time.monotonic() - saved > phase.checkpoint_minutes * 60:
+                if validation is not None:
+                    log.append({"step": state["step"], "validation_loss": evaluate(model, validation, phase, pad, device)})
+                _save(folder, state, model, optimizers, stamp)
+                saved = since = time.monotonic()
+            if over:
+                print(f"stopped at step {state['step']} of {phase.steps}: run the same command to go on")
+                return False
+    return True
+
+
+@torch.no_grad()
+def evaluate(model, examples: Examples, phase: Phase, pad: int, device: str) -> float:
+    """Mean loss a learned token over all `examples`."""
+    model.eval()
+    total = count = 0.0
+    order = examples.lengths.argsort(kind="stable")
+    for start in range(0, len(order), 16):
+        batch = {k: v.to(device) for k, v in collate(examples, order[start : start + 16], pad).items()}
+        loss, learned = token_loss(model, batch)
+        total, count = total + loss.item() * learned, count + learned
+    model.train()
+    return round(total / count, 5)
+
+
+class _StopOnSignal:
+    """SIGTERM and SIGINT ask for a checkpoint and an orderly end; a second one ends at once."""
+
+    def __init__(self):
+        self.asked = False
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._note)
+
+    def _note(self, number, frame):
+        if self.asked:
+            sys.exit(128 + number)
+        self.asked = True
+
+
+def _trained(model: torch.nn.Module) -> dict[str, torch.Tensor]:
+    return {name: p for name, p in model.named_parameters() if p.requires_grad}
+
+
+def _state_of(parameter: torch.Tensor, optimizers: list[torch.optim.Optimizer]) -> dict[str, torch.Tensor]:
+    return next((o.state[parameter] for o in optimizers if parameter in o.state), {})
+
+
+def _save(folder: Path, state: dict, model, optimizers, stamp: dict) -> None:
+    """A checkpoint folder appears whole or not at all; only then does `latest.json` point to it."""
+    name = f"checkpoint-{state['step']:06d}"
+    temporary = folder / f".{name}.tmp"
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir()
+    trained = _trained(model)
+    save_file({name: p.detach().cpu().contiguous() for name, p in trained.items()}, temporary / "weights.safetensors")
+    tensors = {}
+    for key, parameter in trained.items():
+        for part, value in _state_of(parameter, optimizers).items():
+            tensors[f"{key}|{part}"] = value.detach().cpu().contiguous()
+    save_file(tensors, temporary / "optimizer.safetensors")
+    write_json(temporary / "state.json", {"state": state, "stamp": stamp})
+    for file in temporary.iterdir():
+        descriptor = os.open(file, os.O_RDONLY)
+        os.fsync(descriptor)
+        os.close(descriptor)
+    shutil.rmtree(folder / name, ignore_errors=True)
+    temporary.rename(folder / name)
+    sync_folder(folder)
+    write_json(folder / "latest.json", {"checkpoint": name})
+    for old in sorted(folder.glob("checkpoint-*"))[:-KEEP]:
+        shutil.rmtree(old)
+
+
+def _restore(checkpoint: Path, model, optimizers, stamp: dict) -> dict:
+    saved = read_json(checkpoint / "state.json")
+    if saved["stamp"] != stamp:
+        different = [key for key in stamp if saved["stamp"].get(key) != stamp[key]]
+        raise SystemExit(
+            f"{checkpoint} was made with another {', '.join(different)}: choose a new --out, or put it back as it was"
+        )
+    weights = load_file(checkpoint / "weights.safetensors")
+    trained = _trained(model)
+    with torch.no_grad():
+        for name, parameter in trained.items():
+            parameter.copy_(weights[name])
+    tensors = load_file(checkpoint / "optimizer.safetensors")
+    for key, parameter in trained.items():
+        parts = {name.split("|")[1]: value for name, value in tensors.items() if name.startswith(key + "|")}
+        owner = next(o for o in optimizers if any(parameter is p for g in o.param_groups for p in g["params"]))
+        owner.state[parameter] = {part: value.to(parameter.device) for part, value in parts.items()}
+    return saved["state"]
+
+
+def stamp_of(recipe, phase_name: str, data_hash: str) -> dict:
+    """What must not change between the slices of one run. `steps` may grow: the schedule follows it."""
+    phase = asdict(getattr(recipe, phase_name))
+    for free in ("steps", "checkpoint_minutes"):
+        phase.pop(free)
+    return {"phase": phase, "model": asdict(recipe.model), "seed": recipe.seed, "data": data_hash}

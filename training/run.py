@@ -1,0 +1,89 @@
+"""What `pretrain` and `sft` share: the command line, the run folder, rows, audits, device."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+
+# Spinning OpenMP threads cost up to eight times the time on a busy machine.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("GOMP_SPINCOUNT", "0")
+
+import torch  # noqa: E402
+
+from mathtutor.io import read_rows, sha256_file, write_json  # noqa: E402
+from mathtutor.problem import Row  # noqa: E402
+from training.data import Examples, is_validation, show_mask, tokenize  # noqa: E402
+from training.recipe import Recipe, RecipeError, load_recipe  # noqa: E402
+
+
+def parser(doc: str) -> argparse.ArgumentParser:
+    result = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    result.add_argument("--recipe", required=True, help="a file of training/recipes/")
+    result.add_argument("--out", help="run folder (default: runs/<recipe name>)")
+    result.add_argument("--minutes", type=float, help="stop with a checkpoint after so long; run again to go on")
+    result.add_argument("--threads", type=int, default=0, help="CPU threads (default: all; 1 makes runs bit-identical)")
+    result.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
+    result.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a recipe value")
+    return result
+
+
+def prepare(args: argparse.Namespace) -> tuple[Recipe, Path, str]:
+    """(recipe, run folder, device). Ends with a sentence on a wrong recipe."""
+    try:
+        recipe = load_recipe(args.recipe, args.set)
+    except (RecipeError, OSError) as error:
+        raise SystemExit(str(error)) from error
+    if args.device == "cuda" and not torch.cuda.is_available():
+        raise SystemExit("--device cuda: this torch sees no GPU; use --device cpu")
+    device = ("cuda" if torch.cuda.is_available() else "cpu") if args.device == "auto" else args.device
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    torch.manual_seed(recipe.seed)
+    folder = Path(args.out or Path("runs") / recipe.name)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / "recipe.json", asdict(recipe))
+    report = Path(recipe.data.rows).with_name("report.json")
+    if report.exists():
+        shutil.copyfile(report, folder / "data.json")
+    return recipe, folder, device
+
+
+def load_rows(recipe: Recipe) -> tuple[list[Row], list[Row], str]:
+    """(training rows, validation rows, hash of the file)."""
+    path = Path(recipe.data.rows)
+    if not path.exists():
+        raise SystemExit(f"{path} does not exist: build it with `python -m pipeline.build --out {path.parent}`")
+    rows = [Row.from_dict(row) for row in read_rows(path)]
+    training, validation = [], []
+    for row in rows:
+        kept_out = is_validation(row.id, recipe.data.validation, len(rows))
+        (validation if kept_out else training).append(row)
+    if not training:
+        raise SystemExit(f"{path} holds no row to train on")
+    return training, validation, sha256_file(path)
+
+
+def audit(name: str, examples: Examples, tokenizer) -> None:
+    """Print what is learned from, and stop when the mask cannot be right."""
+    share = examples.mask.mean()
+    print(f"{name}: {len(examples):,} examples, {len(examples.ids):,} tokens, {share:.1%} of them learned")
+    for reason, count in examples.dropped.items():
+        print(f"  dropped {count:,}: {reason}")
+    print(show_mask(examples, tokenizer, color=os.isatty(1)) + "\n")
+    if share == 0:
+        raise SystemExit("no token is learned from: the mask is empty")
+    if name == "sft" and share > 0.95:
+        raise SystemExit("nearly every token is learned from: the prompt is not masked")
+
+
+def examples_for(phase_name: str, recipe: Recipe, tokenizer) -> tuple[Examples, Examples | None, str]:
+    phase = getattr(recipe, phase_name)
+    training, validation, data_hash = load_rows(recipe)
+    examples = tokenize(training, tokenizer, phase_name, phase.max_tokens, phase.shares)
+    held = tokenize(validation, tokenizer, phase_name, phase.max_tokens) if validation else None
+    audit(phase_name, examples, tokenizer)
+    return examples, held, data_hash

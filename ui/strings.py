@@ -1,0 +1,126 @@
+"""Every sentence of the page, for readers of about nine. Numbers are filled in with `format`."""
+
+from __future__ import annotations
+
+from mathtutor.tutoring.lesson import Phase
+from mathtutor.tutoring.screen import MAX_CHARS, Finding
+
+TITLE = "Show Your Work"
+TAGLINE = "A word problem goes in. The working comes out, step by step."
+
+# label on the button -> problem
+EXAMPLES = {
+    "Marbles": "Ravi has 24 marbles. He gives 9 to Mia and then buys 15 more. How many marbles does he have now?",
+    "Fruit basket": "A basket has 12 apples. It has 5 more oranges than apples. How many pieces of fruit are in the basket?",
+    "Tickets": "A museum ticket costs $10 and a guide book costs $12. How much do 3 tickets and 1 guide book cost?",
+    "Sharing": "Four friends share 36 stickers equally. Each of them then gives 2 stickers away. "
+    "How many stickers does each friend have left?",
+    "Train ride": "A train travels 60 miles each hour. How many miles does it travel in 4 hours?",
+    "Find x": "If 3x + 7 = 22, what is the value of x?",
+}
+
+PROBLEM_LABEL = "Your word problem"
+PROBLEM_HINT = "Type it here, with all its numbers."
+SOLVE, STOP, AGAIN = "Solve", "Stop", "Try again"
+COMPARE = "Solve with both"
+CALCULATOR = "Work sums out exactly (calculator)"
+CALCULATOR_INFO = "When the tutor writes a sum and “=”, a calculator fills in the result."
+EXAMPLES_LABEL = "Or try one of these"
+WORKING = "The working"
+STEPS_LABEL = "Solution steps"
+RAW = "Everything the tutor wrote"
+RAW_FIRST = "My first try"
+NOT_PROOF = "Checked sums can still answer the wrong question. Does it fit the story?"
+COMPUTED_KEY = "Numbers with a dotted line were worked out by the calculator."
+NO_CALCULATOR = "This tutor works without the calculator."
+OTHER_THAN_LAST_STEP = "Look again: my answer is not the number of my last step."
+TWO_TRIES = "In my first try a sum did not add up, so I tried once more."
+WRONG_TO_ME_TOO = "Step {step} looks wrong to me too."
+
+START = "Type a word problem, or pick one below."
+ASKED = "Reading your problem…"
+AHEAD_ONE = "1 person is ahead of you, about {seconds} seconds."
+AHEAD_MANY = "{ahead} people are ahead of you, about {seconds} seconds."
+WAKING = "The tutor is waking up… {seconds} s"
+ASLEEP = "The tutor could not wake up. Please tell a grown-up."
+THINKING = "Working it out…"
+THINKING_FOR = "Working it out… {seconds} s"
+STEP_READY = "Step {step} is ready."
+SECOND_TRY = "A sum does not add up. I am trying once more… {seconds} s"
+FULL = "Lots of people are here. Try again in a minute."
+SORRY = "Something went wrong on my side. Your problem is still here. Please try again."
+
+FINDINGS = {
+    Finding.EMPTY: START,
+    Finding.TOO_LONG: f"That is very long. Please use at most {MAX_CHARS:,} letters.",
+    Finding.TOO_SHORT: "I need the whole problem, with its numbers.",
+    Finding.PICTURE: "I cannot see pictures. Please type the numbers from it.",
+    Finding.NOT_A_PROBLEM: "I only know school math word problems. Try one of these.",
+    Finding.PERSONAL: "Leave out names and numbers that are about you.",
+}
+
+PHASES = {
+    Phase.ANSWERED: "Done. This is my working.",
+    Phase.STOPPED: "Stopped. What you have so far stays here.",
+    Phase.CUT_OFF: "My working got too long, so I stopped. Try splitting the problem.",
+    Phase.NO_ANSWER: "I couldn't finish this one. Press “Try again”.",
+    Phase.FAILED: SORRY,
+}
+
+# Written by people, shown without asking any model; nothing of what was typed is kept.
+WORRY_TITLE = "You matter more than any math problem."
+WORRY = (
+    "It sounds like something hard is going on. Please tell an adult you trust: a parent, a teacher, a school nurse.",
+    "If you are in danger right now, call your emergency number (112 in Europe, 911 in the US and Canada, 999 in the UK).",
+    "You can also talk to someone for free, day or night. US and Canada: call or text 988. UK: Childline, 0800 1111. "
+    "Australia: Kids Helpline, 1800 55 1800. Anywhere else: an adult can look at findahelpline.com with you.",
+)
+
+LEARN_TAB, COMPARE_TAB, ABOUT_TAB = "Learn", "Compare", "For grown-ups"
+
+BASE_NAME, TUNED_NAME = "Base model", "Tuned model"
+COMPARE_INTRO = "The same problem and the same limits for two models: the base, and the one tuned from it to show its work."
+COMPARE_BUSY = "Both are working… {seconds} s"
+COMPARE_DONE = "Both are done."
+FINISHED = "finished."
+COMPARE_PHASES = {
+    Phase.STOPPED: "Stopped.",
+    Phase.CUT_OFF: "Its working got too long.",
+    Phase.NO_ANSWER: "It ended without an answer.",
+    Phase.FAILED: "Something went wrong here.",
+}
+SAME_ANSWER = "Both answer {answer}."
+OTHER_ANSWERS = "Base model: {base}. Tuned model: {tuned}."
+NO_ANSWER_SHORT = "no answer"
+SAME_STEPS = "Their steps arrive at the same numbers."
+FIRST_DIFFERENCE = "They first differ at step {step}."
+DIFFERS = "first difference"
+
+ABOUT = """
+<section class="mt-about" aria-label="About">
+<h2>What this is</h2>
+<p>Show Your Work is a small open language model that solves grade-school word problems and shows every step.
+It was trained on problems made for this purpose. The model, its data, the training and the tests are all in one
+open repository.</p>
+<p>Answering now: <strong>{tuned}</strong>. Compared with: <strong>{base}</strong>.</p>
+<h2>What “sums check” means</h2>
+<p>Each sum in a step is worked out again with exact arithmetic. <strong>✓ sums check</strong> means that it adds up,
+<strong>✗ does not add up</strong> that it does not, and <strong>– nothing to check</strong> that there was no sum to read.
+It does not mean that the answer is right: a solution can add up perfectly and answer another question. In studies of
+wrong solutions, only a few have a slip in arithmetic.</p>
+<h2>Privacy</h2>
+<p>There are no accounts and no cookies of ours. Problems are sent to the computer that runs this page, answered from memory, and
+not written to disk, logged, or used for training. Nothing is loaded from other sites. Your browser keeps no history
+of what was typed. E-mail addresses and phone numbers are taken out before sending.</p>
+<h2>Limits</h2>
+<ul>
+<li>It makes mistakes, more of them with long problems, several questions at once, or words it has not met.</li>
+<li>English only. No pictures, no graphs, no geometry proofs.</li>
+<li>A problem may have {max_chars} characters; an answer may have {max_tokens} tokens and take {max_seconds} seconds.</li>
+<li>It shows whole solutions. Children learn most when they try first: let them, then compare.</li>
+</ul>
+<h2>If a child writes about harm</h2>
+<p>Some phrases about self-harm or abuse are met with a fixed text that names helplines and a trusted adult. The model
+is not asked, nothing is stored, and nobody is told. It is a signpost, not supervision.</p>
+</section>
+"""

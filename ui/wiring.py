@@ -1,0 +1,169 @@
+"""The few pieces of Gradio wiring that both tabs share, with its traps.
+
+- A click shows at once: the page itself says "Reading your problem" before the server hears of it.
+- Solve is a "once" trigger: Gradio drops a click while the last run is still on its books, which is until
+  the answer to its own cancel request arrives. So Solve comes back when the run is over for Gradio (`then`,
+  `failure`), never with a view; and Stop comes alive with the first view, when there is something to cancel.
+- A view may still arrive after Stop was pressed. Whatever a run leaves behind as "busy" was stopped.
+- `show_progress="hidden"`: the status line speaks, no spinner covers the working.
+- One `concurrency_id` for every run. The real order is kept by `WaitingLine`; Gradio's own limit is
+  only wider than that line, so that everyone in it hears how many are ahead.
+- An update rewrites the attributes of every element, `open` too: `FOLDS` puts back what the student closed.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Generator, Iterator, Sequence
+
+import gradio as gr
+
+from mathtutor.tutoring.lesson import Phase
+from mathtutor.tutoring.screen import MAX_CHARS, PRIVATE
+from ui import strings
+from ui.desk import status
+from ui.streams import where
+
+log = logging.getLogger("mathtutor.app")
+
+STOPPED = status(strings.PHASES[Phase.STOPPED], kind="stopped")
+CONCURRENCY = 16  # more than any WaitingLine holds, fewer than the server's 40 threads
+
+# Runs in the page before the problem is sent: e-mail addresses and phone numbers never leave it.
+REDACT = (
+    "(problem, ...rest) => [String(problem ?? '')"
+    r".replace(/[\w.+-]+@[\w-]+\.[a-z]{2,}/gi, '" + PRIVATE + "')"
+    r".replace(/(?<![\d.,])(?:\+\d{1,3}[\s.-]?)?(?:\(\d{3}\)\s?|\d{3}[.-])\d{3}[.-]\d{4}(?![\d.,]\d)/g, '" + PRIVATE + "')"
+    ", ...rest]"
+)
+
+
+def problem_box(name: str, lines: int) -> gr.Textbox:
+    """The box for a problem. Its limits are for the eye only; `screen` holds the real ones."""
+    return gr.Textbox(
+        label=strings.PROBLEM_LABEL, placeholder=strings.PROBLEM_HINT, lines=lines, max_lines=12, max_length=MAX_CHARS,
+        elem_id=f"{name}-problem", elem_classes="mt-problem", autofocus=False,
+    )  # fmt: skip
+
+
+def calculator_box() -> gr.Checkbox:
+    return gr.Checkbox(
+        value=True, label=strings.CALCULATOR, info=strings.CALCULATOR_INFO, elem_classes="mt-calculator"
+    )
+
+
+def examples(problem: gr.Textbox) -> None:
+    """Six buttons that fill the box, in the page alone: nothing is sent and nothing is solved."""
+    gr.HTML(f'<p class="mt-label">{strings.EXAMPLES_LABEL}</p>')
+    with gr.Row(elem_classes="mt-examples"):
+        for label, text in strings.EXAMPLES.items():
+            button = gr.Button(label, size="sm", variant="secondary", min_width=96)
+            button.click(None, None, problem, js=f"() => {json.dumps(text)}", api_visibility="private")
+
+
+# A status line of one of these kinds ends a run that is worth repeating.
+AGAIN = "/mt-(done|stopped|retry)/"
+
+# Runs once in each live block of HTML: remembers which details the student opened or closed.
+FOLDS = """
+const chosen = new Map();
+const each = (act) => {
+  const counts = {};
+  element.querySelectorAll('details').forEach((details) => {
+    const kind = details.className || 'step';
+    act(details, kind + (counts[kind] = (counts[kind] ?? 0) + 1));
+  });
+};
+element.addEventListener('click', (event) => {
+  const clicked = event.target.closest('summary')?.parentElement;
+  if (clicked) each((details, key) => details === clicked && chosen.set(key, !details.open));
+});
+watch('value', () => {
+  if (!element.querySelector('details')) chosen.clear();
+  each((details, key) => { if (chosen.has(key)) details.open = chosen.get(key); });
+});
+"""
+
+
+def live_html(elem_id: str, value: str = "") -> gr.HTML:
+    """A block whose HTML is rewritten many times a second and keeps the student's open and closed details."""
+    return gr.HTML(value, elem_id=elem_id, js_on_load=FOLDS)
+
+
+def _press(can_be_pressed: bool) -> str:
+    return json.dumps({"__type__": "update", "interactive": can_be_pressed})
+
+
+def run(
+    button: gr.Button,
+    handler: Callable,
+    inputs: list,
+    outputs: list,
+    empty: Sequence[str],
+    resting: Sequence[gr.Button],
+    again: gr.Button | None,
+    api_name: str,
+):
+    """Wire a generator to a button; returns the event for `stop` to cancel.
+
+    `outputs` are the status line, blocks of HTML (shown as `empty` at the click) and the Stop button.
+    `resting` are the buttons that can be pressed while nothing runs, `again` once something has run.
+    """
+    status_line, *blocks, stop_button = outputs
+    buttons = [*resting, *([again] if again else [])]
+    page = {"api_visibility": "private", "show_progress": "hidden"}
+
+    # On a narrow page the working lies below the fold; it is brought into view once, at the click.
+    scroll = f"if (innerWidth < 900) document.getElementById('{status_line.elem_id}')?.scrollIntoView({{behavior: 'smooth'}});"
+    asked = [json.dumps(status(strings.ASKED)), *map(json.dumps, empty), *(_press(False) for _ in buttons)]
+    button.click(
+        None, None, [status_line, *blocks, *buttons], js=f"() => {{ {scroll} return [{', '.join(asked)}]; }}", **page
+    )
+    event = button.click(
+        handler, inputs, outputs, js=REDACT, show_progress="hidden", concurrency_id="model",
+        concurrency_limit=CONCURRENCY, api_name=api_name, trigger_mode="once",
+    )  # fmt: skip
+    over = f"""(now) => {{
+        const line = now.includes({json.dumps(strings.ASKED)}) ? {json.dumps(status(strings.FULL, kind="hint"))}
+            : now.includes('mt-busy') ? {json.dumps(STOPPED)} : now;
+        return [line, {_press(False)}, {", ".join([_press(True) for _ in resting])}
+            {", {__type__: 'update', interactive: " + AGAIN + ".test(line)}" if again else ""}];
+    }}"""
+    for listen in (event.then, event.failure):  # Gradio skips the first after an error, the second after success
+        listen(None, status_line, [status_line, stop_button, *buttons], js=over, **page)
+    return event
+
+
+def stop(button: gr.Button, events: list, status_line: gr.HTML, box: gr.Textbox) -> None:
+    """Wire Stop: end the events, say so, give the focus back to the problem."""
+    focus = f"setTimeout(() => document.querySelector('#{box.elem_id} textarea')?.focus(), 50);"
+    button.click(
+        None, None, [status_line, button], cancels=events, api_visibility="private", show_progress="hidden",
+        js=f"() => {{ {focus} return [{json.dumps(STOPPED)}, {_press(False)}]; }}",
+    )  # fmt: skip
+
+
+def updates(views: Generator, fields: Sequence[str], sorry: object) -> Iterator[list]:
+    """Views as updates, one a field and one for Stop; what has not changed is not sent.
+
+    Whatever goes wrong ends in the view `sorry`, for a bare "Error" helps no child.
+    """
+
+    def update(view: object, before: object | None) -> list:
+        values = [getattr(view, name) for name in fields]
+        old = [None if before is None else getattr(before, name) for name in fields]
+        made = [gr.skip() if value == last else value for value, last in zip(values, old, strict=True)]
+        same = before is not None and before.busy == view.busy
+        return [*made, gr.skip() if same else gr.update(interactive=view.busy)]
+
+    before = None
+    try:
+        for view in views:
+            yield update(view, before)
+            before = view
+    except Exception as error:
+        log.error("a run failed: %s", where(error))
+        yield update(sorry, None)
+    finally:
+        views.close()
