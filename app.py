@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import os
 
-import ui  # noqa: F401, I001  sets Gradio's environment and so stands before gradio
+import ui  # noqa: F401  sets Gradio's environment, which Gradio reads when it is imported
+
+# isort: split
 import gradio as gr
 
 from mathtutor.engines import Engine
@@ -23,7 +25,9 @@ from ui.streams import LazyEngine, Limits, WaitingLine
 def build_app(tuned: Engine, base: Engine, limits: Limits = Limits()) -> gr.Blocks:
     """The page over two engines: `tuned` answers in Learn, both in Compare."""
     desk = Desk({"base": base, "tuned": tuned}, limits, WaitingLine(limits.slots, limits.max_waiting))
-    with gr.Blocks(title=strings.TITLE, analytics_enabled=False, fill_width=False, delete_cache=(3600, 3600)) as demo:
+    with gr.Blocks(
+        title=strings.TITLE, analytics_enabled=False, fill_width=False, delete_cache=(3600, 3600)
+    ) as demo:
         gr.HTML(f'<header class="mt-header"><h1>{strings.TITLE}</h1><p>{strings.TAGLINE}</p></header>')
         with gr.Tabs(elem_id="mt-tabs"):
             with gr.Tab(strings.LEARN_TAB, id="learn"):
@@ -36,17 +40,20 @@ def build_app(tuned: Engine, base: Engine, limits: Limits = Limits()) -> gr.Bloc
 
 
 def main() -> None:
+    port = os.environ.get("PORT", "7860")
+    if not port.isdigit():
+        raise SystemExit(f"PORT must be a number such as 7860, not {port!r}")
     tuned = LazyEngine(os.environ.get("MATHTUTOR_ENGINE", "pocket"))
     base = LazyEngine(os.environ.get("MATHTUTOR_COMPARE", "pocket-base"))
     demo = build_app(tuned, base)
     for engine in (tuned, base):
         engine.start()
-    on_space = "SPACE_ID" in os.environ
-    demo.launch(
-        server_name="0.0.0.0" if on_space else "127.0.0.1",
-        server_port=int(os.environ.get("PORT", "7860")),
-        **theme.settings(),
-    )
+    host = "0.0.0.0" if "SPACE_ID" in os.environ else "127.0.0.1"
+    print(f"{strings.TITLE}: http://{host}:{port} (Ctrl-C ends it)", flush=True)
+    try:
+        demo.launch(server_name=host, server_port=int(port), quiet=True, **theme.settings())
+    except OSError as error:
+        raise SystemExit(f"port {port} cannot be used; set PORT to another one ({error})") from error
 
 
 if __name__ == "__main__":

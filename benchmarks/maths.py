@@ -2,7 +2,7 @@
 
     python -m benchmarks.maths --data DATA        (or MATHTUTOR_DATA=DATA)
 
-Prints JSON. Every figure carries its n. "signs" are the equals signs of all solutions; each is exactly one of:
+Prints JSON. Every figure carries its n. "signs" are the equals signs of all solutions; each is just one of:
 
     ok, wrong      checked (wrong counts true human errors too: --wrong lists them)
     nothing        both sides are numbers, and no operation or a difference of units makes them uncheckable

@@ -56,10 +56,11 @@ def load_file(path: str) -> list[Problem]:
                 f"{path}: row {number} needs a text under {' or '.join(QUESTION_KEYS)} and a value under "
                 f"{' or '.join(ANSWER_KEYS)}; it has {', '.join(row)}"
             )
-        answer = read_gold(gold if isinstance(gold, (int, float)) else str(gold))
+        is_number = isinstance(gold, (int, float)) and not isinstance(gold, bool)
+        answer = read_gold(gold if is_number else str(gold))
         if answer is None:
             raise ValueError(f"{path}: row {number}: no number can be read from the answer {gold!r:.60}")
-        identity = str(row.get("id", number - 1))
+        identity = str(number - 1 if row.get("id") is None else row["id"])
         if identity in seen:
             raise ValueError(f"{path}: the id {identity!r} stands twice, again in row {number}")
         seen.add(identity)

@@ -23,6 +23,7 @@ from eval.benchmarks import load_benchmark
 from eval.metrics import summarize
 from mathtutor.chat import conversation
 from mathtutor.engines import Engine, Generation, Sampling, load_engine
+from mathtutor.engines.openai import EngineError
 from mathtutor.io import Busy, Damaged, Journal, read_json, sha256_json, write_json
 from mathtutor.maths.answers import is_correct, same_answer
 from mathtutor.maths.arithmetic import show
@@ -115,6 +116,8 @@ def main(argv: list[str] | None = None) -> None:
             rows = sorted(journal.rows, key=lambda row: order[row["id"]])
     except (Busy, Damaged) as error:
         raise SystemExit(str(error)) from error
+    except EngineError as error:
+        raise SystemExit(f"{error}\nWhat was answered is kept: run the same command to go on.") from error
     summary = {
         "engine": args.engine,
         "benchmark": args.benchmark,

@@ -118,12 +118,14 @@ def main() -> None:
     total = args.rows + len(human)
     if len(clean) + len(dropped) != total:
         raise SystemExit(f"{total} candidates became {len(clean)} + {len(dropped)} rows: a fault in the build")
-    if not clean:
-        raise SystemExit("no row passed the filters: see dropped.jsonl")
-    write_rows(args.out / "clean.jsonl", [row.to_dict() for row in clean])
     write_rows(args.out / "dropped.jsonl", dropped)
+    if not clean:
+        raise SystemExit(f"no row passed the filters: {args.out / 'dropped.jsonl'} holds the reasons")
+    write_rows(args.out / "clean.jsonl", [row.to_dict() for row in clean])
     report = {
-        "command": f"python -m pipeline.build --rows {args.rows} --seed {args.seed}" + " --gsm8k" * args.gsm8k,
+        "command": f"python -m pipeline.build --rows {args.rows} --seed {args.seed}"
+        + " --gsm8k" * args.gsm8k
+        + " --no-tests" * args.no_tests,
         "candidates": total,
         "clean": len(clean),
         "dropped": len(dropped),

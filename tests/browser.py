@@ -31,12 +31,16 @@ def free_port() -> int:
 def serve(demo) -> Iterator[str]:
     """The app on a free port of this machine, started as `app.main` starts it."""
     _, url, _ = demo.launch(
-        server_name="127.0.0.1", server_port=free_port(), prevent_thread_lock=True, quiet=True, **theme.settings()
+        server_name="127.0.0.1",
+        server_port=free_port(),
+        prevent_thread_lock=True,
+        quiet=True,
+        **theme.settings(),
     )
     try:
         yield url.rstrip("/")
     finally:
-        demo.close()
+        demo.close(verbose=False)
 
 
 @contextmanager

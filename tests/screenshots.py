@@ -9,10 +9,9 @@ import argparse
 import time
 from pathlib import Path
 
-from tests.browser import chromium, open_browser, serve
-
 import app
 from mathtutor.engines import Delta, Sampling
+from tests.browser import chromium, open_browser, serve
 from ui import strings
 
 PROBLEM = strings.EXAMPLES["Marbles"]
@@ -40,7 +39,9 @@ class Painter:
             words = piece if isinstance(piece, tuple) else piece.split(" ")
             for index, word in enumerate(words):
                 time.sleep(self._delay)
-                yield Delta(word if index == len(words) - 1 else word + " ", computed=isinstance(piece, tuple))
+                yield Delta(
+                    word if index == len(words) - 1 else word + " ", computed=isinstance(piece, tuple)
+                )
         yield Delta("", 0, finish="stop")
 
 

@@ -39,7 +39,9 @@ BASE[SLIP] = "<think>\nStep 1: 6 * 7 = 42\nStep 2: 42 + 1 = 43\n</think>\n\nThe 
 
 @pytest.fixture(scope="module")
 def url():
-    with serve(app.build_app(ScriptedEngine(REPLIES, name="tuned"), ScriptedEngine(BASE, name="base"))) as url:
+    with serve(
+        app.build_app(ScriptedEngine(REPLIES, name="tuned"), ScriptedEngine(BASE, name="base"))
+    ) as url:
         yield url
 
 
@@ -145,7 +147,9 @@ def test_the_server_keeps_its_doors_shut(url):
         assert not re.search(r"<(?:script|link)[^>]+(?:src|href)=\"?https?://", line)
 
 
-def views(engine, problem: str = APPLES, limits: Limits = Limits(), line: WaitingLine | None = None) -> list[str]:
+def views(
+    engine, problem: str = APPLES, limits: Limits = Limits(), line: WaitingLine | None = None
+) -> list[str]:
     desk = Desk({"tuned": engine}, limits, line or WaitingLine())
     return [unescape(re.sub(r"<[^>]+>", " ", view.status)) for view in solve(problem, True, desk)]
 
@@ -191,4 +195,6 @@ def test_a_second_try_that_adds_up_takes_the_place_of_the_first():
     engine = ScriptedEngine([REPLIES[SLIP], good])
     last = [*solve(SLIP, True, Desk({"tuned": engine}))][-1]
     assert "42 + 1 = 43" in last.steps and "42 + 1 = 44" not in last.steps
-    assert strings.TWO_TRIES in last.answer and strings.RAW_FIRST in last.answer and "42 + 1 = 44" in last.answer
+    assert (
+        strings.TWO_TRIES in last.answer and strings.RAW_FIRST in last.answer and "42 + 1 = 44" in last.answer
+    )

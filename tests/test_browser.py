@@ -31,7 +31,8 @@ NASTY = (
 )
 REPLIES = {
     APPLES: "<think>\nStep 1: He starts with 3 apples.\nStep 2: He has 3 + 4 = 7 apples.\n</think>\n\nThe answer is 7.",
-    LONG: "<think>\n" + "".join(f"Step {n}: one more leg makes {n} + 1 = {n + 1} legs.\n" for n in range(1, 60)),
+    LONG: "<think>\n"
+    + "".join(f"Step {n}: one more leg makes {n} + 1 = {n + 1} legs.\n" for n in range(1, 60)),
     HOSTILE: f"<think>\nStep 1: {NASTY}\n</think>\n\nThe answer is 22.",
 }
 
@@ -66,7 +67,9 @@ class Site:
         page.set_default_timeout(10_000)
         page.on("console", lambda message: message.type == "error" and self.errors.append(message.text))
         page.on("pageerror", lambda error: self.errors.append(str(error)))
-        page.on("dialog", lambda dialog: (self.errors.append("a dialog: " + dialog.message), dialog.dismiss()))
+        page.on(
+            "dialog", lambda dialog: (self.errors.append("a dialog: " + dialog.message), dialog.dismiss())
+        )
         page.goto(self.url)
         page.wait_for_selector("#learn-solve")
         return page
@@ -97,7 +100,10 @@ def solve(page, problem: str, tab: str = "learn", refused: bool = False) -> None
 
 def stop_clock(page, selector: str) -> float:
     """Click, and the time of the click in the page, in seconds."""
-    page.evaluate("s => document.querySelector(s).addEventListener('click', () => { window.clicked = Date.now() }, true)", selector)
+    page.evaluate(
+        "s => document.querySelector(s).addEventListener('click', () => { window.clicked = Date.now() }, true)",
+        selector,
+    )
     page.click(selector)
     return page.evaluate("window.clicked") / 1000
 
@@ -116,7 +122,11 @@ def test_solves_a_problem_step_by_step(page):
     assert cards.all_inner_texts()[1].split("\n")[-1] == "He has 3 + 4 = 7 apples."
     assert page.locator("#learn-steps details[open]").count() == cards.count() == 2
     assert page.inner_text("#learn-answer .mt-answer-value") == "7"
-    assert page.is_enabled("#learn-solve") and page.is_disabled("#learn-stop") and page.is_enabled("#learn-again")
+    assert (
+        page.is_enabled("#learn-solve")
+        and page.is_disabled("#learn-stop")
+        and page.is_enabled("#learn-again")
+    )
     page.click("#learn-answer .mt-raw summary")
     assert "<think>\nStep 1" in page.inner_text("#learn-answer .mt-raw pre")
 
@@ -204,7 +214,11 @@ def test_compares_to_the_end(page):
     solve(page, APPLES, "compare")
     page.wait_for_selector("#compare-summary .mt-summary")
     assert strings.SAME_ANSWER.format(answer=7) in page.inner_text("#compare-summary")
-    assert page.inner_text("#compare-left .mt-answer-value") == page.inner_text("#compare-right .mt-answer-value") == "7"
+    assert (
+        page.inner_text("#compare-left .mt-answer-value")
+        == page.inner_text("#compare-right .mt-answer-value")
+        == "7"
+    )
 
 
 @pytest.mark.parametrize(("tab", "output"), [("learn", "#learn-steps"), ("compare", "#compare-right")])
@@ -212,7 +226,9 @@ def test_hostile_text_comes_out_as_typed_and_runs_nothing(site, page, tab, outpu
     solve(page, HOSTILE, tab)
     page.wait_for_selector(f"#{tab}-{'answer' if tab == 'learn' else 'right'} .mt-answer")
     assert NASTY in page.inner_text(output)
-    assert page.locator(f"{output} img, {output} script, {output} h1, {output} b, {output} .katex").count() == 0
+    assert (
+        page.locator(f"{output} img, {output} script, {output} h1, {output} b, {output} .katex").count() == 0
+    )
     assert not any("dialog" in error for error in site.errors)
 
 
@@ -226,7 +242,9 @@ def test_hostile_text_comes_out_as_typed_and_runs_nothing(site, page, tab, outpu
 )
 def test_refuses_kindly_and_is_ready_again(page, problem, words):
     solve(page, problem, refused=True)
-    page.wait_for_function("words => document.querySelector('#learn-status').innerText.includes(words)", arg=words)
+    page.wait_for_function(
+        "words => document.querySelector('#learn-status').innerText.includes(words)", arg=words
+    )
     page.wait_for_selector("#learn-solve:not([disabled])")
 
 
@@ -242,7 +260,9 @@ def test_examples_only_fill_the_box(site, page):
     produced = site.tuned.num_produced
     for label, text in strings.EXAMPLES.items():
         page.locator("#mt-tabs").get_by_role("button", name=label, exact=True).first.click()
-        page.wait_for_function("text => document.querySelector('#learn-problem textarea').value === text", arg=text)
+        page.wait_for_function(
+            "text => document.querySelector('#learn-problem textarea').value === text", arg=text
+        )
     assert site.tuned.num_produced == produced and page.inner_text("#learn-steps") == ""
 
 
@@ -268,7 +288,12 @@ def test_a_phone_needs_no_sideways_scroll_and_no_fine_finger(page):
     solve(page, HOSTILE)
     page.wait_for_selector("#learn-answer .mt-answer")
     check()
-    assert page.evaluate("parseFloat(getComputedStyle(document.querySelector('#learn-problem textarea')).fontSize)") >= 16
+    assert (
+        page.evaluate(
+            "parseFloat(getComputedStyle(document.querySelector('#learn-problem textarea')).fontSize)"
+        )
+        >= 16
+    )
     in_reach("#learn-stop")
     solve(page, APPLES, "compare")
     page.wait_for_selector("#compare-summary .mt-summary")
@@ -291,7 +316,10 @@ def test_only_whole_steps_are_announced(page):
     page.wait_for_selector("#learn-answer .mt-answer")
     said = page.evaluate("window.said")
     steps = [words for words in said if words.startswith("Step")]
-    assert steps == [strings.STEP_READY.format(step=1), strings.STEP_READY.format(step=2)][: len(steps)] and steps
+    assert (
+        steps == [strings.STEP_READY.format(step=1), strings.STEP_READY.format(step=2)][: len(steps)]
+        and steps
+    )
     assert len(said) <= 5
 
 
@@ -305,7 +333,7 @@ def test_nothing_was_kept_in_the_browser(page):
         {...localStorage}, {...sessionStorage}, document.cookie, (await indexedDB.databases()).map(each => each.name),
         await caches.keys(), location.href])""")
     assert CANARY not in stored and "apples" not in stored
-    assert '[],[]' in stored.replace(" ", "")  # no database and no cache at all
+    assert "[],[]" in stored.replace(" ", "")  # no database and no cache at all
 
 
 def test_no_request_left_the_origin_and_nothing_went_wrong(site):

@@ -23,9 +23,13 @@ async def app(scope, receive, send):
     await send({"type": "http.response.body", "body": str(len(body)).encode()})
 
 
-def ask(method: str, path: str, chunks: tuple[bytes, ...] = (b"",), headers: tuple = ()) -> tuple[int, dict, bytes]:
+def ask(
+    method: str, path: str, chunks: tuple[bytes, ...] = (b"",), headers: tuple = ()
+) -> tuple[int, dict, bytes]:
     """Status, headers and body of one request through the gate."""
-    messages = [{"type": "http.request", "body": c, "more_body": i + 1 < len(chunks)} for i, c in enumerate(chunks)]
+    messages = [
+        {"type": "http.request", "body": c, "more_body": i + 1 < len(chunks)} for i, c in enumerate(chunks)
+    ]
     sent = []
 
     async def receive():
@@ -102,7 +106,12 @@ def test_the_policy_allows_no_other_site_and_no_inline_handlers():
     directives = dict(part.split(" ", 1) for part in policy.split("; "))
     assert directives["default-src"] == "'self'" and directives["connect-src"] == "'self'"
     assert directives["script-src-attr"] == "'none'"
-    others = {source for name, sources in directives.items() if name != "frame-ancestors" for source in sources.split()}
+    others = {
+        source
+        for name, sources in directives.items()
+        if name != "frame-ancestors"
+        for source in sources.split()
+    }
     assert not any("://" in source or source in ("*", "https:", "http:") for source in others)
 
 

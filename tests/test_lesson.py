@@ -8,7 +8,16 @@ import pytest
 
 from mathtutor.engines import Delta
 from mathtutor.maths.checks import State
-from mathtutor.tutoring.lesson import Lesson, Phase, better, end, feed, first_difference, fold, wants_second_try
+from mathtutor.tutoring.lesson import (
+    Lesson,
+    Phase,
+    better,
+    end,
+    feed,
+    first_difference,
+    fold,
+    wants_second_try,
+)
 
 GOOD = "<think>\nStep 1: She buys 3 * 2 = 6 pens.\nStep 2: She has 6 + 4 = 10 pens.\n</think>\n\nThe answer is 10."
 WRONG = "<think>\nStep 1: She buys 3 * 2 = 6 pens.\nStep 2: She has 6 + 4 = 11 pens.\n</think>\n\nThe answer is 11."
@@ -111,7 +120,13 @@ def test_nothing_is_fed_after_the_end():
 
 def test_tries_again_only_for_a_finished_reply_with_a_wrong_sum():
     assert wants_second_try(told(WRONG))
-    for lesson in (told(GOOD), told(WRONG, "stopped"), told(WRONG, "length"), told(WRONG, None), told(SILENT)):
+    for lesson in (
+        told(GOOD),
+        told(WRONG, "stopped"),
+        told(WRONG, "length"),
+        told(WRONG, None),
+        told(SILENT),
+    ):
         assert not wants_second_try(lesson)
 
 

@@ -68,7 +68,11 @@ def test_a_growing_line_is_escaped_too(text):
 
 @pytest.mark.parametrize(
     ("step", "words"),
-    [("3 + 4 = 7", "✓ sums check"), ("3 + 4 = 8", "✗ does not add up"), ("She eats them.", "– nothing to check")],
+    [
+        ("3 + 4 = 7", "✓ sums check"),
+        ("3 + 4 = 8", "✗ does not add up"),
+        ("She eats them.", "– nothing to check"),
+    ],
 )
 def test_a_check_is_said_in_words_and_an_icon(step, words):
     page = Reader(render.step_list(told(f"Step 1: {step}")))
@@ -80,7 +84,10 @@ def test_a_wrong_sum_is_set_right():
     assert "3 + 4 = 8 but 3 + 4 makes 7." in page.words
 
 
-@pytest.mark.parametrize(("answer", "shown"), [("5", "5"), ("5.0", "5"), ("$22", "22"), ("2.50", "2.5"), ("1/3", "1/3"), ("-4", "-4")])
+@pytest.mark.parametrize(
+    ("answer", "shown"),
+    [("5", "5"), ("5.0", "5"), ("$22", "22"), ("2.50", "2.5"), ("1/3", "1/3"), ("-4", "-4")],
+)
 def test_the_answer_is_shown_as_people_write_it(answer, shown):
     page = render.answer_card(told("Step 1: so.", answer))
     assert re.search(r'mt-answer-value">([^<]*)<', page).group(1) == shown

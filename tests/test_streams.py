@@ -59,13 +59,18 @@ def run(engines, **options) -> dict[str, tuple[str, str]]:
 
 
 def test_reads_two_engines_to_their_ends():
-    told = run({"base": ScriptedEngine(["one two"], delay=0.01), "tuned": ScriptedEngine(["three"], delay=0.01)})
+    told = run(
+        {"base": ScriptedEngine(["one two"], delay=0.01), "tuned": ScriptedEngine(["three"], delay=0.01)}
+    )
     assert told == {"base": ("one two", "stop"), "tuned": ("three", "stop")}
 
 
 def test_neither_engine_waits_for_the_other():
     slow, quick = ScriptedEngine(["slow " * 500], delay=0.05), ScriptedEngine(["quick " * 40], delay=0.005)
-    with WaitingLine().place() as place, Race({"slow": slow, "quick": quick}, TALK, Sampling(), place) as race:
+    with (
+        WaitingLine().place() as place,
+        Race({"slow": slow, "quick": quick}, TALK, Sampling(), place) as race,
+    ):
         for side, delta in race:
             if side == "quick" and delta.finish:
                 break
@@ -97,7 +102,10 @@ def test_an_endless_engine_is_cut_off_at_the_size_limit():
 def test_leaving_early_stops_the_engines_and_leaks_no_thread():
     before = threading.active_count()
     for _ in range(20):
-        engines = {"base": ScriptedEngine(["word " * 500], delay=0.01), "tuned": ScriptedEngine(["word " * 500], delay=0.01)}
+        engines = {
+            "base": ScriptedEngine(["word " * 500], delay=0.01),
+            "tuned": ScriptedEngine(["word " * 500], delay=0.01),
+        }
         line = WaitingLine()
         with line.place() as place, Race(engines, TALK, Sampling(), place) as race:
             for side, _ in race:

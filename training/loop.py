@@ -131,7 +131,7 @@ def train(
                 "tokens": state["tokens"] + tokens,
             }
             bar.update()
-            if state["step"] % LOG_EVERY == 0:
+            if state["step"] % LOG_EVERY == 0 or state["step"] == phase.steps:
                 now = time.monotonic()
                 row = {
                     "step": state["step"],
@@ -151,7 +151,8 @@ def train(
                 if validation is not None:
                     log.append({"step": state["step"], "validation_loss": evaluate(model, validation, phase, pad, device)})
                 _save(folder, state, model, optimizers, stamp)
-                saved = since = time.monotonic()
+                losses, seen, saved = [], 0, time.monotonic()
+                since = saved  # the pause is no training time
             if over:
                 print(f"stopped at step {state['step']} of {phase.steps}: run the same command to go on")
                 return False

@@ -8,7 +8,7 @@ Writes checkpoints to `runs/<name>/pretrain/` and the finished model to `runs/<n
 
 from __future__ import annotations
 
-from training.run import examples_for, load_rows, parser, prepare  # isort: skip  (sets OpenMP up before torch)
+from training.run import examples_for, keep_records, load_rows, parser, prepare  # isort: skip  (sets OpenMP up before torch)
 
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
@@ -71,6 +71,7 @@ def main() -> None:
     )
     if done:
         save_model(model, tokenizer, folder / "base")
+        keep_records(folder, recipe, "pretrain")
         print(f"base model: {folder / 'base'}")
 
 

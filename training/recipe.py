@@ -104,7 +104,10 @@ def load_recipe(path: str | Path, overrides: typing.Sequence[str] = ()) -> Recip
             target = target.setdefault(parent, {})
             if not isinstance(target, dict):
                 raise RecipeError(f"--set {override!r}: {parent!r} is a value, not a section")
-        target[last] = yaml.safe_load(value)
+        try:
+            target[last] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise RecipeError(f"--set {override!r}: the value is not YAML") from error
     problems: list[str] = []
     recipe = _build(Recipe, raw, "", problems)
     if not problems:
@@ -170,11 +173,11 @@ def _value(hint: Any, value: Any, where: str, problems: list[str]) -> Any:
 def _check(recipe: Recipe) -> list[str]:
     problems = []
     model = recipe.model
-    if model.heads % model.kv_heads:
-        problems.append(f"model.heads {model.heads} must be a multiple of model.kv_heads {model.kv_heads}")
     for name in ("hidden", "layers", "heads", "kv_heads", "ffn", "head_dim"):
         if getattr(model, name) < 1:
             problems.append(f"model.{name} must be at least 1")
+    if model.kv_heads > 0 and model.heads % model.kv_heads:
+        problems.append(f"model.heads {model.heads} must be a multiple of model.kv_heads {model.kv_heads}")
     if not 512 <= recipe.tokenizer.vocabulary <= 65536:
         problems.append(f"tokenizer.vocabulary must lie in 512 to 65536, not {recipe.tokenizer.vocabulary}")
     for name in ("pretrain", "sft"):

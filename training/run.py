@@ -14,7 +14,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "0")
 
 import torch  # noqa: E402
 
-from mathtutor.io import read_rows, sha256_file, write_json  # noqa: E402
+from mathtutor.io import read_json, read_rows, sha256_file, write_json  # noqa: E402
 from mathtutor.problem import Row  # noqa: E402
 from training.data import Examples, is_validation, show_mask, tokenize  # noqa: E402
 from training.recipe import Recipe, RecipeError, load_recipe  # noqa: E402
@@ -45,11 +45,22 @@ def prepare(args: argparse.Namespace) -> tuple[Recipe, Path, str]:
     torch.manual_seed(recipe.seed)
     folder = Path(args.out or Path("runs") / recipe.name)
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / "recipe.json", asdict(recipe))
+    return recipe, folder, device
+
+
+def keep_records(folder: Path, recipe: Recipe, phase_name: str) -> None:
+    """Write down what a finished phase was made with: `recipe.json`, and the report on its rows as `data.json`.
+
+    Only at the end, so that a command which was refused leaves no trace; `sft` replaces its own section
+    alone, so that the base model's overrides stay on record.
+    """
+    path, values = folder / "recipe.json", asdict(recipe)
+    if phase_name == "sft" and path.exists():
+        values = read_json(path) | {"sft": values["sft"]}
+    write_json(path, values)
     report = Path(recipe.data.rows).with_name("report.json")
     if report.exists():
         shutil.copyfile(report, folder / "data.json")
-    return recipe, folder, device
 
 
 def load_rows(recipe: Recipe) -> tuple[list[Row], list[Row], str]:

@@ -10,7 +10,7 @@ model to `runs/<name>/tuned/`. `--base` starts from another model than `runs/<na
 
 from __future__ import annotations
 
-from training.run import examples_for, parser, prepare  # isort: skip  (sets OpenMP up before torch)
+from training.run import examples_for, keep_records, parser, prepare  # isort: skip  (sets OpenMP up before torch)
 
 from pathlib import Path
 
@@ -70,6 +70,7 @@ def main() -> None:
     if recipe.sft.method == "lora":
         model = merge_checked(model, examples, tokenizer.pad_token_id, device)
     save_model(model, tokenizer, folder / "tuned")
+    keep_records(folder, recipe, "sft")
     print(f"tuned model: {folder / 'tuned'}")
 
 

@@ -62,7 +62,9 @@ def pane(name: str, engine_name: str, side: Side, failed: bool = False, differs_
     if failed:
         return head + render.notice(strings.ASLEEP, "warn")
     mark = (differs_at, strings.DIFFERS) if differs_at else None
-    body = render.step_list(lesson, f"{NAMES[name]}: {strings.STEPS_LABEL}", mark) + render.answer_card(lesson)
+    body = render.step_list(lesson, f"{NAMES[name]}: {strings.STEPS_LABEL}", mark) + render.answer_card(
+        lesson
+    )
     if lesson.phase not in (Phase.THINKING, Phase.ANSWERED):
         body += render.notice(strings.COMPARE_PHASES[lesson.phase], "warn")
     return head + body + (render.raw(lesson, strings.RAW) if lesson.finish else "")
@@ -103,7 +105,9 @@ def compare(problem: object, calculator: object, desk: Desk) -> Iterator[View]:
             failed = {name: has_failed(engine) for name, engine in desk.engines.items()}
             running = {name: engine for name, engine in desk.engines.items() if not failed[name]}
             started, last = time.monotonic(), 0.0
-            with Race(running, conversation(screening.problem), sampling, place, desk.limits.max_seconds) as race:
+            with Race(
+                running, conversation(screening.problem), sampling, place, desk.limits.max_seconds
+            ) as race:
                 for name, delta in race:
                     now = time.monotonic()
                     for side_name, side in sides.items():
@@ -118,7 +122,9 @@ def compare(problem: object, calculator: object, desk: Desk) -> Iterator[View]:
                 yield view(status(strings.ASLEEP, kind="hint"), busy=False)
                 return
             step = first_difference(sides["base"].lesson, sides["tuned"].lesson)
-            yield view(status(strings.COMPARE_DONE, kind="done"), busy=False, about=summary(sides, step), step=step)
+            yield view(
+                status(strings.COMPARE_DONE, kind="done"), busy=False, about=summary(sides, step), step=step
+            )
     except Full:
         yield View(status(strings.FULL, kind="hint"), busy=False)
 
@@ -138,7 +144,9 @@ def build(desk: Desk) -> None:
             problem = wiring.problem_box("compare", lines=3)
             with gr.Row(elem_classes="mt-buttons"):
                 go_button = gr.Button(strings.COMPARE, variant="primary", elem_id="compare-solve")
-                stop_button = gr.Button(strings.STOP, variant="stop", interactive=False, elem_id="compare-stop")
+                stop_button = gr.Button(
+                    strings.STOP, variant="stop", interactive=False, elem_id="compare-stop"
+                )
         with gr.Column(scale=5, min_width=300, elem_classes="mt-left"):
             wiring.examples(problem)
             calculator = wiring.calculator_box()

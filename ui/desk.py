@@ -1,7 +1,7 @@
 """What Learn and Compare share behind the page: the desk they work at, the status line, the waiting.
 
-    desk = Desk({"base": base, "tuned": tuned}, WaitingLine(), Limits())
-    for words in wait_for_turn(desk, place): ...         # "2 people are ahead of you, about 9 seconds."
+desk = Desk({"base": base, "tuned": tuned}, WaitingLine(), Limits())
+for words in wait_for_turn(desk, place): ...         # "2 people are ahead of you, about 9 seconds."
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ def status(words: str, spoken: str = "", kind: str = "busy") -> str:
     """The status line. Where `spoken` is given, only that is announced, so that no clock is read out."""
     live = f'<p class="{"mt-unseen" if spoken else "mt-words"}" role="status">{escape(spoken or words)}</p>'
     shown = f'<p class="mt-words" aria-hidden="true">{escape(words)}</p>' if spoken else ""
-    return f'<div class="mt-status mt-{kind}"><span class="mt-dot" aria-hidden="true"></span>{shown}{live}</div>'
+    return (
+        f'<div class="mt-status mt-{kind}"><span class="mt-dot" aria-hidden="true"></span>{shown}{live}</div>'
+    )
 
 
 def refusal(finding: Finding) -> tuple[str, str]:

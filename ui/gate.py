@@ -19,20 +19,22 @@ MAX_BODY = 16 * 1024  # bytes; the longest problem is 2,000 characters, 8 KB at 
 
 # Gradio's page starts from inline scripts and compiles its templates, hence the two unsafe words. What
 # they leave open is closed by script-src-attr: no attribute such as onerror= ever runs.
-POLICY = "; ".join((
-    "default-src 'self'",
-    "script-src 'self' 'unsafe-inline' 'unsafe-eval'",
-    "script-src-attr 'none'",
-    "style-src 'self' 'unsafe-inline'",
-    "img-src 'self' data:",
-    "font-src 'self' data:",
-    "connect-src 'self'",
-    "worker-src 'self' blob:",
-    "object-src 'none'",
-    "base-uri 'self'",
-    "form-action 'self'",
-    "frame-ancestors 'self' https://huggingface.co",  # a Space is shown inside the hub's page
-))
+POLICY = "; ".join(
+    (
+        "default-src 'self'",
+        "script-src 'self' 'unsafe-inline' 'unsafe-eval'",
+        "script-src-attr 'none'",
+        "style-src 'self' 'unsafe-inline'",
+        "img-src 'self' data:",
+        "font-src 'self' data:",
+        "connect-src 'self'",
+        "worker-src 'self' blob:",
+        "object-src 'none'",
+        "base-uri 'self'",
+        "form-action 'self'",
+        "frame-ancestors 'self' https://huggingface.co",  # a Space is shown inside the hub's page
+    )
+)
 HEADERS = (
     (b"content-security-policy", POLICY.encode()),
     (b"x-content-type-options", b"nosniff"),
@@ -72,7 +74,9 @@ class Gate:
         async def send_with_headers(message: dict) -> None:
             if message["type"] == "http.response.start":
                 ours = {name for name, _ in HEADERS}
-                kept = [(name, value) for name, value in message.get("headers", ()) if name.lower() not in ours]
+                kept = [
+                    (name, value) for name, value in message.get("headers", ()) if name.lower() not in ours
+                ]
                 message = {**message, "headers": [*kept, *HEADERS]}
             await send(message)
 

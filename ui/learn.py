@@ -10,6 +10,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 
 import gradio as gr
@@ -43,13 +44,15 @@ def _thinking(lesson: Lesson, started: float) -> str:
     return status(words, spoken)
 
 
-def _finished(lesson: Lesson, first: Lesson | None, notes: tuple[str, ...]) -> View:
+def _finished(lesson: Lesson, first: Lesson | None, no_calculator: bool) -> View:
     """The last view of a run. `first` is a try that was replaced, shown raw beneath."""
     words = strings.PHASES[lesson.phase]
     kind = "done" if lesson.phase is Phase.ANSWERED else "retry"
-    answer = render.answer_card(lesson, notes)
-    if any(card.computed for card in lesson.cards):
-        answer += f'<p class="mt-key">{strings.COMPUTED_KEY}</p>'
+    answer = render.answer_card(lesson, _notes(lesson, first))
+    if no_calculator:
+        answer += render.notice(strings.NO_CALCULATOR, "key")
+    elif any(card.computed for card in lesson.cards):
+        answer += render.notice(strings.COMPUTED_KEY, "key")
     answer += render.raw(lesson, strings.RAW) + (render.raw(first, strings.RAW_FIRST) if first else "")
     return View(status(words, kind=kind), render.step_list(lesson, strings.STEPS_LABEL), answer, busy=False)
 
@@ -79,7 +82,10 @@ def solve(problem: object, calculator: object, desk: Desk, fresh: bool = False) 
     engine = desk.engines["tuned"]
     seed = secrets.randbelow(2**31) if fresh else 0
     sampling = Sampling(
-        max_tokens=desk.limits.max_tokens, temperature=WARM if fresh else 0.0, seed=seed, calculator=bool(calculator)
+        max_tokens=desk.limits.max_tokens,
+        temperature=WARM if fresh else 0.0,
+        seed=seed,
+        calculator=bool(calculator),
     )
     try:
         with desk.line.place() as place:
@@ -90,25 +96,29 @@ def solve(problem: object, calculator: object, desk: Desk, fresh: bool = False) 
                 return
             started = time.monotonic()
             lesson = Lesson()
-            for lesson in _stream(engine, screening.problem, sampling, place, desk.limits):
-                if lesson.phase is Phase.THINKING:
-                    yield View(_thinking(lesson, started), render.step_list(lesson, strings.STEPS_LABEL))
+            with closing(_stream(engine, screening.problem, sampling, place, desk.limits)) as lessons:
+                for lesson in lessons:
+                    if lesson.phase is Phase.THINKING:
+                        yield View(_thinking(lesson, started), render.step_list(lesson, strings.STEPS_LABEL))
             shown, first = lesson, None
             if wants_second_try(lesson):
                 steps = render.step_list(lesson, strings.STEPS_LABEL)
                 second = Lesson()
                 warm = replace(sampling, temperature=WARM, seed=seed + 1)
-                for second in _stream(engine, screening.problem, warm, place, desk.limits):
-                    words = strings.SECOND_TRY.format(seconds=int(time.monotonic() - started))
-                    yield View(status(words, spoken=words.split("…")[0]), steps)
+                with closing(_stream(engine, screening.problem, warm, place, desk.limits)) as lessons:
+                    for second in lessons:  # noqa: B007  the last one counts
+                        words = strings.SECOND_TRY.format(seconds=int(time.monotonic() - started))
+                        yield View(status(words, spoken=words.split("…")[0]), steps)
                 shown = better(lesson, second)
                 first = lesson if shown is second else None
-            yield _finished(shown, first, _notes(shown, first))
+            yield _finished(shown, first, no_calculator=bool(calculator) and not engine.calculates)
     except Full:
         yield View(status(strings.FULL, kind="hint"), busy=False)
 
 
-def _stream(engine: Engine, problem: str, sampling: Sampling, place: Place, limits: Limits) -> Iterator[Lesson]:
+def _stream(
+    engine: Engine, problem: str, sampling: Sampling, place: Place, limits: Limits
+) -> Iterator[Lesson]:
     """The lesson as it grows, at most one every FRAME seconds, and the final one."""
     lesson, last = Lesson(), 0.0
     with Race({"tuned": engine}, conversation(problem), sampling, place, limits.max_seconds) as race:

@@ -97,7 +97,11 @@ class LazyEngine:
 def where(error: BaseException) -> str:
     """An error's kind and place, for the log. Its message is left out: it may quote the problem."""
     frames = traceback.extract_tb(error.__traceback__)
-    return f"{type(error).__name__} at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else type(error).__name__
+    return (
+        f"{type(error).__name__} at {Path(frames[-1].filename).name}:{frames[-1].lineno}"
+        if frames
+        else type(error).__name__
+    )
 
 
 def is_ready(engine: Engine) -> bool:
@@ -201,7 +205,11 @@ class Race:
     """
 
     def __init__(
-        self, engines: Mapping[str, Engine], conversation: Conversation, sampling: Sampling, place: Place,
+        self,
+        engines: Mapping[str, Engine],
+        conversation: Conversation,
+        sampling: Sampling,
+        place: Place,
         max_seconds: float = 60.0,
     ):
         self._pieces: queue.SimpleQueue[tuple[str, Delta]] = queue.SimpleQueue()

@@ -94,7 +94,7 @@ OTHER_ANSWERS = "Base model: {base}. Tuned model: {tuned}."
 NO_ANSWER_SHORT = "no answer"
 SAME_STEPS = "Their steps arrive at the same numbers."
 FIRST_DIFFERENCE = "They first differ at step {step}."
-DIFFERS = "first difference"
+DIFFERS = "differs"
 
 ABOUT = """
 <section class="mt-about" aria-label="About">
@@ -105,13 +105,13 @@ open repository.</p>
 <p>Answering now: <strong>{tuned}</strong>. Compared with: <strong>{base}</strong>.</p>
 <h2>What “sums check” means</h2>
 <p>Each sum in a step is worked out again with exact arithmetic. <strong>✓ sums check</strong> means that it adds up,
-<strong>✗ does not add up</strong> that it does not, and <strong>– nothing to check</strong> that there was no sum to read.
-It does not mean that the answer is right: a solution can add up perfectly and answer another question. In studies of
+<strong>✗ does not add up</strong> that it does not, and <strong>– nothing to check</strong> that there was no sum to
+read. It does not mean that the answer is right: a solution can add up perfectly and answer another question. In studies of
 wrong solutions, only a few have a slip in arithmetic.</p>
 <h2>Privacy</h2>
-<p>There are no accounts and no cookies of ours. Problems are sent to the computer that runs this page, answered from memory, and
-not written to disk, logged, or used for training. Nothing is loaded from other sites. Your browser keeps no history
-of what was typed. E-mail addresses and phone numbers are taken out before sending.</p>
+<p>There are no accounts and no cookies of ours. Problems are sent to the computer that runs this page, answered
+from memory, and not written to disk, logged, or used for training. Nothing is loaded from other sites. Your browser
+keeps no history of what was typed. E-mail addresses and phone numbers are taken out before sending.</p>
 <h2>Limits</h2>
 <ul>
 <li>It makes mistakes, more of them with long problems, several questions at once, or words it has not met.</li>

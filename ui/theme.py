@@ -33,8 +33,13 @@ MONO = ["ui-monospace", "SF Mono", "Menlo", "Consolas", "monospace"]
 def theme() -> gr.themes.Base:
     """The page's own theme: paper, ink, one blue."""
     return gr.themes.Base(
-        primary_hue=BLUE, secondary_hue=BLUE, neutral_hue=INK, font=SANS, font_mono=MONO,
-        text_size=gr.themes.sizes.text_lg, radius_size=gr.themes.sizes.radius_lg,
+        primary_hue=BLUE,
+        secondary_hue=BLUE,
+        neutral_hue=INK,
+        font=SANS,
+        font_mono=MONO,
+        text_size=gr.themes.sizes.text_lg,
+        radius_size=gr.themes.sizes.radius_lg,
     ).set(
         body_background_fill="*neutral_50",
         body_background_fill_dark="*neutral_950",
@@ -87,7 +92,12 @@ def settings() -> dict[str, Any]:
     return {
         "theme": theme(),
         "css_paths": [CSS],
-        "app_kwargs": {"middleware": [Middleware(Gate)], "openapi_url": None, "docs_url": None, "redoc_url": None},
+        "app_kwargs": {
+            "middleware": [Middleware(Gate)],
+            "openapi_url": None,
+            "docs_url": None,
+            "redoc_url": None,
+        },
         "run_history": False,  # on by default, it keeps what was typed in the browser of a shared computer
         "footer_links": [],
         "show_error": False,

@@ -34,7 +34,9 @@ CONCURRENCY = 16  # more than any WaitingLine holds, fewer than the server's 40 
 REDACT = (
     "(problem, ...rest) => [String(problem ?? '')"
     r".replace(/[\w.+-]+@[\w-]+\.[a-z]{2,}/gi, '" + PRIVATE + "')"
-    r".replace(/(?<![\d.,])(?:\+\d{1,3}[\s.-]?)?(?:\(\d{3}\)\s?|\d{3}[.-])\d{3}[.-]\d{4}(?![\d.,]\d)/g, '" + PRIVATE + "')"
+    r".replace(/(?<![\d.,])(?:\+\d{1,3}[\s.-]?)?(?:\(\d{3}\)\s?|\d{3}[.-])\d{3}[.-]\d{4}(?![\d.,]\d)/g, '"
+    + PRIVATE
+    + "')"
     ", ...rest]"
 )
 
@@ -115,10 +117,15 @@ def run(
     page = {"api_visibility": "private", "show_progress": "hidden"}
 
     # On a narrow page the working lies below the fold; it is brought into view once, at the click.
-    scroll = f"if (innerWidth < 900) document.getElementById('{status_line.elem_id}')?.scrollIntoView({{behavior: 'smooth'}});"
+    line = f"document.getElementById('{status_line.elem_id}')"
+    scroll = f"if (innerWidth < 900) {line}?.scrollIntoView({{behavior: 'smooth'}});"
     asked = [json.dumps(status(strings.ASKED)), *map(json.dumps, empty), *(_press(False) for _ in buttons)]
     button.click(
-        None, None, [status_line, *blocks, *buttons], js=f"() => {{ {scroll} return [{', '.join(asked)}]; }}", **page
+        None,
+        None,
+        [status_line, *blocks, *buttons],
+        js=f"() => {{ {scroll} return [{', '.join(asked)}]; }}",
+        **page,
     )
     event = button.click(
         handler, inputs, outputs, js=REDACT, show_progress="hidden", concurrency_id="model",
@@ -130,7 +137,10 @@ def run(
         return [line, {_press(False)}, {", ".join([_press(True) for _ in resting])}
             {", {__type__: 'update', interactive: " + AGAIN + ".test(line)}" if again else ""}];
     }}"""
-    for listen in (event.then, event.failure):  # Gradio skips the first after an error, the second after success
+    for listen in (
+        event.then,
+        event.failure,
+    ):  # Gradio skips the first after an error, the second after success
         listen(None, status_line, [status_line, stop_button, *buttons], js=over, **page)
     return event
 

@@ -131,6 +131,8 @@ class Family:
             raise BankError(f"{self._where}: {error}") from error
 
     def _read(self, fields: dict[str, Any]) -> None:
+        if not isinstance(fields, dict):
+            raise BankError(f"{self._where}: a family must be a mapping, not {fields!r:.60}")
         missing = [name for name in REQUIRED if name not in fields]
         unknown = [name for name in fields if name not in (*REQUIRED, *OPTIONAL)]
         if missing or unknown:
@@ -188,10 +190,14 @@ class Family:
         if kind == "int":
             low, high, *step = given
             choices = range(low, high + 1, step[0] if step else 1)
+            if not choices:
+                raise BankError(f"{self._where}: variable {name} has the empty range {given}: write low before high")
             self._kinds[name] = "number"
             return name, lambda rng, values: rng.choice(choices)
         if kind == "money":
             low, high, step = (Fraction(str(part)) for part in given)
+            if low > high or step <= 0:
+                raise BankError(f"{self._where}: variable {name} needs money: [low, high, step], not {given}")
             count = int((high - low) / step)
             self._kinds[name] = "number"
             return name, lambda rng, values: whole(low + step * rng.randint(0, count))
@@ -221,14 +227,14 @@ class Family:
     def instantiate(self, seed: int, index: int) -> Instance:
         """Instance `index` of the stream `seed`: the same on every machine, whatever came before.
 
-        Raises BankError if the requirements do not hold in 2,000 draws, or a value cannot be printed.
+        Raises BankError if the requirements do not hold in 2,000 draws, or a value cannot be computed or printed.
         """
         rng = random.Random(f"{seed}:{self.id}:{index}")
         for _ in range(MAX_DRAWS):
             values: dict[str, Any] = {}
-            for name, draw in self._draws:
-                values[name] = draw(rng, values)
             try:
+                for name, draw in self._draws:
+                    values[name] = draw(rng, values)
                 for name, function in self._lets:
                     values[name] = function(values)
                 answer = self._answer(values)
@@ -237,6 +243,8 @@ class Family:
                     break
             except ZeroDivisionError:
                 continue
+            except (ValueError, TypeError) as error:
+                raise BankError(f"{self._where}: {error}") from error
         else:
             raise BankError(f"{self._where}: the requirements held in none of {MAX_DRAWS} draws: widen the ranges")
         prose = Rendering(values, rng, comma=rng.random() < 0.5)
@@ -273,7 +281,10 @@ def _distinct(options: list):
     def draw(rng: random.Random, values: dict[str, Any]) -> Any:
         value = rng.choice(options)
         if value in values.values():
-            value = rng.choice([option for option in options if option not in values.values()])
+            left = [option for option in options if option not in values.values()]
+            if not left:
+                raise ValueError(f"a list of {len(options)} is too short for the variables that draw from it")
+            value = rng.choice(left)
         return value
 
     return draw

@@ -1,4 +1,4 @@
-"""The number that a reply gives as its answer: "<think>...</think> The answer is $1,234." gives Fraction(1234).
+"""The number that a reply gives as its answer: "<think>...</think> The answer is $1,234." is Fraction(1234).
 
 Four readings of one reply:
     robust   ours: after the thinking, the last "the answer is", else the last "####", else the last \\boxed{}
@@ -31,8 +31,8 @@ class Answer:
     """What was read, or why nothing was.
 
     value     exact; None with a refusal
-    rule      what found it: "answer is", "####", "boxed", "bold", "last number", "typed", "time", "none", or the
-              name of the reading
+    rule      what found it: "answer is", "####", "boxed", "bold", "last number", "typed", "time", "none", or
+              the name of the reading
     cut_off   the reply opened <think> and never closed it
     text      the characters that were read as the number (for a refusal: that were refused)
     refusal   one of the REFUSALS, or None
@@ -94,8 +94,8 @@ def _unwrapped(text: str) -> str:
     """Without LaTeX and brackets of markup: "3\\frac{1}{2}" is "3 1/2"."""
     if "\\" in text:
         text = _FRAC.sub(r" \1/\2", text)
-        text = _LATEX.sub(" ", text).replace("{,}", ",")
-    return plain(text).translate(_WRAPPERS)
+        text = _LATEX.sub(" ", text)
+    return plain(text.replace("{,}", ",")).translate(_WRAPPERS)
 
 
 _VULGAR = "[" + "".join(VULGAR) + "]"
@@ -386,8 +386,8 @@ def states_answer(line: str) -> bool:
 
 _STRICT = re.compile(r"#### (\-?[0-9\.\,]+)")
 _SYNTH_STATED = re.compile(r"answer\s*(?:is|:)\s*([-\d,]+\.?\d*)", re.IGNORECASE)
-# Their fallback, [-\d,]+\.?\d+, takes quadratic time on a row of commas. These two find the same matches in linear
-# time: a run of digits, commas and dashes with its decimals, and the part of such a run that ends in a digit.
+# Their fallback, [-\d,]+\.?\d+, takes quadratic time on a row of commas. These two find the same matches in
+# linear time: a run of digits, commas and dashes with its decimals, and the part of such a run that ends in a digit.
 _SYNTH_RUN = re.compile(r"([-\d,]+)(\.\d+)?")
 _SYNTH_DIGITS = re.compile(r"[-\d,]+\d")
 _Q06 = re.compile(r"[-+]?\d{1,3}(?:,\d{3})*(?:\.\d*|\d*)|\.\d+")
@@ -438,17 +438,18 @@ def _published(reply: str, reading: str) -> Answer:
 
 
 def read_answer(reply: str, reading: str = "robust") -> Answer:
-    """The answer that a reply gives, under one of READINGS. Raises on an unknown reading, never on a reply."""
+    """The answer that a reply gives, under one of READINGS. Raises for an unknown reading only."""
     if reading not in READINGS:
         raise ValueError(f"unknown reading {reading!r}: choose one of {', '.join(READINGS)}")
     return _robust(reply) if reading == "robust" else _published(reply, reading)
 
 
 def read_typed(text: str) -> Answer:
-    """The number that a student typed: "$5", "3 1/2", "five", "5 apples", "1,234.5", "50%" (50), "2:30" (2 1/2).
+    """The number that a student typed: "$5", "3 1/2", "five", "5 apples", "1,234.5", "50%", "2:30" (2 1/2).
 
-    rule is "typed", or "time" for hours and minutes. A percent sign stays in Answer.text: whether 50% means 50 or
-    0.5 depends on the question. Two different numbers, a range and a calculation are refused, never guessed at.
+    rule is "typed", or "time" for hours and minutes. A percent sign stays in Answer.text: whether 50% means 50
+    (its value here) or 0.5 depends on the question. Two different numbers, a range and a calculation are refused,
+    never guessed at.
     """
     if not text.strip():
         return Answer(None, "none", refusal=EMPTY)
@@ -481,19 +482,15 @@ def same_answer(a: Answer | Fraction | int | None, b: Answer | Fraction | int | 
 
 
 def is_correct(reply: str, gold: str | int | float | Fraction, reading: str = "robust") -> Score:
-    """Score a reply against a gold answer as that reading's own authors do.
+    """Score a reply against a gold answer.
 
-    robust compares exact rationals, strict compares text, synth and q06 compare floats to within 1e-4.
+    robust and strict compare exact rationals ("#### 18.00" is 18, which OpenAI's comparison of texts would
+    refuse); synth and q06 compare floats to within 1e-4, as their authors do.
     """
     answer = read_answer(reply, reading)
     value = read_gold(gold)
-    if reading == "robust":
+    if reading in ("robust", "strict"):
         correct = same_answer(answer, value)
-    elif reading == "strict":
-        wanted = (
-            _strict_text(gold) if isinstance(gold, str) and "####" in gold else str(gold).replace(",", "")
-        )
-        correct = bool(answer.text) and answer.text == wanted
     else:
         wanted = _q06_text(str(gold)) if reading == "q06" else value
         correct = (

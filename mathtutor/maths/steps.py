@@ -239,7 +239,8 @@ def _rewrite(text: str, start: int, end: int, chars: list[str], origin: list[int
 class _Run:
     """Values and operators in turn: parts are (kind, text, start, end).
 
-    kind is one of value, name, op, sign, (, ) and %. A name is a variable, a time of day, or a word where a value should stand.
+    kind is one of value, name, op, sign, (, ) and %. A name is a variable, a time of day, or a word where a value
+    should stand.
     """
 
     parts: list[tuple[str, str, int, int]] = field(default_factory=list)
@@ -249,7 +250,7 @@ class _Run:
     letters: bool = False  # "5m": metres, or five times m
     of: bool = False  # "1/3 of 60"
     of_thing: bool = False  # "1/3 of the cake"
-    cut: bool = False  # part of a larger sum, whose bracket closes elsewhere
+    cut: bool = False  # perhaps part of more: a bracket that closes elsewhere, or a value straight before it
 
     def wants_value(self) -> bool:
         return not self.parts or self.parts[-1][0] in ("op", "sign", "(")
@@ -323,7 +324,7 @@ class _Run:
                 del self.parts[index:]
                 break
         if opened:
-            self.cut = opened[-1] > 0
+            self.cut = self.cut or opened[-1] > 0
             del self.parts[: opened[-1] + 1]
 
     def trim(self) -> None:
@@ -370,6 +371,12 @@ class _Fold:
             self.runs.append(self.run)
         self.run = _Run(lead=self.lead)
 
+    def next_to_value(self) -> None:
+        """A value follows a value. With no word between, as in "1/2 (68) + 10", they may mean a product."""
+        adjacent = self.run.gap == 0
+        self.close()
+        self.run.cut = adjacent
+
     def peek(self, ahead: int = 0) -> Token | None:
         return self.tokens[self.at + ahead] if self.at + ahead < self.last else None
 
@@ -398,7 +405,7 @@ class _Fold:
         if not self.run.wants_value():
             if self.mixed(token):
                 return
-            self.close()
+            self.next_to_value()
         below = self.fraction_below(token)
         if below is not None and self.spaced_slash and self.run.parts and self.run.parts[-1][1] == "/":
             self.at += 2  # 60 / 3/4
@@ -418,6 +425,9 @@ class _Fold:
         kind, whole, _, _ = self.run.parts[-1]
         below = self.fraction_below(token)
         if kind != "value" or below is None or not (whole + token.text + below.text).isdigit():
+            return False
+        following = self.peek(2)
+        if self.run.gap and following is not None and following.text == "of":  # 25 and 1/2 of 50
             return False
         if (self.run.gap and not (self.run.gap == 1 and "and" in self.run.units[-2:])) or not (
             (len(token.text), token.text) < (len(below.text), below.text)
@@ -464,7 +474,7 @@ class _Fold:
         ):  # 3(4), 3(x), 3(-4)
             self.run.add("op", "*", token)
         elif not self.run.wants_value():
-            self.close()
+            self.next_to_value()
         self.run.add("(", "(", token)
 
     def inside_bracket(self) -> list[Token]:
@@ -515,10 +525,11 @@ class _Fold:
             tight = (
                 following is not None and following.start == token.end and following.kind in _OPERAND_STARTS
             )
+            before = self.previous
             if (
                 text in "+-"
                 and tight
-                and (self.run.parts or self.previous is None or self.previous.end < token.start)
+                and (self.run.parts or before is None or before.end < token.start or before.kind == "$")
             ):
                 self.run.add("sign", text if text == "-" else "", token)
             elif text in "+-" and not self.run.parts and self.previous is None and self.value_within(0):

@@ -10,9 +10,10 @@ so far: the same text is the same lesson, however it was cut into deltas.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from enum import Enum
+from enum import StrEnum
 from functools import cached_property
 
 from mathtutor.chat import split_reply
@@ -21,10 +22,12 @@ from mathtutor.maths.answers import Answer, read_answer
 from mathtutor.maths.checks import State, StepCheck, Verdict, check_step, verify
 from mathtutor.maths.steps import parse_steps
 
+_LABEL_SO_FAR = re.compile(r"\W*(?:S|St|Ste|Step\s*\d*:?)?", re.IGNORECASE)
+
 Spans = tuple[tuple[int, int], ...]
 
 
-class Phase(str, Enum):
+class Phase(StrEnum):
     """Where a lesson stands. All but the first are final."""
 
     THINKING = "thinking"
@@ -91,9 +94,10 @@ class Lesson:
 
     @property
     def growing(self) -> str:
-        """The line that is being written, to be shown as plain text."""
+        """The line that is being written, to be shown as plain text; not before its "Step 2:" is over."""
         steps = self._steps
-        return steps[-1].text if steps and not steps[-1].done else ""
+        text = steps[-1].text if steps and not steps[-1].done else ""
+        return "" if _LABEL_SO_FAR.fullmatch(text) else text
 
     @cached_property
     def answer(self) -> Answer | None:
@@ -185,7 +189,7 @@ def first_difference(left: Lesson, right: Lesson) -> int | None:
     Steps are compared by the values they arrive at; where a step has no readable sum, by their words.
     A step that only one of them has is a difference.
     """
-    for position, (a, b) in enumerate(zip(left.cards, right.cards), start=1):
+    for position, (a, b) in enumerate(zip(left.cards, right.cards, strict=False), start=1):
         if _arrives_at(a) != _arrives_at(b):
             return position
     if len(left.cards) != len(right.cards):

@@ -56,7 +56,9 @@ def _wrong_sums(card: Card) -> str:
     for claim in card.check.claims:
         if claim.state is State.WRONG and claim.left is not None:
             said, value = f"{claim.claim.left} = {claim.claim.right}", show(claim.left)
-            lines.append(f'<p class="mt-fix"><q>{_text(said)}</q> but {_text(claim.claim.left)} makes {_text(value)}.</p>')
+            lines.append(
+                f'<p class="mt-fix"><q>{_text(said)}</q> but {_text(claim.claim.left)} makes {_text(value)}.</p>'
+            )
     return "".join(lines)
 
 
@@ -76,11 +78,14 @@ def step_list(lesson: Lesson, label: str = "Solution steps", mark: tuple[int, st
     `mark` is (position of a card from 1, word to put on it).
     """
     position, word = mark or (0, "")
-    items = [step_card(card, word if index == position else "") for index, card in enumerate(lesson.cards, start=1)]
+    items = [
+        step_card(card, word if index == position else "") for index, card in enumerate(lesson.cards, start=1)
+    ]
     if lesson.phase is Phase.THINKING:
         # An unfinished line is shown from the start of the reply on: the wait for a step is not silence.
         items.append(
-            f'<li class="mt-step mt-growing" aria-hidden="true"><p>{_text(lesson.growing)}'
+            f'<li class="mt-step mt-growing{"" if lesson.growing else " mt-blank"}" aria-hidden="true">'
+            f"<p>{_text(lesson.growing)}"
             '<span class="mt-caret"></span></p></li>'
         )
     elif lesson.growing:

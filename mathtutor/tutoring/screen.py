@@ -12,13 +12,13 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 
 MAX_CHARS = 2000
 PRIVATE = "[private]"  # what the page puts in place of an e-mail address or phone number before sending
 
 
-class Finding(str, Enum):
+class Finding(StrEnum):
     OK = "ok"
     EMPTY = "empty"
     TOO_LONG = "too long"
@@ -40,12 +40,14 @@ class Screening:
 _WORRY = re.compile(
     r"""\b(?:
       (?:kill|hurt|harm|cut|cutting|hurting|killing) \s+ my \s? sel(?:f|ves)
-    | (?:want|wanna|going|gonna|like|wish (?:ed)?) \s+ (?:to\s+|i\s+(?:could|would)\s+)? (?:die|be\s+dead)(?!\s+of\s+laughter)
+    | (?:want|wanna|going|gonna|like|wish (?:ed)?) \s+ (?:to\s+|i\s+(?:could|would)\s+)?
+      (?:die|be\s+dead) (?!\s+of\s+laughter)
     | wish \s+ i \s+ (?:was|were) \s+ (?:dead|never\s+born)
     | (?:end|ending|take|taking) \s+ my \s+ (?:own\s+)? life
     | (?:do\s+not|don'?t|dont) \s+ want \s+ to \s+ (?:live|be\s+alive|wake\s+up)
     | suicid(?:e|al) | self[\s-]?harm(?:ing|ed)?
-    | (?:hits|beats(?=\s+me\s+(?:up|with|when|until|if|because|every))|touches|touched|abuses|abused|abusing|molests?|molested|rapes?|raped|hurts) \s+ me
+    | beats \s+ me \s+ (?:up|with|when|until|if|because|every)
+    | (?:hits|touches|touched|abuses|abused|abusing|molests?|molested|rapes?|raped|hurts) \s+ me
     | (?:being|been|am|was) \s+ (?:sexually\s+)? (?:abused|molested|raped)
     | afraid \s+ (?:to\s+go|of\s+going) \s+ home
     | (?:nobody|no\s+one) \s+ (?:would|will) \s+ (?:miss \s+ me | care \s+ if \s+ i)
@@ -80,7 +82,8 @@ _ASKS_FOR_A_NUMBER = re.compile(
 
 _OFF_SCOPE = re.compile(
     r"""\b(?:ignore|forget|disregard) \s+ (?:\w+\s+){0,3} (?:instructions?|prompts?|rules)\b
-    | ^\W* (?:please\s+|can\s+you\s+|could\s+you\s+|will\s+you\s+)? (?:write|tell|make|sing|draw|translate|summari[sz]e|generate|compose|create)
+    | ^\W* (?:please\s+|can\s+you\s+|could\s+you\s+|will\s+you\s+)?
+      (?:write|tell|make|sing|draw|translate|summari[sz]e|generate|compose|create)
       \s+ (?:\w+\s+){0,4} (?:essay|poem|story|joke|song|code|program|script|e-?mail|letter|rap|recipe|picture|homework)s?\b
     | ^\W* (?:who|what) \s+ are \s+ you\b
     | \b(?:system \s+ prompt|jailbreak|pretend \s+ (?:to\s+be|you\s+are))\b

@@ -28,7 +28,8 @@ def tidy(line: str) -> str:
 
 def write_rows() -> Iterator[Row]:
     """All 7,473 rows of GSM8K train; the filters decide which of them teach."""
-    assert SOURCES["gsm8k", "train"].trainable
+    if not SOURCES["gsm8k", "train"].trainable:
+        raise ValueError("gsm8k/train is not marked as trainable: no row may be made of it")
     for problem in load_source("gsm8k", "train"):
         lines = problem.gold.split("####")[0].strip().split("\n")
         steps = tuple(step for step in (tidy(line) for line in lines) if step)
