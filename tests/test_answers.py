@@ -291,7 +291,7 @@ def test_reproduces_the_published_readings(reply, strict, synth, q06):
         ("The answer is 18.", "x\n#### 18", True, False, True, True),
         ("#### 18", "x\n#### 18", True, True, True, True),
         ("#### 18.", "x\n#### 18", True, True, True, True),
-        ("#### 18.0", "x\n#### 18", True, False, True, True),
+        ("#### 18.0", "x\n#### 18", True, True, True, True),
         ("#### 1,800", "x\n#### 1800", True, True, True, True),
         ("#### $18", "x\n#### 18", True, False, True, True),
         ("#### 7", "x\n#### 7", True, True, False, True),
