@@ -15,10 +15,11 @@ from pathlib import Path
 import pytest
 
 from mathtutor.chat import conversation, render_prompt
-from mathtutor.engines import Delta, Sampling, gather, load_engine
+from mathtutor.engines import SHIPPED, Delta, Sampling, gather, load_engine
 from mathtutor.engines.scripted import ScriptedEngine
 
 PROBLEM = "Ana has 13 apples and buys 24 more. How many apples has she now?"
+POCKET = str(SHIPPED["pocket"])
 REPLY = "<think>\nStep 1: Ana has 13 + 24 = 37 apples.\n</think>\n\nThe answer is 37."
 
 
@@ -135,17 +136,18 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="module")
-def server(tiny_model_folder):
-    """transformers' own OpenAI-compatible server, on loopback, with the tiny model."""
+def server():
+    """transformers' own OpenAI-compatible server, on loopback, with Pocket."""
     port = free_port()
     process = subprocess.Popen(
         [
             str(Path(sys.executable).with_name("transformers")),
             "serve",
-            str(tiny_model_folder),
+            POCKET,
             "--host=127.0.0.1",
             f"--port={port}",
             "--device=cpu",
+            "--dtype=float32",
         ],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -161,18 +163,18 @@ def server(tiny_model_folder):
                 time.sleep(0.25)
         else:
             raise AssertionError("transformers serve did not come up")
-        yield f"openai:http://127.0.0.1:{port}/v1#{tiny_model_folder}"
+        yield f"openai:http://127.0.0.1:{port}/v1#{POCKET}"
     finally:
         process.terminate()
         process.wait(10)
 
 
-def test_a_real_openai_compatible_server_gives_the_local_models_reply(server, engine):
-    sampling = Sampling(max_tokens=12, calculator=False)
+def test_a_real_openai_compatible_server_gives_the_local_models_reply(server):
+    sampling = Sampling(max_tokens=100, calculator=False)
     remote = load_engine(server)
     streamed = gather(remote.stream(conversation(PROBLEM), sampling))
-    local = gather(engine.stream(conversation(PROBLEM), sampling))
-    assert streamed.text.strip() == local.text.strip() != ""
+    local = gather(load_engine("pocket").stream(conversation(PROBLEM), sampling))
+    assert streamed.text.strip() == local.text.strip() and "The answer is" in streamed.text
     ((index, generation),) = remote.replies([conversation(PROBLEM)], sampling)
     assert (index, generation.text) == (0, streamed.text)
 

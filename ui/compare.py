@@ -78,7 +78,8 @@ def summary(sides: dict[str, Side], step: int | None) -> str:
     else:
         shown = {name: text or strings.NO_ANSWER_SHORT for name, text in answers.items()}
         lines = [strings.OTHER_ANSWERS.format(**shown)]
-    lines.append(strings.SAME_STEPS if step is None else strings.FIRST_DIFFERENCE.format(step=step))
+    if any(side.lesson.cards for side in sides.values()):
+        lines.append(strings.SAME_STEPS if step is None else strings.FIRST_DIFFERENCE.format(step=step))
     items = "".join(f"<p>{escape(line)}</p>" for line in lines)
     return f'<section class="mt-summary" aria-label="Summary">{items}</section>'
 

@@ -58,9 +58,8 @@ def _finished(lesson: Lesson, first: Lesson | None, no_calculator: bool) -> View
 
 
 def _notes(lesson: Lesson, first: Lesson | None) -> tuple[str, ...]:
-    notes = [strings.NOT_PROOF]
-    if lesson.first_wrong is not None:
-        notes.insert(0, strings.WRONG_TO_ME_TOO.format(step=lesson.first_wrong))
+    wrong = lesson.first_wrong
+    notes = [strings.NOT_PROOF if wrong is None else strings.WRONG_TO_ME_TOO.format(step=wrong)]
     if first is not None:
         notes.append(strings.TWO_TRIES)
     if lesson.verdict.answer_matches_last_step is False:

@@ -47,7 +47,7 @@ class HFEngine:
     calculates = True
 
     def __init__(self, path: str, name: str | None = None, device: str = "auto", batch_size: int = 64):
-        self.name = name or f"hf:{path}"
+        self.name, self.path = name or f"hf:{path}", path
         self.device = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
         self._batch_size = batch_size
         try:

@@ -1,0 +1,70 @@
+"""The README says what the records say, and names only what is there."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+from mathtutor.io import read_json
+from training.card import data_lines, read_summaries, results_table
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+POCKET = ROOT / "assets" / "models" / "pocket"
+
+
+@pytest.mark.parametrize("line", results_table(read_summaries(ROOT / "evals")))
+def test_every_result_is_the_one_on_record(line):
+    assert line in README
+
+
+@pytest.mark.parametrize("line", data_lines(POCKET))
+def test_the_data_funnel_is_the_one_on_record(line):
+    assert line in README
+
+
+def test_the_card_of_the_shipped_model_holds_the_same_results():
+    card = (POCKET / "README.md").read_text(encoding="utf-8")
+    assert all(line in card for line in results_table(read_summaries(ROOT / "evals")))
+
+
+@pytest.mark.parametrize("summary", sorted((ROOT / "evals").glob("*/summary.json")), ids=lambda p: p.parent.name)
+def test_every_summary_was_measured_on_the_weights_that_are_shipped(summary):
+    from mathtutor.io import sha256_file
+
+    record = read_json(summary)
+    weights = POCKET / {"pocket": "tuned", "pocket-base": "base"}[record["engine"]] / "model.safetensors"
+    assert record["revision"] == sha256_file(weights)[:16]
+
+
+@pytest.mark.parametrize("target", sorted(set(re.findall(r"\]\(([^)#:]+)\)", README))))
+def test_every_linked_file_exists(target):
+    assert (ROOT / target).exists()
+
+
+@pytest.mark.parametrize("module", sorted(set(re.findall(r"python -m ([\w.]+)", README))))
+def test_every_command_exists(module):
+    assert importlib.util.find_spec(module) is not None
+
+
+def test_the_makefile_has_every_target_that_is_named():
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    assert set(re.findall(r"`(?:[A-Z_]+=\S+ )*make ([a-z-]+)", README)) <= targets
+
+
+def test_the_bank_has_as_many_families_as_the_readme_says():
+    from mathtutor.bank import load_bank
+
+    assert re.search(rf"\b{len(load_bank())} hand-written families", README)
+
+
+def test_the_space_header_pins_the_gradio_that_the_requirements_pin():
+    pinned = re.search(r"^gradio==(\S+)$", (ROOT / "requirements.txt").read_text(), re.MULTILINE)[1]
+    assert f"sdk_version: {pinned}" in README
+
+
+def test_the_weights_stay_within_their_budget():
+    assert sum(file.stat().st_size for file in POCKET.rglob("*") if file.is_file()) < 64 * 2**20
