@@ -88,7 +88,11 @@ def build(candidates: Iterable[Row], total: int, workers: int, tests: list[str] 
 
 def count_overlaps(rows: list[Row], tests: list[str]) -> dict[str, int]:
     """Rows that share a gram of each size with a test question."""
-    indices = {"13_gram": GramIndex(tests, 13), "8_gram": GramIndex(tests, 8)}
+    indices = {
+        "13_gram": GramIndex(tests, 13),
+        "8_gram": GramIndex(tests, 8),
+        "8_gram_numbers_masked": GramIndex(tests, 8, mask_numbers=True),  # reported, not dropped: phrases are not items
+    }
     return {name: sum(index.overlaps(row.problem) for row in rows) for name, index in indices.items()}
 
 

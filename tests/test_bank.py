@@ -94,7 +94,9 @@ def test_another_process_with_another_hash_seed_makes_the_same_rows():
         "print(json.dumps([row.to_dict() for row in write_rows(300, seed=4)]))"
     )
     environment = {**os.environ, "PYTHONHASHSEED": "12345"}
-    output = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, check=True)
+    output = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, check=True
+    )
     assert json.loads(output.stdout) == [row.to_dict() for row in write_rows(300, seed=4)]
 
 
@@ -221,8 +223,14 @@ def test_a_broken_definition_is_refused_when_it_is_read(fields, says):
     "fields, says",
     [
         (changed(require=["n > 100"]), "held in none of 2000 draws"),
-        (changed(mistakes=[{**GOOD["mistakes"][0], "value": "left"}, GOOD["mistakes"][1]]), "held in none of 2000"),
-        (changed(let={"all": "n * m", "left": "all - g", "third": "1 / 3"}, unit="{third} pens"), "two decimals"),
+        (
+            changed(mistakes=[{**GOOD["mistakes"][0], "value": "left"}, GOOD["mistakes"][1]]),
+            "held in none of 2000",
+        ),
+        (
+            changed(let={"all": "n * m", "left": "all - g", "third": "1 / 3"}, unit="{third} pens"),
+            "two decimals",
+        ),
         (changed(let={"all": "n * m", "left": "all - g", "big": "2 ** 99"}), "exponent 99 is too large"),
         (changed(let={"all": "n * m", "left": "all - g", "odd": "who * n"}), "unsupported operand"),
         (variable(a={"word": ["red"]}, b={"word": ["red"]}), "a list of 1 is too short"),
@@ -301,7 +309,15 @@ def test_the_command_answers_a_wrong_name_with_a_sentence(tmp_path):
 
 # --- the little language
 
-KINDS = {"n": "number", "m": "number", "p": "number", "box": "noun", "fruit": "noun", "who": "person", "color": "word"}
+KINDS = {
+    "n": "number",
+    "m": "number",
+    "p": "number",
+    "box": "noun",
+    "fruit": "noun",
+    "who": "person",
+    "color": "word",
+}
 
 
 def say(text: str, seed: int = 0, comma: bool = False, **values) -> str:
@@ -338,7 +354,12 @@ def test_a_text_is_rendered(text, values, said):
 
 
 def test_every_choice_is_taken_sooner_or_later():
-    assert {say("[red|blue [sky|sea]|green]", seed) for seed in range(60)} == {"Red", "Blue sky", "Blue sea", "Green"}
+    assert {say("[red|blue [sky|sea]|green]", seed) for seed in range(60)} == {
+        "Red",
+        "Blue sky",
+        "Blue sea",
+        "Green",
+    }
 
 
 def test_a_number_is_written_in_words_in_some_instances_and_the_same_way_within_one():

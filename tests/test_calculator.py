@@ -97,7 +97,9 @@ def test_a_forced_token_is_the_only_one_that_can_be_sampled(tiny_tokenizer):
     assert int(torch.isfinite(writer.scores({"9": 5.0})).sum()) == 1
 
 
-@pytest.mark.parametrize("text, result", [("3 - 8 = ", "-5"), ("7 / 2 = ", "3.5"), ("1000 * 5 = ", "5000"), ("5 - 5 = ", "0")])
+@pytest.mark.parametrize(
+    "text, result", [("3 - 8 = ", "-5"), ("7 / 2 = ", "3.5"), ("1000 * 5 = ", "5000"), ("5 - 5 = ", "0")]
+)
 def test_signs_points_and_zeros_are_written_too(tiny_tokenizer, text, result):
     writer = Writer(tiny_tokenizer, text)
     while writer.text != text + result:
@@ -146,7 +148,9 @@ def test_the_prompt_is_not_read_as_an_expression(tiny_tokenizer):
 
 
 def test_rows_of_a_batch_are_computed_apart(tiny_tokenizer):
-    rows = [tiny_tokenizer.encode(text, add_special_tokens=False) for text in ("5 * 2 = ", "9 - 2 = ", "5 apple ")]
+    rows = [
+        tiny_tokenizer.encode(text, add_special_tokens=False) for text in ("5 * 2 = ", "9 - 2 = ", "5 apple ")
+    ]
     length, newline = max(map(len, rows)), tiny_tokenizer.encode("\n")
     processor = CalculatorProcessor(tiny_tokenizer, 1, 3, len(tiny_tokenizer))
     ids = torch.tensor([[0, *newline * (length - len(row)), *row] for row in rows])
@@ -156,7 +160,9 @@ def test_rows_of_a_batch_are_computed_apart(tiny_tokenizer):
         scores[:, tiny_tokenizer.encode("4")[0]] = 5.0
         scores[:, tiny_tokenizer.encode("z")[0]] = 1.0
         best = processor(ids, scores).argmax(-1, keepdim=True)
-        written = [text + tiny_tokenizer.decode(row) for text, row in zip(written, best.tolist(), strict=True)]
+        written = [
+            text + tiny_tokenizer.decode(row) for text, row in zip(written, best.tolist(), strict=True)
+        ]
         ids = torch.cat([ids, best], dim=1)
     assert written == ["10", "7z", "44"]
     assert processor.computed == [{length, length + 1}, {length}, set()]

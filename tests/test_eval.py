@@ -29,7 +29,9 @@ from mathtutor.sources import DATA_VARIABLE
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = Path(os.environ.get(DATA_VARIABLE, ROOT.parent / "shared" / "data"))
-needs_data = pytest.mark.skipif(not (DATA / "gsm8k").is_dir(), reason=f"needs the public sets in {DATA_VARIABLE}")
+needs_data = pytest.mark.skipif(
+    not (DATA / "gsm8k").is_dir(), reason=f"needs the public sets in {DATA_VARIABLE}"
+)
 
 
 def write_lines(path: Path, rows: list) -> str:
@@ -105,7 +107,9 @@ def test_the_bank_benchmarks_stay_on_their_side_of_the_split(name, held_out):
 
 
 def wrong_ids(problems, replies, key: str) -> set[str]:
-    rows = [result_row(p, Generation(reply, 1, 0.0, "stop")) for p, reply in zip(problems, replies, strict=True)]
+    rows = [
+        result_row(p, Generation(reply, 1, 0.0, "stop")) for p, reply in zip(problems, replies, strict=True)
+    ]
     return {row["id"] for row in rows if not row[key]}
 
 
@@ -115,7 +119,10 @@ def test_gold_answers_score_a_hundred_percent(monkeypatch, name, size):
     monkeypatch.setenv(DATA_VARIABLE, str(DATA))
     problems = load_benchmark(name)
     assert len(problems) == size
-    assert wrong_ids(problems, [render_target(["So be it."], show(p.answer)) for p in problems], "correct") == set()
+    assert (
+        wrong_ids(problems, [render_target(["So be it."], show(p.answer)) for p in problems], "correct")
+        == set()
+    )
     if name == "gsm8k":  # whose gold is a whole solution: "... #### 18"
         assert wrong_ids(problems, [p.gold for p in problems], "correct_strict") == set()
         # This one writes "the answer as a percentage: ... 33.333...%" and then "#### 33": two answers, so none.
@@ -124,7 +131,10 @@ def test_gold_answers_score_a_hundred_percent(monkeypatch, name, size):
 
 # --- a run
 
-PROBLEMS = [{"id": f"p{n}", "question": f"Ana has {n} pens and buys {n}. How many?", "answer": 2 * n} for n in range(1, 13)]
+PROBLEMS = [
+    {"id": f"p{n}", "question": f"Ana has {n} pens and buys {n}. How many?", "answer": 2 * n}
+    for n in range(1, 13)
+]
 
 
 def reply_to(n: int) -> str:
@@ -169,7 +179,11 @@ def test_a_row_holds_all_the_evidence(files, tmp_path):
     assert verdicts["p2"] == ("4", True, False) and rows["p2"]["first_wrong_step"] == 1
     assert verdicts["p3"] == (None, False, True)
     assert verdicts["p4"] == (None, False, False)
-    assert verdicts["p5"] == (None, False, True) and rows["p5"]["finish"] == "length" and rows["p5"]["tokens"] == 40
+    assert (
+        verdicts["p5"] == (None, False, True)
+        and rows["p5"]["finish"] == "length"
+        and rows["p5"]["tokens"] == 40
+    )
     assert verdicts["p6"] == ("12", True, False) and rows["p6"]["correct_strict"]
 
 
@@ -177,15 +191,26 @@ def test_every_figure_of_the_summary_follows_from_the_rows(files, tmp_path, caps
     argv = arguments(files, tmp_path / "out")
     run_main(argv)
     printed = capsys.readouterr().out
-    summary, rows = read_json(tmp_path / "out" / "summary.json"), list(read_rows(tmp_path / "out" / "results.jsonl"))
+    summary, rows = (
+        read_json(tmp_path / "out" / "summary.json"),
+        list(read_rows(tmp_path / "out" / "results.jsonl")),
+    )
     assert (summary["n"], summary["correct"], summary["accuracy"]) == (12, 8, 8 / 12)
-    assert (summary["cut_off"], summary["unparsed"], summary["wrong_sums"], summary["correct_strict"]) == (2, 1, 1, 1)
+    assert (summary["cut_off"], summary["unparsed"], summary["wrong_sums"], summary["correct_strict"]) == (
+        2,
+        1,
+        1,
+        1,
+    )
     assert summary["tokens"] == sum(row["tokens"] for row in rows)
     assert summary["seconds"] == round(sum(row["seconds"] for row in rows), 2)
     assert summary["interval"] == [round(bound, 4) for bound in wilson(8, 12)]
     assert (summary["engine"], summary["benchmark"]) == (files[1], files[0])
     assert summary["calculator"] is False  # a script does no sums, whatever was asked
-    assert summary["command"].startswith("python -m eval.run --benchmark") and str(tmp_path / "out") in summary["command"]
+    assert (
+        summary["command"].startswith("python -m eval.run --benchmark")
+        and str(tmp_path / "out") in summary["command"]
+    )
     assert "8 of 12 right = 66.7%" in printed and "2 cut off, 1 without an answer" in printed
     assert "raise --max-tokens" in printed
 
@@ -223,7 +248,10 @@ main(sys.argv[2:])
 
 def without_seconds(folder: Path) -> tuple[list[str], dict]:
     """(rows as sorted JSON texts, summary), both without what differs from run to run."""
-    rows = [json.dumps({k: v for k, v in row.items() if k != "seconds"}) for row in read_rows(folder / "results.jsonl")]
+    rows = [
+        json.dumps({k: v for k, v in row.items() if k != "seconds"})
+        for row in read_rows(folder / "results.jsonl")
+    ]
     summary = read_json(folder / "summary.json")
     return sorted(rows), {k: v for k, v in summary.items() if k not in ("seconds", "command")}
 
@@ -234,7 +262,9 @@ def test_a_run_killed_and_started_again_ends_as_an_unbroken_one(files, tmp_path,
     run_main(arguments(files, unbroken))
     killed = subprocess.run([sys.executable, "-c", KILLED, str(kill_at), *arguments(files, broken)], cwd=ROOT)
     assert killed.returncode == -signal.SIGKILL
-    assert len(list(read_rows(broken / "results.jsonl"))) == kill_at and not (broken / "summary.json").exists()
+    assert (
+        len(list(read_rows(broken / "results.jsonl"))) == kill_at and not (broken / "summary.json").exists()
+    )
     with open(broken / "results.jsonl", "a") as file:
         file.write(torn)
     capsys.readouterr()
@@ -322,7 +352,12 @@ OURS = [
     {"reply": "<think>\nStep 1: 5 * 2 = 10", "gold": "10"},
 ]
 Q06 = [
-    {"id": 0, "question": "q", "model_output": "5 * 2 = 10\n\n#### 10", "ground_truth_answer": "5*2=<<5*2=10>>10\n#### 10"},
+    {
+        "id": 0,
+        "question": "q",
+        "model_output": "5 * 2 = 10\n\n#### 10",
+        "ground_truth_answer": "5*2=<<5*2=10>>10\n#### 10",
+    },
     {"id": 1, "question": "q", "model_output": "The answer is ,.", "ground_truth_answer": "#### 1,000"},
 ]
 
@@ -340,7 +375,9 @@ Q06 = [
         (Q06, "q06", 1, 1, 0, 0),
     ],
 )
-def test_a_file_is_scored_under_each_reading(tmp_path, capsys, rows, reading, correct, unparsed, cut_off, crashes):
+def test_a_file_is_scored_under_each_reading(
+    tmp_path, capsys, rows, reading, correct, unparsed, cut_off, crashes
+):
     path = write_lines(tmp_path / "two.jsonl", rows)
     score_main([path, "--reading", reading, "--json"])
     (score,) = json.loads(capsys.readouterr().out)
@@ -354,7 +391,10 @@ def test_a_file_is_scored_under_each_reading(tmp_path, capsys, rows, reading, co
 def test_several_files_are_scored_in_their_order(tmp_path, capsys):
     paths = [write_lines(tmp_path / "a.jsonl", OURS), write_lines(tmp_path / "b.jsonl", Q06[:1])]
     score_main([*paths, "--json"])
-    assert [(s["file"], s["n"]) for s in json.loads(capsys.readouterr().out)] == [(paths[0], 2), (paths[1], 1)]
+    assert [(s["file"], s["n"]) for s in json.loads(capsys.readouterr().out)] == [
+        (paths[0], 2),
+        (paths[1], 1),
+    ]
     score_main(paths)
     printed = capsys.readouterr().out
     assert "robust: 1 of 2 right = 50.00%" in printed and "robust: 1 of 1 right = 100.00%" in printed
@@ -386,11 +426,17 @@ def test_a_broken_file_is_answered_with_file_and_row(tmp_path, rows, says):
 def test_the_scorer_is_a_command(tmp_path):
     path = write_lines(tmp_path / "two.jsonl", Q06)
     result = subprocess.run(
-        [sys.executable, "-m", "eval.score", path, "--reading", "q06", "--json"], cwd=ROOT, capture_output=True, text=True
+        [sys.executable, "-m", "eval.score", path, "--reading", "q06", "--json"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
     )
     assert json.loads(result.stdout)[0]["correct"] == 1
     missing = subprocess.run(
-        [sys.executable, "-m", "eval.score", str(tmp_path / "none.jsonl")], cwd=ROOT, capture_output=True, text=True
+        [sys.executable, "-m", "eval.score", str(tmp_path / "none.jsonl")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
     )
     assert missing.returncode == 1 and "none.jsonl" in missing.stderr and "Traceback" not in missing.stderr
 

@@ -98,7 +98,12 @@ LONG = "a b c d e f g h i j k l m n o p"
     "n, indexed, text, overlaps",
     [
         (13, LONG, LONG, True),
-        (13, LONG, "so then: C, d e f G h-i j k l m n o and on", True),  # 13 in a row, other marks and capitals
+        (
+            13,
+            LONG,
+            "so then: C, d e f G h-i j k l m n o and on",
+            True,
+        ),  # 13 in a row, other marks and capitals
         (13, LONG, "so then: c d e f g h i j k l m n and on it goes", False),  # 12 in a row
         (8, LONG, "so then: c d e f g h i j k l m n and on it goes", True),
         (8, LONG, "c d e f g h i x j k l m n o p", False),  # seven, and seven
@@ -151,7 +156,10 @@ TRAIN = [
     {"question": "This one was copied out of the test set word for word by somebody who did not look: 5 + 5?",
      "answer": "5+5 = <<5+5=10>>10\n#### 10"},
 ]  # fmt: skip
-TEST = [{"question": TRAIN[3]["question"], "answer": "#### 10"}, {"question": "Short one?", "answer": "#### 1"}]
+TEST = [
+    {"question": TRAIN[3]["question"], "answer": "#### 10"},
+    {"question": "Short one?", "answer": "#### 1"},
+]
 SVAMP = [{"ID": "c-1", "Body": "Ed had 8 nuts", "Question": "How many now?", "Answer": 8.0, "Type": "Sum"}]
 
 
@@ -160,7 +168,11 @@ def small_sets(tmp_path, monkeypatch):
     """The known sets, a few rows each, pinned as the real ones are."""
     folder = tmp_path / "sets"
     files = {
-        ("gsm8k", "train"): ("gsm8k/train.jsonl", "".join(json.dumps(row) + "\n" for row in TRAIN), len(TRAIN)),
+        ("gsm8k", "train"): (
+            "gsm8k/train.jsonl",
+            "".join(json.dumps(row) + "\n" for row in TRAIN),
+            len(TRAIN),
+        ),
         ("gsm8k", "test"): ("gsm8k/test.jsonl", "".join(json.dumps(row) + "\n" for row in TEST), len(TEST)),
         ("svamp", "test"): ("svamp/SVAMP.json", json.dumps(SVAMP), len(SVAMP)),
     }
@@ -230,9 +242,13 @@ def test_a_candidate_that_is_a_test_question_is_dropped():
     copy = replace(GOOD, problem=test.upper() + " Tell me.")
     clean, dropped, overlap = build([GOOD, copy], 2, 1, [test])
     assert [row.id for row in clean] == ["r"]
-    assert [(row["stage"], row["reason"]) for row in dropped] == [("test_overlap", "shares_a_13_gram_with_a_test_set")]
+    assert [(row["stage"], row["reason"]) for row in dropped] == [
+        ("test_overlap", "shares_a_13_gram_with_a_test_set")
+    ]
     assert overlap == {"13_gram": 1, "8_gram": 0}
-    shorter = replace(GOOD, problem="Cy fills 7 crates with 9 melons each and then stops. How many melons are that?")
+    shorter = replace(
+        GOOD, problem="Cy fills 7 crates with 9 melons each and then stops. How many melons are that?"
+    )
     assert build([shorter], 1, 1, [test])[2] == {"13_gram": 0, "8_gram": 1}
 
 
@@ -247,7 +263,11 @@ def run_build(monkeypatch, *arguments: object) -> None:
 def test_a_build_accounts_for_every_candidate(small_sets, tmp_path, monkeypatch):
     out = tmp_path / "out"
     run_build(monkeypatch, "--out", out, "--rows", 40, "--gsm8k", "--workers", 1)
-    clean, dropped, report = list(read_rows(out / "clean.jsonl")), list(read_rows(out / "dropped.jsonl")), read_json(out / "report.json")
+    clean, dropped, report = (
+        list(read_rows(out / "clean.jsonl")),
+        list(read_rows(out / "dropped.jsonl")),
+        read_json(out / "report.json"),
+    )
     assert report["candidates"] == 44 == report["clean"] + report["dropped"]
     assert (report["clean"], report["dropped"]) == (len(clean), len(dropped))
     human = {row["id"]: (row["stage"], row["reason"]) for row in dropped if row["source"] == "gsm8k-train"}
@@ -273,9 +293,22 @@ def test_a_build_accounts_for_every_candidate(small_sets, tmp_path, monkeypatch)
 def test_the_same_arguments_give_the_same_bytes_with_any_number_of_workers(tmp_path, monkeypatch):
     for name, seed, workers in (("one", 7, 1), ("two", 7, 2), ("again", 7, 2), ("other", 8, 1)):
         # more rows than one chunk, so that two workers share them
-        run_build(monkeypatch, "--out", tmp_path / name, "--rows", 520, "--seed", seed, "--workers", workers, "--no-tests")
+        run_build(
+            monkeypatch,
+            "--out",
+            tmp_path / name,
+            "--rows",
+            520,
+            "--seed",
+            seed,
+            "--workers",
+            workers,
+            "--no-tests",
+        )
     for file in ("clean.jsonl", "dropped.jsonl", "report.json"):
-        one, two, again, other = ((tmp_path / name / file).read_bytes() for name in ("one", "two", "again", "other"))
+        one, two, again, other = (
+            (tmp_path / name / file).read_bytes() for name in ("one", "two", "again", "other")
+        )
         assert one == two == again
         assert file == "dropped.jsonl" or one != other
 
@@ -294,7 +327,10 @@ def test_a_build_in_which_nothing_passes_fails_and_leaves_the_reasons(tmp_path, 
     monkeypatch.setattr(pipeline.build.procedural, "write_rows", lambda count, seed: iter(bad))
     with pytest.raises(SystemExit, match="no row passed the filters"):
         run_build(monkeypatch, "--out", tmp_path, "--rows", 2, "--no-tests", "--workers", 1)
-    assert [row["stage"] for row in read_rows(tmp_path / "dropped.jsonl")] == ["answer_from_steps", "structure"]
+    assert [row["stage"] for row in read_rows(tmp_path / "dropped.jsonl")] == [
+        "answer_from_steps",
+        "structure",
+    ]
     assert not (tmp_path / "clean.jsonl").exists()
 
 

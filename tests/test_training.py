@@ -82,7 +82,11 @@ def test_every_recipe_of_the_repository_is_sound(path):
 def test_a_recipe_is_what_its_file_says(tmp_path):
     recipe = asdict(load_recipe(write_recipe(tmp_path)))
     for section, values in TINY.items():
-        assert {**recipe[section], **values} == recipe[section] if isinstance(values, dict) else recipe[section] == values
+        assert (
+            {**recipe[section], **values} == recipe[section]
+            if isinstance(values, dict)
+            else recipe[section] == values
+        )
     assert isinstance(recipe["pretrain"]["checkpoint_minutes"], float)
 
 
@@ -149,7 +153,9 @@ def test_a_file_that_is_no_recipe_is_refused(tmp_path, text, says):
 def test_a_rate_that_yaml_reads_as_text_is_explained(tmp_path):
     path = write_recipe(tmp_path)
     path.write_text(path.read_text().replace("learning_rate: 0.01", "learning_rate: 1e-4"))
-    with pytest.raises(RecipeError, match=r"must be float, not '1e-4' \(YAML reads 1e-4 as text: write 1.0e-4\)"):
+    with pytest.raises(
+        RecipeError, match=r"must be float, not '1e-4' \(YAML reads 1e-4 as text: write 1.0e-4\)"
+    ):
         load_recipe(path)
 
 
@@ -157,7 +163,9 @@ def test_all_problems_are_told_at_once(tmp_path):
     path = write_recipe(tmp_path, sft_setps=1, model_hidden="wide", name=7, pretrain_optimizer="sgd")
     with pytest.raises(RecipeError) as error:
         load_recipe(path)
-    assert [part in str(error.value) for part in ("sft.setps", "model.hidden", "name must", "sgd")] == [True] * 4
+    assert [part in str(error.value) for part in ("sft.setps", "model.hidden", "name must", "sgd")] == [
+        True
+    ] * 4
     assert str(error.value).count("\n") == 4
 
 
@@ -178,12 +186,20 @@ ROW = Row(
     steps=("The boxes hold 3 * 4 = 12 pens.", "12 - 2 = 10 pens are left.", "That is 10 * 1 = 10."), answer="10",
     asked="the number of pens left", plan="Multiply, then subtract.",
 )  # fmt: skip
-HUMAN = Row(id="g-1", problem="How many?", steps=("He has 2 + 2 = 4.", "It is 4 * 2 = 8."), answer="8", source="gsm8k-train")
+HUMAN = Row(
+    id="g-1",
+    problem="How many?",
+    steps=("He has 2 + 2 = 4.", "It is 4 * 2 = 8."),
+    answer="8",
+    source="gsm8k-train",
+)
 
 
 def parts(examples: Examples, tokenizer, index: int = 0) -> tuple[str, str]:
     """(text that is not learned, text that is)."""
-    ids, mask = (a[examples.starts[index] : examples.starts[index + 1]] for a in (examples.ids, examples.mask))
+    ids, mask = (
+        a[examples.starts[index] : examples.starts[index + 1]] for a in (examples.ids, examples.mask)
+    )
     return tokenizer.decode(ids[~mask].tolist()), tokenizer.decode(ids[mask].tolist())
 
 
@@ -274,7 +290,9 @@ def made_up(count: int, repeats: float = 1.0) -> Examples:
     lengths = rng.integers(20, 120, count)
     starts = np.concatenate([[0], np.cumsum(lengths)])
     total = int(starts[-1])
-    return Examples(np.zeros(total, np.uint16), np.ones(total, bool), starts, np.full(count, repeats), Counter())
+    return Examples(
+        np.zeros(total, np.uint16), np.ones(total, bool), starts, np.full(count, repeats), Counter()
+    )
 
 
 def seen(examples: Examples, seed: int = 0, epoch: int = 0) -> np.ndarray:
@@ -298,7 +316,9 @@ def test_batches_are_full_but_not_too_full():
 
 
 def test_an_example_longer_than_a_batch_stands_alone():
-    examples = Examples(np.zeros(90, np.uint16), np.ones(90, bool), np.array([0, 10, 80, 90]), np.ones(3), Counter())
+    examples = Examples(
+        np.zeros(90, np.uint16), np.ones(90, bool), np.array([0, 10, 80, 90]), np.ones(3), Counter()
+    )
     assert sorted(map(sorted, plan_epoch(examples, 40, 0, 0))) == [[0, 2], [1]]
 
 
@@ -313,7 +333,9 @@ def test_the_order_depends_on_seed_and_epoch_alone():
 def test_batches_go_on_from_any_place():
     examples = made_up(100)
     stream = batches_from(examples, 512, 0, 0, 0)
-    places = [(epoch, position, batch.tolist()) for epoch, position, batch in (next(stream) for _ in range(60))]
+    places = [
+        (epoch, position, batch.tolist()) for epoch, position, batch in (next(stream) for _ in range(60))
+    ]
     assert places[-1][0] >= 1  # over the end of an epoch
     for n in (0, 7, 30, 58):
         epoch, position, _ = places[n]
@@ -322,7 +344,8 @@ def test_batches_go_on_from_any_place():
 
 
 @pytest.mark.parametrize(
-    "step, factor", [(0, 0.1), (4, 0.5), (9, 1.0), (10, 1.0), (69, 1.0), (70, 1.0), (85, 0.5), (99, 0.05), (140, 0.05)]
+    "step, factor",
+    [(0, 0.1), (4, 0.5), (9, 1.0), (10, 1.0), (69, 1.0), (70, 1.0), (85, 0.5), (99, 0.05), (140, 0.05)],
 )
 def test_the_rate_rises_stays_and_falls(step, factor):
     phase = Phase(steps=100, batch_tokens=1, learning_rate=1.0, warmup_steps=10, decay_share=0.3)
@@ -339,14 +362,27 @@ def work(tmp_path_factory) -> Path:
     """A folder with a small data set and the tiny recipe."""
     folder = tmp_path_factory.mktemp("work")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["build", "--out", str(folder), "--rows", "120", "--no-tests", "--workers", "1"])
+        patch.setattr(
+            sys, "argv", ["build", "--out", str(folder), "--rows", "120", "--no-tests", "--workers", "1"]
+        )
         pipeline.build.main()
     write_recipe(folder, data_rows=str(folder / "clean.jsonl"))
     return folder
 
 
 def command(module: str, work: Path, out: str, *more: str) -> list[str]:
-    return [module, "--recipe", str(work / "tiny.yaml"), "--out", str(work / out), "--threads", "1", *more]
+    return [
+        module,
+        "--recipe",
+        str(work / "tiny.yaml"),
+        "--out",
+        str(work / out),
+        "--threads",
+        "1",
+        "--device",
+        "cpu",
+        *more,
+    ]
 
 
 def start(argv: list[str], code: str = "") -> subprocess.Popen:
@@ -381,7 +417,11 @@ def run_here(argv: list[str]) -> None:
 def step_of(folder: Path) -> int:
     """The step of the last whole checkpoint."""
     latest = folder / "latest.json"
-    return read_json(folder / read_json(latest)["checkpoint"] / "state.json")["state"]["step"] if latest.exists() else 0
+    return (
+        read_json(folder / read_json(latest)["checkpoint"] / "state.json")["state"]["step"]
+        if latest.exists()
+        else 0
+    )
 
 
 # Is killed at a random moment within or after the save whose number is the first argument.
@@ -409,7 +449,9 @@ def runs(work):
     results = {}
     options = {name: ["--set", f"pretrain.steps={KILL_STEPS}", *more] for name, more in OPTIMIZERS.items()}
     processes = {
-        name: start([str(random.randint(2, 30)), *command("training.pretrain", work, name, *options[name])], KILLED)
+        name: start(
+            [str(random.randint(2, 30)), *command("training.pretrain", work, name, *options[name])], KILLED
+        )
         for name in OPTIMIZERS
     }
     for name, process in processes.items():
@@ -475,12 +517,23 @@ def test_a_changed_recipe_or_data_set_is_refused_on_resume(work, runs, tmp_path,
     record = (work / "adamw" / "recipe.json").read_bytes()
     change = [part.format(other=other) for part in change]
     with pytest.raises(SystemExit, match=f"made with {says}: choose a new --out"):
-        run_here(command("training.pretrain", work, "adamw", "--set", f"pretrain.steps={KILL_STEPS + 5}", *change))
+        run_here(
+            command("training.pretrain", work, "adamw", "--set", f"pretrain.steps={KILL_STEPS + 5}", *change)
+        )
     assert (work / "adamw" / "recipe.json").read_bytes() == record  # the record is of what was trained
 
 
 def test_a_finished_run_may_be_made_longer(work, runs):
-    run_here(command("training.pretrain", work, "muon", *OPTIMIZERS["muon"], "--set", f"pretrain.steps={KILL_STEPS + 2}"))
+    run_here(
+        command(
+            "training.pretrain",
+            work,
+            "muon",
+            *OPTIMIZERS["muon"],
+            "--set",
+            f"pretrain.steps={KILL_STEPS + 2}",
+        )
+    )
     assert step_of(work / "muon" / "pretrain") == KILL_STEPS + 2
     assert read_json(work / "muon" / "recipe.json")["pretrain"]["steps"] == KILL_STEPS + 2
 
@@ -522,13 +575,19 @@ def test_the_exported_model_is_loaded_by_the_engine_and_speaks(exported):
 
 
 def test_fine_tuning_changes_the_base(exported):
-    base, tuned = (AutoModelForCausalLM.from_pretrained(exported / name).state_dict() for name in ("base", "tuned"))
+    base, tuned = (
+        AutoModelForCausalLM.from_pretrained(exported / name).state_dict() for name in ("base", "tuned")
+    )
     assert base.keys() == tuned.keys()
     assert all(not torch.equal(base[key], tuned[key]) for key in base if key.endswith("proj.weight"))
 
 
 def test_an_adapter_is_merged_into_a_plain_model(work, exported, capsys):
-    run_here(command("training.sft", work, "lora", "--base", str(work / "adamw" / "base"), "--set", "sft.method=lora"))
+    run_here(
+        command(
+            "training.sft", work, "lora", "--base", str(work / "adamw" / "base"), "--set", "sft.method=lora"
+        )
+    )
     assert "merged: the logits differ by at most" in capsys.readouterr().out
     base, tuned = (
         AutoModelForCausalLM.from_pretrained(folder).state_dict()
@@ -538,7 +597,9 @@ def test_an_adapter_is_merged_into_a_plain_model(work, exported, capsys):
     for key in base:  # all linear layers moved, and nothing else did
         assert torch.equal(base[key], tuned[key]) is not key.endswith("_proj.weight"), key
     checkpoint = max((work / "lora" / "sft").glob("checkpoint-*"))
-    assert (checkpoint / "weights.safetensors").stat().st_size < (work / "adamw" / "base" / "model.safetensors").stat().st_size
+    assert (checkpoint / "weights.safetensors").stat().st_size < (
+        work / "adamw" / "base" / "model.safetensors"
+    ).stat().st_size
     engine = load_engine(f"hf:{work / 'lora' / 'tuned'}")
     assert gather(engine.stream(conversation("Ana has 3 pens."), Sampling(max_tokens=4))).num_tokens > 0
 
@@ -559,7 +620,12 @@ def figures(text: str) -> set[str]:
 def test_every_figure_of_the_card_stands_in_a_record(exported):
     card = (exported / "README.md").read_text()
     config = read_json(exported / "tuned" / "config.json")
-    records = [read_json(exported / "data.json"), read_json(exported / "recipe.json"), SUMMARY, config["vocab_size"]]
+    records = [
+        read_json(exported / "data.json"),
+        read_json(exported / "recipe.json"),
+        SUMMARY,
+        config["vocab_size"],
+    ]
     records += [row for phase in ("pretrain", "sft") for row in read_rows(exported / f"{phase}-log.jsonl")]
     known = {"2.0", "3", "95"}  # Apache-2.0, Qwen3, the 95% interval
     known |= {"16", f"{(exported / 'tuned' / 'model.safetensors').stat().st_size / 1e6:.1f}"}  # MB in 16 bit
@@ -570,7 +636,10 @@ def test_every_figure_of_the_card_stands_in_a_record(exported):
     assert figures(card) - known == set()
     assert "| pocket | svamp | 1,000 | 417 | 41.7% | 38.7% to 44.8% | on | 13 | 71 |" in card
     log = list(read_rows(exported / "sft-log.jsonl"))
-    assert f"| sft | 12 | {log[-1]['tokens']:,} | {log[0]['loss']:.3f} | {log[-1]['loss']:.3f} | not measured |" in card
+    assert (
+        f"| sft | 12 | {log[-1]['tokens']:,} | {log[0]['loss']:.3f} | {log[-1]['loss']:.3f} | not measured |"
+        in card
+    )
     assert "python -m pipeline.build --rows 120 --seed 0 --no-tests" in card
     assert "not compared with any test set" in card and "GSM8K" not in card
 
@@ -587,10 +656,19 @@ def test_without_evaluations_the_card_says_that_nothing_was_measured(work, expor
     [
         (["training.pretrain", "--recipe", "nowhere.yaml"], "nowhere.yaml"),
         (["training.pretrain", "--recipe", "{recipe}", "--set", "sft.stpes=1"], r"did you mean steps\?"),
-        (["training.pretrain", "--recipe", "{recipe}", "--set", "data.rows=none/clean.jsonl"], "python -m pipeline.build"),
+        (
+            ["training.pretrain", "--recipe", "{recipe}", "--set", "data.rows=none/clean.jsonl"],
+            "python -m pipeline.build",
+        ),
         (["training.sft", "--recipe", "{recipe}"], "run training.pretrain first"),
-        (["training.export", "--recipe", "{recipe}", "--run", "{out}", "--to", "{out}/to"], "finish training first"),
-        (["training.export", "--recipe", "{recipe}", "--to", "{out}/to", "--card-only"], "has no recipe.json"),
+        (
+            ["training.export", "--recipe", "{recipe}", "--run", "{out}", "--to", "{out}/to"],
+            "finish training first",
+        ),
+        (
+            ["training.export", "--recipe", "{recipe}", "--to", "{out}/to", "--card-only"],
+            "has no recipe.json",
+        ),
     ],
 )
 def test_a_command_that_cannot_work_ends_with_a_sentence(work, tmp_path, argv, says):

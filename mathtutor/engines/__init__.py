@@ -95,7 +95,9 @@ def gather(deltas: Iterable[Delta], seconds: float = 0.0, prompt: str = "") -> G
     text, num_tokens, finish, spans = "", 0, "stopped", []
     for delta in deltas:
         if delta.computed:
-            spans.append((len(text), len(text) + len(delta.text)))
+            # A number comes digit by digit: neighbours are one span.
+            start = spans.pop()[0] if spans and spans[-1][1] == len(text) else len(text)
+            spans.append((start, len(text) + len(delta.text)))
         text += delta.text
         num_tokens += delta.num_tokens
         finish = delta.finish or finish

@@ -1,0 +1,337 @@
+"""Tokens into runs: in "48 clips in 2 boxes * 3" the runs are 48 and 2 * 3.
+
+Between two marks (an equals sign, a comma, the end of a sentence) values and operators alternate and words are passed
+over. Two values with no operator between them end one run and begin the next. So of the runs before an equals sign
+the last is its left side, and of those after it the first is its right side.
+
+Most of the rules below decide what a sentence leaves open: is this word a unit or a variable, this bracket a factor or
+a remark, this dash a sign or a subtraction? Where nothing decides, a name is put into the run, which makes the side
+one that has no value: better to check nothing than to call a right line wrong.
+"""
+
+from __future__ import annotations
+
+from mathtutor.maths.arithmetic import VULGAR
+from mathtutor.maths.runs import Run
+from mathtutor.maths.tokens import Token
+
+MAX_GAP = 12  # words between a value and the operator or equals sign that still belongs to it
+KEPT_LEAD = 6  # words before a run that are remembered
+
+_OPERAND_STARTS = ("number", "vulgar", "(", "$")
+_OPERATORS = {"**": "^", "÷": "/"}
+_OPERATOR_WORDS = {"times": "*", "plus": "+", "minus": "-", "x": "*"}
+_UNIT_LETTERS = set("mglLhskKMcCF")  # 5m and 3g may be metres and grams, or variables
+_ARTICLES = {"a", "A", "I"}  # words, unless an operator stands beside them
+_BREAKS = set("because so then thus therefore since which if when while but gives means".split())
+_BEFORE_A_SIGN = set("to is was are be at from by and or".split())
+_DETERMINERS = set("the these those his her their its my our all this that a an".split())
+
+
+def fold(tokens: list[Token], first: int, last: int) -> list[Run]:
+    """The runs of tokens[first:last], which holds neither an equals sign nor a stop."""
+    return _Fold(tokens, first, last).runs
+
+
+class _Fold:
+    def __init__(self, tokens: list[Token], first: int, last: int):
+        self.tokens, self.at, self.last = tokens, first, last  # at: the token after the one being read
+        self.runs: list[Run] = []
+        self.run = Run()
+        self.lead: list[str] = []  # the last words since the mark
+        self.previous: Token | None = None
+        self.spaced_slash = False  # the last operator was a division with space around it
+        while self.at < last:
+            token = tokens[self.at]
+            self.at += 1
+            _READERS[token.kind](self, token)
+            self.previous = token
+        self.close()
+
+    def close(self) -> None:
+        if self.run.parts:
+            self.runs.append(self.run)
+        self.run = Run(lead=self.lead)
+
+    # --- looking ahead ---
+
+    def peek(self, ahead: int = 0) -> Token | None:
+        return self.tokens[self.at + ahead] if self.at + ahead < self.last else None
+
+    def value_within(self, words: int) -> bool:
+        """Does a value follow, at most this many words on?"""
+        for ahead in range(words + 1):
+            token = self.peek(ahead)
+            if token is not None and token.kind == "$":
+                token = self.peek(ahead + 1)
+            if token is None or token.kind != "word" or token.text.lower() in _BREAKS:
+                return token is not None and token.kind in _OPERAND_STARTS
+        return False
+
+    def before_operator(self) -> bool:
+        """Does an operator follow, a closing bracket, or the equals sign that ends these tokens?"""
+        following = self.peek()
+        if following is None:
+            return self.at < len(self.tokens) and self.tokens[self.at].kind == "="
+        return following.kind in ("op", ")")
+
+    # --- values ---
+
+    def read_number(self, token: Token) -> None:
+        if not self.run.wants_value():
+            if self.completes_mixed(token):
+                return
+            self.next_to_value()
+        below = self.fraction_below(token)
+        if below is not None and self.spaced_slash and self.run.parts and self.run.parts[-1].text == "/":
+            self.at += 2  # 60 / 3/4 divides by three quarters
+            self.run.add("value", f"{token.text}/{below.text}", Token("number", "", token.start, below.end))
+        else:
+            self.run.add("value", token.text, token)
+
+    def next_to_value(self) -> None:
+        """A value follows a value. With no word between, as in "1/2 (68) + 10", they may mean a product."""
+        adjacent = self.run.gap == 0
+        self.close()
+        self.run.cut = adjacent
+
+    def fraction_below(self, above: Token) -> Token | None:
+        """The 4 of a tightly written 3/4."""
+        slash, below = self.peek(), self.peek(1)
+        if slash is None or below is None or slash.text != "/" or below.kind != "number":
+            return None
+        return below if above.end == slash.start and slash.end == below.start else None
+
+    def completes_mixed(self, token: Token) -> bool:
+        """2 1/2 and "1 and 1/4": a whole number, then a tight fraction below one."""
+        kind, whole, start, _ = self.run.parts[-1]
+        below = self.fraction_below(token)
+        if kind != "value" or below is None or not (whole + token.text + below.text).isdigit():
+            return False
+        if self.run.gap and not (self.run.gap == 1 and "and" in self.run.units[-2:]):
+            return False
+        following = self.peek(2)
+        if self.run.gap and following is not None and following.text == "of":  # 25 and 1/2 of 50
+            return False
+        if (len(token.text), token.text) >= (len(below.text), below.text):  # 5/4, compared as digits
+            return False
+        self.at += 2
+        self.run.parts.pop()
+        self.run.add("value", f"({whole} {token.text}/{below.text})", Token("number", "", start, below.end))
+        return True
+
+    def read_vulgar(self, token: Token) -> None:
+        text = VULGAR[token.text]
+        if not self.run.wants_value():
+            kind, whole, start, end = self.run.parts[-1]
+            if kind == "value" and whole.isdigit() and token.start - end <= 1:  # 2½
+                self.run.parts.pop()
+                self.run.add("value", f"({whole} {text})", Token("number", "", start, token.end))
+                return
+            self.close()
+        self.run.add("value", text, token)
+
+    def read_currency(self, token: Token) -> None:
+        self.run.units.append("$")
+
+    def read_percent(self, token: Token) -> None:
+        if not self.run.wants_value() and self.run.gap == 0:
+            self.run.add("%", "%", token)
+
+    def read_name(self, token: Token) -> None:
+        if not self.run.wants_value():
+            self.close()
+        self.run.add("name", token.text, token)
+
+    def variable(self, token: Token) -> None:
+        if not self.run.wants_value() and self.run.end < token.start:  # unlike 3x
+            self.close()
+        self.run.add("name", token.text, token)
+
+    # --- brackets ---
+
+    def read_open(self, token: Token) -> None:
+        inside = self.inside_bracket()
+        factor = not self.run.wants_value() and self.run.end == token.start  # 4(
+        # Words first: "4(number of tickets)" is a product without a value, "(who has 5 oranges)" a remark.
+        if inside and inside[0].kind == "word" and len(inside[0].text) > 1:
+            if factor:
+                self.run.add("op", "*", token)
+                self.run.add("name", inside[0].text, inside[0])
+            if factor or not self.run.wants_value() or all(part.kind == "word" for part in inside):
+                self.run.units += [part.text for part in inside if part.kind == "word"]
+                self.at += len(inside) + 1
+                return
+        # Then 3(4), 3(x) and 3(-4): they multiply, but "80 (30 + 5)" does not.
+        if factor and (self.value_within(0) or (inside and inside[0].kind in ("word", "op"))):
+            self.run.add("op", "*", token)
+        elif not self.run.wants_value():
+            self.next_to_value()
+        self.run.add("(", "(", token)
+
+    def inside_bracket(self) -> list[Token]:
+        """The tokens up to the matching bracket; [] where it does not close between the two marks, or far away."""
+        depth = 1
+        for ahead in range(MAX_GAP * 2):
+            token = self.peek(ahead)
+            if token is None:
+                break
+            depth += (token.kind == "(") - (token.kind == ")")
+            if depth == 0:
+                return self.tokens[self.at : self.at + ahead]
+        return []
+
+    def read_close(self, token: Token) -> None:
+        if not self.run.parts:
+            return
+        if self.run.wants_value():  # 5 + )
+            self.close()
+            return
+        opened = self.run.open_brackets()
+        self.run.add(")", ")", token)
+        if not opened:  # "half (48 / 2 = 24)": balance() cuts here
+            self.close()
+
+    # --- operators ---
+
+    def read_op(self, token: Token) -> None:
+        text = _OPERATORS.get(token.text, token.text)
+        if self.belongs_to_unit(text):
+            self.at += 1
+            return
+        if self.begins_negative(token):
+            self.close()
+        if not self.run.wants_value():
+            if self.run.gap > MAX_GAP:  # too far from its value: the word before it must be the operand
+                self.close()
+                self.variable(self.previous)
+            self.run.add("op", text, token)
+        elif self.is_sign(token):
+            self.run.add("sign", text if text == "-" else "", token)
+        else:  # price * 5: a word stands where a value should
+            word = token if self.previous is None or self.previous.kind != "word" else self.previous
+            self.run.add("name", word.text, word)
+            self.run.add("op", text, token)
+        self.spaced_slash = token.text == "÷" or (text == "/" and self.has_space_around(token))
+
+    def belongs_to_unit(self, text: str) -> bool:
+        """miles/hour, m^2: does this operator join a unit to the word or number that follows?"""
+        following = self.peek()
+        if following is None:
+            return False
+        if text == "/" and following.kind == "word" and not self.is_variable(following):
+            self.run.units.append("/" + following.text)
+            return True
+        return text == "^" and self.run.gap > 0 and following.kind == "number"
+
+    def begins_negative(self, token: Token) -> bool:
+        """ "it fell from 3 to -6 + 2": a dash after such a word and tight before a value subtracts nothing."""
+        following = self.peek()
+        return (
+            token.text == "-"
+            and self.run.gap > 0
+            and self.previous.text in _BEFORE_A_SIGN
+            and self.previous.end < token.start
+            and following is not None
+            and following.start == token.end
+        )
+
+    def is_sign(self, token: Token) -> bool:
+        """Where a value should stand: -5 and + 5 at the beginning, and -5 after an operator, a space or a $."""
+        if token.text not in ("+", "-"):
+            return False
+        following, before = self.peek(), self.previous
+        tight = following is not None and following.start == token.end and following.kind in _OPERAND_STARTS
+        if tight and (self.run.parts or before is None or before.end < token.start or before.kind == "$"):
+            return True
+        return not self.run.parts and before is None and self.value_within(0)
+
+    def has_space_around(self, token: Token) -> bool:
+        following = self.peek()
+        return (self.previous is not None and self.previous.end < token.start) or (
+            following is not None and following.start > token.end
+        )
+
+    # --- words ---
+
+    def read_word(self, token: Token) -> None:
+        lower = token.text.lower()
+        # A word that begins another clause comes first: what it ends is complete.
+        if lower in _BREAKS and not self.run.wants_value():
+            self.word(token)
+            self.close()
+        elif self.run.wants_value():
+            self.word_for_value(token)
+        # Then the words that calculate, but only before a value: "3 times" alone is an amount.
+        elif lower in _OPERATOR_WORDS and self.value_within(0):
+            self.run.add("op", _OPERATOR_WORDS[lower], token)
+        elif lower in ("divided", "multiplied") and self.peek() is not None and self.peek().text == "by":
+            self.at += 1
+            if self.value_within(0):
+                self.run.add("op", "/" if lower == "divided" else "*", token)
+        elif lower == "of" and self.run.gap == 0 and self.is_share():
+            self.of(token)
+        # Then single letters, which may be variables. All others are units, or just words.
+        elif len(token.text) == 1 and self.run.gap == 0:
+            self.letter(token)
+        elif len(token.text) == 1 and self.before_operator():
+            self.variable(token)
+        else:
+            self.word(token)
+
+    def word(self, token: Token) -> None:
+        self.lead = [*self.lead, token.text][-KEPT_LEAD:]
+        self.run.gap += 1
+        self.run.units.append(token.text)
+
+    def word_for_value(self, token: Token) -> None:
+        if self.run.parts:
+            another = len(token.text) > 1 or token.text in _ARTICLES
+            if not (another and self.value_within(2)):  # 5 + another 3
+                self.variable(token)
+        elif len(token.text) == 1 and self.before_operator():
+            self.variable(token)
+        else:
+            self.lead = [*self.lead, token.text][-KEPT_LEAD:]
+            self.run.lead = self.lead
+
+    def is_share(self) -> bool:
+        """Is the last value a share (25%, 1/2, 0.4), so that "of" multiplies?"""
+        kind, text, *_ = self.run.parts[-1]
+        return kind in ("%", ")") or "/" in text or text.startswith(("0.", ".")) or self.run.is_tight_fraction
+
+    def of(self, token: Token) -> None:
+        """25% of the 80: "of" multiplies when a number follows, and else names a thing."""
+        ahead = 0
+        while (word := self.peek(ahead)) is not None and word.text.lower() in _DETERMINERS and ahead < 2:
+            ahead += 1
+        if word is not None and word.kind in _OPERAND_STARTS:
+            self.at += ahead
+            self.run.of = True
+            self.run.add("op", "*", token)
+        else:
+            self.run.of_thing = True
+            self.word(token)
+
+    def letter(self, token: Token) -> None:
+        """A letter straight after a value: 3x and 5 t are products; 5m and 5 m may be metres."""
+        attached = self.run.end == token.start
+        if token.text in _UNIT_LETTERS:
+            self.run.letters = self.run.letters or attached
+            self.word(token)
+        elif attached or self.is_variable(token):
+            self.run.add("name", token.text, token)
+        elif self.before_operator():
+            self.variable(token)
+        else:
+            self.word(token)
+
+    def is_variable(self, token: Token) -> bool:
+        return len(token.text) == 1 and token.text not in _ARTICLES and token.text not in _UNIT_LETTERS
+
+
+_READERS = {
+    "number": _Fold.read_number, "vulgar": _Fold.read_vulgar, "name": _Fold.read_name, "word": _Fold.read_word,
+    "op": _Fold.read_op, "(": _Fold.read_open, ")": _Fold.read_close, "%": _Fold.read_percent,
+    "$": _Fold.read_currency,
+}  # fmt: skip
