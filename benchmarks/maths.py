@@ -29,7 +29,8 @@ from pathlib import Path
 from mathtutor.maths.answers import READINGS, is_correct, read_answer
 from mathtutor.maths.arithmetic import evaluate
 from mathtutor.maths.checks import State, check_claim
-from mathtutor.maths.steps import find_claims, open_expression
+from mathtutor.maths.claims import find_claims
+from mathtutor.maths.steps import open_expression
 
 _NOTE = re.compile(r"<<[^>\n]*>>")
 _LEFT = re.compile(r"(?:[^=\n.,;:?!]|[.,:](?=\d))*$")

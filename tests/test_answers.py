@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from mathtutor.maths.answers import (
     READINGS,
-    REFUSALS,
     is_correct,
     read_answer,
     read_gold,
@@ -23,6 +22,7 @@ from mathtutor.maths.answers import (
     split_thinking,
     states_answer,
 )
+from mathtutor.maths.numerals import REFUSALS
 
 
 @pytest.mark.parametrize(

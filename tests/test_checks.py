@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mathtutor.maths.checks import State, check_claim, check_step, verify
-from mathtutor.maths.steps import Claim, find_claims, parse_steps
+from mathtutor.maths.claims import Claim, find_claims
+from mathtutor.maths.steps import parse_steps
 
 OK, WRONG, NOTHING = State.OK, State.WRONG, State.NOTHING
 
@@ -146,6 +147,31 @@ def test_names_the_first_wrong_step():
 def test_notices_an_answer_that_the_last_step_does_not_reach():
     verdict = verify(REPLY.format(19, 20))
     assert (verdict.correct, verdict.answer_matches_last_step) == (None, False)
+
+
+@pytest.mark.parametrize(
+    "last, answer, matches",
+    [
+        ("10 / 100 = 10 percent.", "10", True),
+        ("10 / 100 = 10 percent.", "10%", True),
+        ("10 / 100 = 10 percent.", "10 percent", True),
+        ("10 / 100 = 10%", "10", True),
+        ("10 / 100 = 10%", "0.1", True),  # the same share
+        ("10 / 100 * 100 = 10", "10%", True),
+        ("100 - 90 = 10%", "10", True),
+        ("1 / 8 = 12 1/2 percent", "12.5", True),
+        ("20 / 30 = 66.67%", "66.67", True),
+        ("10 / 100 = 10 percent.", "11", False),
+        ("10 / 100 = 10 percent.", "1", False),
+        ("10 / 100 = 0.1", "10", False),  # no percent sign is written there
+        ("10 = 50 * 20%", "1000", False),  # nor does this one say what number it is
+        ("10 = 50 * 20%", "10", True),
+    ],
+)
+def test_an_answer_matches_a_percentage_with_or_without_its_sign(last, answer, matches):
+    verdict = verify(f"<think>\nStep 1: {last}\n</think>\n\nThe answer is {answer}.")
+    assert verdict.num_checked == 1
+    assert verdict.answer_matches_last_step is matches
 
 
 @pytest.mark.parametrize(

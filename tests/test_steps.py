@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mathtutor.maths.arithmetic import evaluate
-from mathtutor.maths.steps import LOOK_BACK, Claim, find_claims, open_expression, parse_steps
+from mathtutor.maths.claims import Claim, find_claims
+from mathtutor.maths.steps import LOOK_BACK, open_expression, parse_steps
 
 
 def pairs(text: str) -> list[tuple[str, str]]:
@@ -57,6 +58,9 @@ def pairs(text: str) -> list[tuple[str, str]]:
         ("1 and 1/4 * 8 = 10", [("(1 1/4) * 8", "10")]),
         ("2½ * 4 = 10", [("(2 1/2) * 4", "10")]),
         ("½ * 8 = 4", [("(1/2) * 8", "4")]),
+        ("10 kids ½ * 8 = 4", [("(1/2) * 8", "4")]),  # not 10½
+        ("2 5/4 * 4 = 5", [("5 / 4 * 4", "5")]),  # nor 2 5/4
+        ("20 plus 25 and 1/2 of 50 = 25", [("1 / 2 * 50", "25")]),  # not 25 1/2
         ("60 / 3/4 = 80", [("60 / (3/4)", "80")]),
         # operators in other clothes
         ("3 x 4 = 12", [("3 * 4", "12")]),
@@ -74,6 +78,8 @@ def pairs(text: str) -> list[tuple[str, str]]:
         ("5 (apples) * 3 = 15", [("5 * 3", "15")]),
         ("12 = 3 * 4", [("12", "3 * 4")]),
         ("10 / 3 ≈ 3.33", [("10 / 3", "3.33")]),
+        ("5 * 3 = 15 - leaving the rest", [("5 * 3", "15")]),  # a dash
+        ("20 - 5 = 15 - x", [("20 - 5", "15 - x")]),
         ("5 + 3 = about 8", [("5 + 3", "8")]),
         ("5 * 60 = 300 + 58 = 358", [("5 * 60", "300"), ("300 + 58", "358")]),  # runs on
         # markup
@@ -95,6 +101,7 @@ def pairs(text: str) -> list[tuple[str, str]]:
         ("no equation here", []),
         ("=", []),
         ("5 + = 8", []),
+        ("5 + 3 = the price of 9", []),  # of which thing 9 is the price, nobody knows
     ],
 )
 def test_finds_the_equations_of_a_sentence(text, expected):
@@ -105,7 +112,8 @@ def test_finds_the_equations_of_a_sentence(text, expected):
     "text",
     ["3x = 12", "3 * x = 12", "2x + 3 = 11", "x + y = 10", "4(number of tickets) + 2 = 10", "10:30 + 1 = 11:30",
      "price * 5 = 20", "0900-0130 = 730", "16,0000/10 = 1600", "Week 1 + Week 2 = 35 + 35", "D3 * 2 = 6",
-     "5A - 5 = 30", "(4x - 13) + 5 = 4x - 8", "10 apples - x = 4"],
+     "3 of us went to the shop at the corner of the street with all that money for Bob * 5 = 15", "5A - 5 = 30",
+     "5 a * 3 = 10", "(4x - 13) + 5 = 4x - 8", "10 apples - x = 4"],
 )  # fmt: skip
 def test_keeps_the_words_of_a_side_that_has_no_value(text):
     for claim in find_claims(text):

@@ -20,7 +20,8 @@ from fractions import Fraction
 
 from mathtutor.maths.answers import Answer, read_answer, same_answer, split_thinking, states_answer
 from mathtutor.maths.arithmetic import evaluate
-from mathtutor.maths.steps import Claim, Step, parse_steps
+from mathtutor.maths.claims import Claim
+from mathtutor.maths.steps import Step, parse_steps
 
 
 class State(StrEnum):
@@ -53,8 +54,8 @@ class Verdict:
     first_wrong_step       the number of that step, as the reply shows it
     num_claims             equations found; num_checked of them were judged OK or WRONG
     correct                None where no gold answer was given
-    answer_matches_last_step   the stated answer against the last value that a checked claim arrived at; None
-                               where one of the two is missing
+    answer_matches_last_step   the stated answer against the last value that a checked claim arrived at, where 10%
+                               (10 percent) is matched by 10 as well as by 0.1; None where one of the two is missing
     """
 
     answer: Answer
@@ -68,6 +69,7 @@ class Verdict:
 
 _ONE_NUMBER = re.compile(r"-?(?:\d+(?:\.\d+)?|\.\d+)%?")
 _OPERATOR = re.compile(r"[\d.)%] ?[-+*/^] ?[-\d.(]")
+_SPACED_OPERATOR = re.compile(r" [-+*/^] ")  # in a Claim's side; "(12 1/2)%" has none
 _NOT_HUNDRED = re.compile(r"(?<![\d.])(?!100%)[\d.]+%")
 
 
@@ -138,7 +140,7 @@ def verify(reply: str, gold: Fraction | int | None = None) -> Verdict:
     answer = read_answer(reply)
     claims = [claim for step in steps for claim in step.claims]
     checked = [claim for claim in claims if claim.state is not State.NOTHING]
-    matches = same_answer(answer, checked[-1].right) if checked and answer.value is not None else None
+    matches = _arrives_at(checked[-1], answer) if checked and answer.value is not None else None
     return Verdict(
         answer=answer,
         steps=steps,
@@ -148,3 +150,12 @@ def verify(reply: str, gold: Fraction | int | None = None) -> Verdict:
         correct=None if gold is None else same_answer(answer, gold),
         answer_matches_last_step=matches,
     )
+
+
+def _arrives_at(last: ClaimCheck, answer: Answer) -> bool:
+    """Is the answer what this claim ends in: its value, or the number that is written before a percent sign?"""
+    if same_answer(answer, last.right):
+        return True
+    side = last.claim.right
+    is_percentage = "%" in side and not _SPACED_OPERATOR.search(side)
+    return is_percentage and same_answer(answer, evaluate(side, points=True).value)

@@ -49,7 +49,9 @@ def find_claims(text: str) -> list[Claim]:
     bare, origin = without_markup(text)
     claims = list(_claims(bare))
     if origin is not None:
-        claims = [replace(claim, start=origin[claim.start], end=origin[claim.end - 1] + 1) for claim in claims]
+        claims = [
+            replace(claim, start=origin[claim.start], end=origin[claim.end - 1] + 1) for claim in claims
+        ]
     said = {(claim.left, claim.right) for claim in claims}
     for note in _NOTE.finditer(text):
         shift = note.start(1)
@@ -63,7 +65,9 @@ def find_claims(text: str) -> list[Claim]:
 
 # --- pairs of sides -----------------------------------------------------------------------------------------
 
-_HINTS = set("about approximately approx roughly around nearly almost only just exactly a total of usd rs".split())
+_HINTS = set(
+    "about approximately approx roughly around nearly almost only just exactly a total of usd rs".split()
+)
 _ABOUT = re.compile(
     r"\b(?:about|approx\w*|roughly|around|nearly|almost|round(?:s|ed|ing)?|nearest|closest|estimat\w+"
     r"|remain\w*|left\s?over|full|whole)\b|[≈~≅…]|\.\.",
@@ -116,7 +120,9 @@ def _claims(text: str) -> Iterator[Claim]:
 
 _SCALE = re.compile(r"\b(?:hundred|thousand|million|billion|dozen)s?\b", re.IGNORECASE)
 _SCALES = (12, 100, 1000, 10**6, 10**9)
-_FACTORS = (3, 4, 7, 8, 12, 16, 24, 28, 30, 36, 52, 60, 100, 365, 1000, 3600, 5280, 10000)  # from unit to unit
+_FACTORS = {
+    3, 4, 7, 8, 12, 16, 24, 28, 30, 36, 52, 60, 100, 365, 1000, 3600, 5280, 10000,
+}  # fmt: skip  # from one unit to another
 
 
 def _settle_mismatch(claim: Claim, left: Run, right: Run, text: str) -> Claim:
@@ -140,9 +146,7 @@ def _settle_mismatch(claim: Claim, left: Run, right: Run, text: str) -> Claim:
 
 def _names_a_thing(left: Run, right: Run) -> bool:
     """ "3 weeks = 3 * 7 days" and "the cost of 3 apples = 5 * 3" do not say that 3 is 21, or 15."""
-    return (
-        left.is_single and right.has_operator and (bool(left.lead) or left.has_units or left.is_percent)
-    )
+    return left.is_single and right.has_operator and (bool(left.lead) or left.has_units or left.is_percent)
 
 
 def _may_be_misread(left: Run, right: Run) -> bool:

@@ -84,7 +84,12 @@ class Run:
         if len(self.parts) < 3:
             return False
         above, slash, below = self.parts[-3:]
-        return above.kind == "value" and slash.text == "/" and above.end == slash.start and slash.end == below.start
+        return (
+            above.kind == "value"
+            and slash.text == "/"
+            and above.end == slash.start
+            and slash.end == below.start
+        )
 
     # --- its units ---
 
