@@ -36,7 +36,11 @@ test: $(VENV)/.dev  ## set up and run all tests
 lint: $(VENV)/.dev  ## ruff, with fixes
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 
-data: $(VENV)/.dev  ## Pocket's data set: bank and GSM8K train (hub, or MATHTUTOR_DATA)
+data: data/pocket/report.json  ## Pocket's data set: bank and GSM8K train (hub, or MATHTUTOR_DATA)
+
+# The build removes the report first and writes it last, so it stands for the whole data set. Remove it
+# to build again.
+data/pocket/report.json: | $(VENV)/.dev
 	@$(BIN)/python -m pipeline.build --out data/pocket --rows 120000 --gsm8k
 
 pocket: data  ## Pocket itself, from nothing: hours on two cores; stop it and start it at will

@@ -49,14 +49,16 @@ def load_file(path: str) -> list[Problem]:
     """Problems of a JSON-lines file. Raises ValueError naming the line that is not a problem."""
     problems, seen = [], set()
     for number, row in enumerate(read_rows(Path(path)), start=1):
-        question = next((row[key] for key in QUESTION_KEYS if isinstance(row.get(key), str)), None)
+        question = next((row[k] for k in QUESTION_KEYS if isinstance(row.get(k), str) and row[k].strip()), None)
         gold = next((row[key] for key in ANSWER_KEYS if row.get(key) is not None), None)
         if question is None or gold is None:
             raise ValueError(
                 f"{path}: row {number} needs a text under {' or '.join(QUESTION_KEYS)} and a value under "
                 f"{' or '.join(ANSWER_KEYS)}; it has {', '.join(row)}"
             )
-        is_number = isinstance(gold, (int, float)) and not isinstance(gold, bool)
+        if not isinstance(gold, (str, int, float)):
+            raise ValueError(f"{path}: row {number}: the answer must be a number or a text, not {gold!r:.60}")
+        is_number = not isinstance(gold, (str, bool))
         answer = read_gold(gold if is_number else str(gold))
         if answer is None:
             raise ValueError(f"{path}: row {number}: no number can be read from the answer {gold!r:.60}")

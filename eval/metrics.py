@@ -19,7 +19,10 @@ def wilson(successes: int, n: int, z: float = Z95) -> tuple[float, float]:
 
 
 def summarize(rows: Sequence[dict]) -> dict:
-    """Counts over `results.jsonl` rows. `cut_off` replies hit a limit; `unparsed` ended without an answer."""
+    """Counts over `results.jsonl` rows, each of which is right or one of the rest.
+
+    `cut_off` replies hit a limit, `failed` ones never came, `unparsed` ones ended without an answer.
+    """
     n, correct = len(rows), sum(row["correct"] for row in rows)
     return {
         "n": n,
@@ -28,7 +31,8 @@ def summarize(rows: Sequence[dict]) -> dict:
         "interval": [round(bound, 4) for bound in wilson(correct, n)],
         "correct_strict": sum(row["correct_strict"] for row in rows),
         "cut_off": sum(row["cut_off"] for row in rows),
-        "unparsed": sum(row["answer"] is None and not row["cut_off"] for row in rows),
+        "failed": sum(row["finish"] == "failed" for row in rows),
+        "unparsed": sum(row["answer"] is None and not row["cut_off"] and row["finish"] != "failed" for row in rows),
         "wrong_sums": sum(row["first_wrong_step"] is not None for row in rows),
         "tokens": sum(row["tokens"] for row in rows),
         "seconds": round(sum(row["seconds"] for row in rows), 2),

@@ -4,9 +4,12 @@
     python -m eval.run --engine openai:http://127.0.0.1:8000/v1#qwen3 --benchmark file:mine.jsonl --out evals/mine
 
 `results.jsonl` gets a row a problem: prompt, reply, answer, gold, verdict, tokens, seconds, cut off.
-Each is on disk before the next is asked; after a kill the same command asks only what is missing.
-`summary.json` is computed from the rows. A folder holds one run: another engine, benchmark or
-setting is refused.
+Each is on disk as soon as the engine hands it over; after a kill the same command asks only what is
+missing, with a local model one batch (64 problems) at most over again. Batches are cut from the whole
+benchmark and each is sampled from (seed, its number), so a resumed run ends as an unbroken one.
+A problem that a server failed on is a row with `finish` "failed", counted as wrong, and asked again by
+the same command. `summary.json` is computed from the rows. A folder holds one run: another engine,
+benchmark or setting is refused.
 """
 
 from __future__ import annotations
@@ -14,7 +17,8 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
-from dataclasses import asdict
+from collections.abc import Collection, Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from tqdm import tqdm
@@ -24,30 +28,36 @@ from eval.metrics import summarize
 from mathtutor.chat import conversation
 from mathtutor.engines import Engine, Generation, Sampling, load_engine
 from mathtutor.engines.openai import EngineError
+from mathtutor.engines.scripted import ScriptedEngine
 from mathtutor.io import Busy, Damaged, Journal, read_json, sha256_json, write_json
 from mathtutor.maths.answers import is_correct, same_answer
 from mathtutor.maths.arithmetic import show
 from mathtutor.maths.checks import verify
 from mathtutor.problem import Problem
 
-CHUNK = 512  # problems handed to the engine at once: it sorts them by length
+SEEDS = 1_000_003  # batches of two seeds never share a draw
+# What the summary is computed from
+RESULT_KEYS = {"id", "answer", "correct", "correct_strict", "cut_off", "finish", "first_wrong_step", "tokens", "seconds"}
 
 
 def result_row(problem: Problem, generation: Generation) -> dict:
     """One line of evidence: everything needed to argue the verdict again without the model."""
-    verdict = verify(generation.text, gold=problem.answer)
-    cut_off = generation.finish == "length" or verdict.answer.cut_off
-    answer = None if cut_off else verdict.answer.value
+    # A server may send half a character, which no file can hold.
+    reply = generation.text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    failed = generation.finish == "failed"
+    verdict = verify(reply, gold=problem.answer)
+    cut_off = not failed and (generation.finish == "length" or verdict.answer.cut_off)
+    answer = None if cut_off or failed else verdict.answer.value
     return {
         "id": problem.id,
         "question": problem.question,
         "prompt": generation.prompt,
-        "reply": generation.text,
+        "reply": reply,
         "answer": None if answer is None else show(answer),
         "rule": verdict.answer.rule,
         "gold": show(problem.answer),
         "correct": answer is not None and same_answer(answer, problem.answer),
-        "correct_strict": is_correct(generation.text, show(problem.answer), "strict").correct,
+        "correct_strict": not failed and is_correct(reply, show(problem.answer), "strict").correct,
         "cut_off": cut_off,
         "finish": generation.finish,
         "first_wrong_step": verdict.first_wrong_step,
@@ -57,19 +67,71 @@ def result_row(problem: Problem, generation: Generation) -> dict:
     }
 
 
+def plan(
+    engine: Engine, problems: list[Problem], sampling: Sampling, done: set[str]
+) -> Iterator[tuple[list[Problem], Sampling]]:
+    """What to hand to the engine at once.
+
+    A sampled reply of an engine that decodes in batches depends on the whole batch: these are cut from
+    all problems, whatever is done, and one with a missing row is asked whole.
+    """
+    size = getattr(engine, "batch_size", None)
+    if size is None:
+        yield [problem for problem in problems if problem.id not in done], sampling
+        return
+    ordered = sorted(problems, key=lambda problem: len(problem.question))  # like lengths: little padding
+    for number, start in enumerate(range(0, len(ordered), size)):
+        batch = ordered[start : start + size]
+        if any(problem.id not in done for problem in batch):
+            yield batch, replace(sampling, seed=sampling.seed * SEEDS + number)
+
+
 def run(engine: Engine, problems: list[Problem], sampling: Sampling, journal: Journal) -> None:
-    """Ask what the journal does not hold yet."""
+    """Ask what the journal does not hold yet, and again what failed."""
+    journal.retain(lambda row: row["finish"] != "failed")
     done = {row["id"] for row in journal.rows}
-    todo = [problem for problem in problems if problem.id not in done]
     if done:
         print(f"{len(done)} of {len(problems)} are there already")
-    with tqdm(total=len(problems), initial=len(problems) - len(todo), unit="problem", disable=None) as bar:
-        for start in range(0, len(todo), CHUNK):
-            chunk = todo[start : start + CHUNK]
-            asked = [conversation(problem.question) for problem in chunk]
-            for index, generation in engine.replies(asked, sampling):
-                journal.append(result_row(chunk[index], generation))
-                bar.update()
+    with tqdm(total=len(problems), initial=len(done), unit="problem", disable=None) as bar:
+        for batch, drawn in plan(engine, problems, sampling, frozenset(done)):
+            for index, generation in engine.replies([conversation(problem.question) for problem in batch], drawn):
+                if batch[index].id not in done:
+                    journal.append(result_row(batch[index], generation))
+                    bar.update()
+
+
+def check_folder(out: Path, stamp: dict, journal: Journal, known: Collection[str]) -> None:
+    """Write `run.json` into an empty folder; raise Damaged on a folder that is not of this very run."""
+    record = out / "run.json"
+    if record.exists():
+        old = read_json(record)
+        if not isinstance(old, dict):
+            raise Damaged(f"{record} is no record of a run: choose a new --out, or remove the folder")
+        if old != stamp:
+            different = ", ".join(key for key in stamp if old.get(key) != stamp[key]) or "version"
+            raise Damaged(f"{out} holds a run with another {different}: choose a new --out, or remove the folder")
+    elif journal.rows:
+        raise Damaged(f"{out} holds results without a run.json: choose a new --out, or remove the folder")
+    for number, row in enumerate(journal.rows, start=1):
+        if not isinstance(row.get("id"), str) or row["id"] not in known or not RESULT_KEYS <= row.keys():
+            raise Damaged(f"{journal.path}: row {number} is no result of this run: remove it, or the folder")
+    write_json(record, stamp)
+
+
+def summary_of(
+    args: argparse.Namespace, argv: list[str] | None, engine: Engine, sampling: Sampling, stamp: dict, rows: list[dict]
+) -> dict:
+    """What a run found, and the command that found it."""
+    return {
+        "engine": args.engine,
+        "benchmark": args.benchmark,
+        **summarize(rows),
+        "calculator": sampling.calculator and engine.calculates,
+        "max_tokens": sampling.max_tokens,
+        "temperature": sampling.temperature,
+        "revision": stamp["revision"],
+        "command": "python -m eval.run " + shlex.join(argv if argv is not None else sys.argv[1:]),
+    }
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -88,12 +150,16 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
     if args.limit is not None and args.limit < 1:
         raise SystemExit("--limit must be at least 1")
+    if not 0 <= args.seed < 2**32:
+        raise SystemExit(f"--seed must lie in 0 to {2**32 - 1}")
     try:
         problems = load_benchmark(args.benchmark, args.limit)
         sampling = Sampling(
             args.max_tokens, args.temperature, args.top_p, seed=args.seed, calculator=not args.no_calculator
         )
         engine = load_engine(args.engine)
+        if isinstance(engine, ScriptedEngine):
+            engine.require(problem.question for problem in problems)
     except (ValueError, OSError) as error:
         raise SystemExit(str(error)) from error
     stamp = {
@@ -103,37 +169,29 @@ def main(argv: list[str] | None = None) -> None:
         "problems": sha256_json([[p.id, p.question, show(p.answer)] for p in problems]),
         "sampling": asdict(sampling),
     }
-    args.out.mkdir(parents=True, exist_ok=True)
-    record = args.out / "run.json"
-    if record.exists() and (old := read_json(record)) != stamp:
-        different = ", ".join(key for key in stamp if old.get(key) != stamp[key])
-        raise SystemExit(f"{args.out} holds a run with another {different}: choose a new --out, or remove the folder")
-    write_json(record, stamp)
     try:
+        args.out.mkdir(parents=True, exist_ok=True)
         with Journal(args.out / "results.jsonl") as journal:
-            run(engine, problems, sampling, journal)
             order = {problem.id: place for place, problem in enumerate(problems)}
+            check_folder(args.out, stamp, journal, order)
+            if sum(row["finish"] != "failed" for row in journal.rows) < len(problems):
+                # Of the rows as they were; the new one comes with the last row.
+                (args.out / "summary.json").unlink(missing_ok=True)
+            run(engine, problems, sampling, journal)
             rows = sorted(journal.rows, key=lambda row: order[row["id"]])
+            summary = summary_of(args, argv, engine, sampling, stamp, rows)
+            write_json(args.out / "summary.json", summary)
     except (Busy, Damaged) as error:
         raise SystemExit(str(error)) from error
-    except EngineError as error:
+    except (EngineError, OSError) as error:
         raise SystemExit(f"{error}\nWhat was answered is kept: run the same command to go on.") from error
-    summary = {
-        "engine": args.engine,
-        "benchmark": args.benchmark,
-        **summarize(rows),
-        "calculator": sampling.calculator and engine.calculates,
-        "max_tokens": sampling.max_tokens,
-        "temperature": sampling.temperature,
-        "revision": stamp["revision"],
-        "command": "python -m eval.run " + shlex.join(argv if argv is not None else sys.argv[1:]),
-    }
-    write_json(args.out / "summary.json", summary)
     low, high = summary["interval"]
     print(
         f"{args.benchmark}: {summary['correct']} of {summary['n']} right = {summary['accuracy']:.1%} "
         f"(95% interval {low:.1%} to {high:.1%}), {summary['cut_off']} cut off, {summary['unparsed']} without an answer"
     )
+    if summary["failed"]:
+        print(f"{summary['failed']} failed and count as wrong: run the same command to ask them again.")
     if summary["cut_off"] > 0.02 * summary["n"]:
         print("More than 2% of the replies were cut off: raise --max-tokens before quoting this figure.")
 

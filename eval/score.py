@@ -33,17 +33,21 @@ class FileScore:
     correct: int
     accuracy: float
     interval: tuple[float, float]  # Wilson, 95%
-    unparsed: int  # a finished reply without a readable answer
+    unparsed: int  # a finished reply without a readable answer, or a null in its place
     cut_off: int  # the reasoning never closed
     crashes: int
+    failed: int  # the server gave no reply
 
 
 def score_file(path: str, reading: str) -> FileScore:
     """Raises ValueError or OSError for a file that holds no scorable rows."""
-    n = correct = unparsed = cut_off = crashes = 0
+    n = correct = unparsed = cut_off = crashes = failed = 0
     for number, row in enumerate(read_rows(Path(path)), start=1):
         reply = next((row[key] for key in REPLY_KEYS if isinstance(row.get(key), str)), None)
         gold = next((row[key] for key in GOLD_KEYS if row.get(key) is not None), None)
+        is_null = reply is None and any(key in row and row[key] is None for key in REPLY_KEYS)
+        if is_null:
+            reply = ""
         if reply is None or gold is None:
             raise ValueError(
                 f"{path}: row {number} needs a reply ({', '.join(REPLY_KEYS)}) and a gold answer ({', '.join(GOLD_KEYS)})"
@@ -51,9 +55,15 @@ def score_file(path: str, reading: str) -> FileScore:
         score = is_correct(reply, str(gold), reading)
         if score.gold is None:
             raise ValueError(f"{path}: row {number}: no number can be read from the gold answer {str(gold)[-60:]!r}")
+        n += 1
+        if row.get("finish") == "failed":
+            failed += 1
+            continue
+        if is_null:
+            unparsed += 1
+            continue
         # A reply that we know to have hit the token limit is no answer, whatever number it ends on.
         limited = reading == "robust" and row.get("finish") == "length"
-        n += 1
         correct += score.correct and not limited
         if limited or score.answer.cut_off:
             cut_off += 1
@@ -64,7 +74,8 @@ def score_file(path: str, reading: str) -> FileScore:
     if not n:
         raise ValueError(f"{path} holds no rows")
     low, high = wilson(correct, n)
-    return FileScore(path, reading, n, correct, correct / n, (round(low, 4), round(high, 4)), unparsed, cut_off, crashes)
+    interval = (round(low, 4), round(high, 4))
+    return FileScore(path, reading, n, correct, correct / n, interval, unparsed, cut_off, crashes, failed)
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -87,7 +98,7 @@ def main(argv: list[str] | None = None) -> None:
         print(
             f"{score.file}\n  {score.reading}: {score.correct} of {score.n} right = {score.accuracy:.2%} "
             f"(95% interval {low:.1%} to {high:.1%}); {score.unparsed} without an answer, {score.cut_off} cut off, "
-            f"{score.crashes} crashes"
+            f"{score.crashes} crashes, {score.failed} failed"
         )
 
 

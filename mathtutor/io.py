@@ -16,8 +16,9 @@ import gzip
 import hashlib
 import json
 import os
+import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,29 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def replace_folder(temporary: str | Path, target: str | Path) -> None:
+    """Put the finished folder `temporary` in the place of `target`, both beside each other.
+
+    Its files are on disk before the first rename. The old folder is moved to `.NAME.old` and removed
+    last: a kill at any moment leaves one of the two whole.
+    """
+    temporary, target = Path(temporary), Path(target)
+    for path in sorted(temporary.rglob("*")):
+        if path.is_file():
+            with open(path, "rb") as file:
+                os.fsync(file.fileno())
+        else:
+            sync_folder(path)
+    sync_folder(temporary)
+    old = target.with_name(f".{target.name}.old")
+    if target.exists():
+        shutil.rmtree(old, ignore_errors=True)  # of a call that was killed before its last line
+        target.rename(old)
+    temporary.rename(target)
+    sync_folder(target.parent)
+    shutil.rmtree(old, ignore_errors=True)
+
+
 def write_json(path: str | Path, value: Any) -> None:
     """`value` as readable JSON, atomically."""
     write_atomic(path, json.dumps(value, ensure_ascii=False, indent=2) + "\n")
@@ -80,6 +104,11 @@ def read_rows(path: str | Path) -> Iterator[dict]:
 
     Raises Damaged with `file:line` at the first line that is no JSON object, and when a `.gz` is cut.
     """
+    return (row for _, row in number_rows(path))
+
+
+def number_rows(path: str | Path) -> Iterator[tuple[int, dict]]:
+    """(line number from 1, row), otherwise as `read_rows`."""
     path = Path(path)
     opened = gzip.open(path, "rb") if path.suffix == ".gz" else open(path, "rb")
     with opened as file:
@@ -91,7 +120,7 @@ def read_rows(path: str | Path) -> Iterator[dict]:
                         raise Damaged(f"{path} looks like UTF-16: save it as UTF-8")
                     raw = raw.removeprefix(b"\xef\xbb\xbf")
                 if raw.strip():
-                    yield _row(raw, path, number)
+                    yield number, _row(raw, path, number)
         except (EOFError, gzip.BadGzipFile) as error:
             raise Damaged(f"{path} ends too early after line {number}: fetch it again ({error})") from error
 
@@ -105,6 +134,11 @@ def _row(raw: bytes, path: Path, number: int) -> dict:
         raise Damaged(f"{path}:{number} is not JSON: {error}") from error
     if not isinstance(row, dict):
         raise Damaged(f"{path}:{number} must be a JSON object, not {type(row).__name__}")
+    if b"\\ud" in raw.lower():  # an escape of half a character, which no file can hold again
+        try:
+            _line(row).encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise Damaged(f"{path}:{number} holds half a character (a lone \\ud... escape): mend the text") from error
     return row
 
 
@@ -114,6 +148,13 @@ def _no_constant(name: str) -> None:
 
 def _line(row: dict) -> str:
     return json.dumps(row, ensure_ascii=False, sort_keys=False) + "\n"
+
+
+def _write_all(file, rows: list[dict]) -> None:
+    data = memoryview("".join(map(_line, rows)).encode("utf-8"))
+    while data:  # a full disk gives a short write first, and no exception
+        data = data[file.write(data) :]
+    os.fsync(file.fileno())
 
 
 class Journal:
@@ -128,16 +169,22 @@ class Journal:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._file = open(self.path, "a+b", buffering=0)
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self._file.close()
-            raise Busy(f"{self.path} is in use by another run: wait for it, or choose another folder") from None
-        try:
+            self._lock(self._file)
             self._cut_torn_tail()
             self.rows = list(read_rows(self.path))
         except BaseException:
             self._file.close()
             raise
+
+    def _lock(self, file) -> None:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # `retain` of another process may have put a new file there since we opened the old one.
+            is_current = os.path.samestat(os.fstat(file.fileno()), os.stat(self.path))
+        except BlockingIOError:
+            is_current = False
+        if not is_current:
+            raise Busy(f"{self.path} is in use by another run: wait for it, or choose another folder")
 
     def _cut_torn_tail(self) -> None:
         size = self._file.seek(0, os.SEEK_END)
@@ -162,11 +209,28 @@ class Journal:
 
     def extend(self, rows: list[dict]) -> None:
         """Write several rows with one wait."""
-        data = memoryview("".join(map(_line, rows)).encode("utf-8"))
-        while data:  # a full disk gives a short write first, and no exception
-            data = data[self._file.write(data) :]
-        os.fsync(self._file.fileno())
+        _write_all(self._file, rows)
         self.rows += rows
+
+    def retain(self, keep: Callable[[dict], bool]) -> None:
+        """Drop the rows that `keep` refuses: the file is the old one or the new one, and stays locked."""
+        rows = [row for row in self.rows if keep(row)]
+        if len(rows) == len(self.rows):
+            return
+        temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.tmp")
+        temporary.unlink(missing_ok=True)
+        file = open(temporary, "a+b", buffering=0)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            _write_all(file, rows)
+            os.replace(temporary, self.path)
+        except BaseException:
+            file.close()
+            temporary.unlink(missing_ok=True)
+            raise
+        sync_folder(self.path.parent)
+        self._file.close()
+        self._file, self.rows = file, rows
 
     def close(self) -> None:
         self._file.close()

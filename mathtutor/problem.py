@@ -42,9 +42,16 @@ class Row:
 
     @classmethod
     def from_dict(cls, row: dict) -> Row:
-        """Raises ValueError naming the missing keys; unknown keys are ignored."""
+        """Raises ValueError naming the missing keys, or the key of a wrong type; unknown keys are ignored."""
         missing = {"id", "problem", "steps", "answer"} - row.keys()
         if missing:
             raise ValueError(f"row {row.get('id', '?')} lacks {', '.join(sorted(missing))}")
-        known = {f.name for f in fields(cls)}
-        return cls(**{k: tuple(v) if k == "steps" else v for k, v in row.items() if k in known})
+        values = {f.name: row[f.name] for f in fields(cls) if f.name in row}
+        for key, value in values.items():
+            wanted = {"steps": (list, tuple), "grade": int}.get(key, str)
+            if not isinstance(value, wanted) or isinstance(value, bool):
+                name = {"steps": "a list of texts", "grade": "a whole number"}.get(key, "a text")
+                raise ValueError(f"row {row['id']!r:.40}: {key} must be {name}, not {value!r:.60}")
+        if not all(isinstance(step, str) for step in values["steps"]):
+            raise ValueError(f"row {row['id']!r:.40}: steps must be a list of texts, not {values['steps']!r:.60}")
+        return cls(**values | {"steps": tuple(values["steps"])})

@@ -9,7 +9,7 @@ writes to the folder
     report.json     the funnel; candidates = clean + dropped, stage by stage, or the build fails
 
 The same arguments give the same bytes. A build that was killed is simply run again: candidates are
-made from (seed, index) alone, and files appear whole.
+made from (seed, index) alone, files appear whole, and a folder with a report holds the rows it is of.
 """
 
 from __future__ import annotations
@@ -66,16 +66,15 @@ def benchmark_texts() -> list[str]:
 
 def build(candidates: Iterable[Row], total: int, workers: int, tests: list[str] | None):
     """(clean rows, dropped rows as dicts, overlap counts of the clean rows)."""
-    indices = {}
-    if tests is not None:
-        indices = {"13_gram": GramIndex(tests, 13), "8_gram": GramIndex(tests, 8)}
+    # 8 words in a row decide, and 13 imply them: the second index only tells the report how near a copy is.
+    deciding, telling = (None, None) if tests is None else (GramIndex(tests, 8), GramIndex(tests, 13))
     clean, dropped, seen = [], [], set()
-    overlap = Counter({name: 0 for name in indices})
+    overlap = Counter() if tests is None else Counter({"13_gram": 0, "8_gram": 0})
     for row, verdict in tqdm(judged(candidates, workers), total=total, unit="row", disable=None):
         if verdict is None and (key := exact_key(row.problem)) in seen:
             verdict = ("exact_duplicate", "same_problem")
-        if verdict is None and any(index.overlaps(row.problem) for index in indices.values()):
-            which = next(name for name, index in indices.items() if index.overlaps(row.problem))
+        if verdict is None and deciding is not None and deciding.overlaps(row.problem):
+            which = "13_gram" if telling.overlaps(row.problem) else "8_gram"
             overlap[which] += 1
             verdict = ("test_overlap", f"shares_a_{which}_with_a_test_set")
         if verdict is None:
@@ -122,6 +121,8 @@ def main() -> None:
     total = args.rows + len(human)
     if len(clean) + len(dropped) != total:
         raise SystemExit(f"{total} candidates became {len(clean)} + {len(dropped)} rows: a fault in the build")
+    # The report stands for the rows beside it: it goes before they change, and comes when they are there.
+    (args.out / "report.json").unlink(missing_ok=True)
     write_rows(args.out / "dropped.jsonl", dropped)
     if not clean:
         raise SystemExit(f"no row passed the filters: {args.out / 'dropped.jsonl'} holds the reasons")

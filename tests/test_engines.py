@@ -39,7 +39,7 @@ def test_a_wrong_spec_is_refused_with_the_known_forms(spec, says):
         load_engine(spec)
 
 
-@pytest.mark.parametrize("field, value", [("max_tokens", 0), ("temperature", -1.0), ("top_p", 0.0), ("top_p", 1.5)])
+@pytest.mark.parametrize("field, value", [("max_tokens", 0), ("temperature", -1.0), ("temperature", float("nan")), ("top_p", 0.0), ("top_p", 1.5)])
 def test_impossible_sampling_is_refused(field, value):
     with pytest.raises(ValueError, match=field):
         Sampling(**{field: value})
@@ -55,8 +55,27 @@ def test_a_script_is_played_word_by_word_and_in_turn(tmp_path):
 
 
 def test_a_script_by_problem_fails_on_an_unknown_problem():
-    with pytest.raises(KeyError):
+    with pytest.raises(ValueError, match="holds no reply to 'other'"):
         list(ScriptedEngine({PROBLEM: REPLY}).stream(conversation("other")))
+
+
+@pytest.mark.parametrize(
+    "script, says",
+    [("[1, 2]", "plays texts"), ('{"a": null}', "plays texts"), ("[]", "at least one"), ("{}", "at least one"),
+     ('"abc"', "must hold a JSON list or object"), ("[" * 100_000, "cannot be read"), ("\udcff", "cannot be read")],
+)  # fmt: skip
+def test_a_file_that_is_no_script_is_refused(tmp_path, script, says):
+    (tmp_path / "replies.json").write_text(script, errors="surrogateescape")
+    with pytest.raises(ValueError, match=says):
+        load_engine(f"scripted:{tmp_path / 'replies.json'}")
+
+
+def test_a_script_is_known_by_its_text(tmp_path):
+    revisions = []
+    for text in ('["a"]', '["b"]', '["a"]'):
+        (tmp_path / "replies.json").write_text(text)
+        revisions.append(load_engine(f"scripted:{tmp_path / 'replies.json'}").revision)
+    assert revisions[0] == revisions[2] != revisions[1] and len(revisions[0]) == 16
 
 
 def test_a_set_stop_ends_a_script():

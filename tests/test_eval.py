@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -17,13 +18,16 @@ from eval.benchmarks import BENCHMARKS, load_benchmark, load_file
 from eval.metrics import summarize, wilson
 from eval.run import main as run_main
 from eval.run import result_row
+from eval.run import run as run_all
 from eval.score import main as score_main
 from mathtutor.bank import is_held_out
 from mathtutor.chat import render_prompt, render_target
-from mathtutor.engines import Generation
+from mathtutor.engines import Generation, Sampling
+from mathtutor.engines.hf import HFEngine
 from mathtutor.engines.openai import EngineError
 from mathtutor.engines.scripted import ScriptedEngine
 from mathtutor.io import Journal, read_json, read_rows
+from mathtutor.maths.answers import READINGS
 from mathtutor.maths.arithmetic import show
 from mathtutor.sources import DATA_VARIABLE
 
@@ -77,6 +81,11 @@ def test_a_row_of_a_file_is_a_problem(tmp_path, row, question, answer):
         ([{"question": "q", "answer": 1}, "{not json"], r"mine.jsonl:2 is not JSON"),
         ([{"question": "q", "answer": 1}, "[1]"], r"mine.jsonl:2 must be a JSON object"),
         ([], "holds no problem"),
+        ([{"question": " \n", "answer": 1}], "row 1 needs a text under"),
+        ([{"question": "q", "answer": {"value": 7}}], "row 1: the answer must be a number or a text"),
+        ([{"question": "q", "answer": [7]}], "row 1: the answer must be a number or a text"),
+        (['{"question": "q", "answer": 1e999}'], "row 1: no number can be read from the answer inf"),
+        ([{"question": "q \ud800", "answer": 1}], "mine.jsonl:1 holds half a character"),
     ],
 )  # fmt: skip
 def test_a_file_that_is_no_benchmark_is_refused_with_its_row(tmp_path, rows, says):
@@ -220,7 +229,7 @@ def test_scoring_the_rows_again_gives_the_figures_of_the_summary(files, tmp_path
     capsys.readouterr()
     score_main([str(tmp_path / "out" / "results.jsonl"), "--json"])
     (score,), summary = json.loads(capsys.readouterr().out), read_json(tmp_path / "out" / "summary.json")
-    for key in ("n", "correct", "accuracy", "interval", "cut_off", "unparsed"):
+    for key in ("n", "correct", "accuracy", "interval", "cut_off", "unparsed", "failed"):
         assert score[key] == summary[key], key
 
 
@@ -283,7 +292,7 @@ def test_a_finished_run_asks_nothing_when_it_is_started_again(files, tmp_path):
 @pytest.mark.parametrize(
     "change, says",
     [
-        (("--engine", "scripted:{other}"), "another engine"),
+        (("--engine", "scripted:{other}"), "another engine, revision"),
         (("--benchmark", "file:{copy}"), "another benchmark:"),
         (("--limit", "4"), "another problems"),
         (("--temperature", "0.5"), "another sampling"),
@@ -292,7 +301,7 @@ def test_a_finished_run_asks_nothing_when_it_is_started_again(files, tmp_path):
     ],
 )
 def test_a_folder_holds_one_run(files, tmp_path, change, says):
-    (tmp_path / "other.json").write_text(json.dumps(["The answer is 1."]))
+    (tmp_path / "other.json").write_text(json.dumps({row["question"]: "The answer is 1." for row in PROBLEMS}))
     write_lines(tmp_path / "copy.jsonl", PROBLEMS)
     places = {"other": tmp_path / "other.json", "copy": tmp_path / "copy.jsonl"}
     run_main(arguments(files, tmp_path / "out"))
@@ -313,11 +322,17 @@ def test_a_folder_holds_one_run(files, tmp_path, change, says):
         (("--max-tokens", "0"), "max_tokens must be at least 1"),
         (("--temperature", "-1"), "temperature must be 0"),
         (("--top-p", "2"), "top_p must lie"),
+        (("--seed", "-1"), "--seed must lie in 0 to"),
+        (("--engine", "scripted:{list}"), "a list of replies cannot be resumed: write an object problem -> reply"),
+        (("--engine", "scripted:{short}"), "the script holds no reply to 'Ana has 2 pens"),
     ],
 )
 def test_a_wrong_argument_is_answered_with_a_sentence(files, tmp_path, change, says):
+    (tmp_path / "list.json").write_text(json.dumps(["The answer is 1."]))
+    (tmp_path / "short.json").write_text(json.dumps({PROBLEMS[0]["question"]: "The answer is 1."}))
+    places = {"list": tmp_path / "list.json", "short": tmp_path / "short.json"}
     with pytest.raises(SystemExit, match=says):
-        run_main(arguments(files, tmp_path / "out", *change))
+        run_main(arguments(files, tmp_path / "out", *(part.format(**places) for part in change)))
     assert not (tmp_path / "out").exists()
 
 
@@ -337,6 +352,129 @@ def test_a_server_that_fails_halfway_leaves_what_was_answered(files, tmp_path, m
     assert len(list(read_rows(tmp_path / "out" / "results.jsonl"))) == 2
     run_main(arguments(files, tmp_path / "out"))
     assert read_json(tmp_path / "out" / "summary.json")["n"] == 12
+
+
+def fail_on(monkeypatch, *ids: str) -> list[str]:
+    """The script fails on these problems as a server does; returns the list of all that was asked."""
+    asked, play = [], ScriptedEngine.replies
+
+    def replies(self, conversations, sampling, stop=None):
+        for index, generation in play(self, conversations, sampling, stop):
+            asked.append(next(r["id"] for r in PROBLEMS if r["question"] == conversations[index][-1]["content"]))
+            if asked[-1] in ids:
+                generation = Generation("The answer is", 3, 0.0, "failed")
+            yield index, generation
+
+    monkeypatch.setattr(ScriptedEngine, "replies", replies)
+    return asked
+
+
+def test_a_problem_that_failed_is_counted_and_asked_again(files, tmp_path, monkeypatch, capsys):
+    out, whole = tmp_path / "out", tmp_path / "whole"
+    run_main(arguments(files, whole))
+    with monkeypatch.context() as patch:
+        fail_on(patch, "p7", "p12")
+        run_main(arguments(files, out))
+    summary = read_json(out / "summary.json")
+    assert [summary[key] for key in ("n", "correct", "failed", "unparsed", "cut_off")] == [12, 6, 2, 1, 2]
+    assert "2 failed and count as wrong: run the same command" in capsys.readouterr().out
+    row = next(row for row in read_rows(out / "results.jsonl") if row["id"] == "p7")
+    assert [row[key] for key in ("finish", "correct", "correct_strict", "answer", "cut_off")] == [
+        "failed", False, False, None, False,
+    ]  # fmt: skip
+    score_main([str(out / "results.jsonl"), "--json"])
+    (score,) = json.loads(capsys.readouterr().out)
+    assert all(score[key] == summary[key] for key in ("n", "correct", "failed", "unparsed", "cut_off"))
+    asked = fail_on(monkeypatch)
+    run_main(arguments(files, out))
+    assert asked == ["p7", "p12"]
+    assert without_seconds(out) == without_seconds(whole)
+
+
+def test_half_a_character_in_a_reply_is_kept_as_a_replacement(tmp_path):
+    problem = load_file(write_lines(tmp_path / "a.jsonl", PROBLEMS[:1]))[0]
+    row = result_row(problem, Generation("\ud83d\ude00 \ud800 The answer is 2.", 1, 0.0, "stop"))
+    assert row["reply"] == "\U0001f600 \ufffd The answer is 2." and row["correct"]
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.5])
+def test_a_run_in_batches_ends_the_same_wherever_it_is_killed(tiny_model_folder, tmp_path, temperature):
+    """A sampled reply depends on its batch, so a batch of which a row is missing is asked whole."""
+    engine = HFEngine(str(tiny_model_folder), device="cpu", batch_size=4)
+    problems = [replace(p, question=p.question + " Why?" * (n % 3)) for n, p in enumerate(
+        load_file(write_lines(tmp_path / "a.jsonl", PROBLEMS[:10])))]  # fmt: skip
+    sampling = Sampling(max_tokens=8, temperature=temperature, seed=3)
+
+    class Killed(Journal):
+        def append(self, row):
+            if len(self.rows) == self.limit:
+                raise KeyboardInterrupt
+            super().append(row)
+
+    def rows_of(path: Path) -> dict[str, str]:
+        rows = list(read_rows(path))
+        assert len(rows) == len(problems)
+        return {row["id"]: row["reply"] for row in rows}
+
+    with Journal(tmp_path / "whole.jsonl") as journal:
+        run_all(engine, problems, sampling, journal)
+    expected = rows_of(tmp_path / "whole.jsonl")
+    for limit in (1, 4, 6, 9):
+        with Killed(tmp_path / f"{limit}.jsonl") as journal, pytest.raises(KeyboardInterrupt):
+            journal.limit = limit
+            run_all(engine, problems, sampling, journal)
+        with Journal(tmp_path / f"{limit}.jsonl") as journal:
+            assert len(journal.rows) == limit
+            run_all(engine, problems, sampling, journal)
+        assert rows_of(tmp_path / f"{limit}.jsonl") == expected
+    with Journal(tmp_path / "other.jsonl") as journal:
+        run_all(engine, problems, replace(sampling, seed=4), journal)
+    assert (rows_of(tmp_path / "other.jsonl") == expected) is (temperature == 0)
+
+
+def test_an_out_that_is_a_file_is_told(files, tmp_path):
+    (tmp_path / "out").write_text("mine")
+    with pytest.raises(SystemExit, match="exists"):
+        run_main(arguments(files, tmp_path / "out"))
+    assert (tmp_path / "out").read_text() == "mine"
+
+
+def test_a_full_disk_is_told_and_the_rows_are_kept(files, tmp_path, monkeypatch):
+    append = Journal.append
+
+    def full(self, row):
+        if len(self.rows) == 5:
+            raise OSError(28, "No space left on device")
+        append(self, row)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "append", full)
+        with pytest.raises(SystemExit, match="No space left on device\nWhat was answered is kept"):
+            run_main(arguments(files, tmp_path / "out"))
+    run_main(arguments(files, tmp_path / "out"))
+    assert read_json(tmp_path / "out" / "summary.json")["n"] == 12
+
+
+@pytest.mark.parametrize(
+    "name, text, says",
+    [
+        ("run.json", "{", "run.json is not JSON"),
+        ("run.json", "[1]", "run.json is no record of a run"),
+        ("run.json", "{}", "another engine, revision, benchmark, problems, sampling"),
+        ("run.json", None, "holds results without a run.json"),
+        ("results.jsonl", '{"id": "p1"}\n', "row 1 is no result of this run"),
+        ("results.jsonl", '{"id": ["p1"]}\n', "row 1 is no result of this run"),
+        ("results.jsonl", "{\n", "results.jsonl:1 is not JSON"),
+    ],
+)
+def test_a_damaged_folder_is_refused_and_left_alone(files, tmp_path, name, text, says):
+    run_main(arguments(files, tmp_path / "out"))
+    file = tmp_path / "out" / name
+    file.unlink() if text is None else file.write_text(text)
+    before = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+    with pytest.raises(SystemExit, match=says):
+        run_main(arguments(files, tmp_path / "out"))
+    assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
 
 
 def test_two_runs_never_share_a_folder_at_once(files, tmp_path):
@@ -385,6 +523,7 @@ def test_a_file_is_scored_under_each_reading(
     assert score == {
         "file": path, "reading": reading, "n": 2, "correct": correct, "accuracy": correct / 2,
         "interval": [round(low, 4), round(high, 4)], "unparsed": unparsed, "cut_off": cut_off, "crashes": crashes,
+        "failed": 0,
     }  # fmt: skip
 
 
@@ -398,6 +537,15 @@ def test_several_files_are_scored_in_their_order(tmp_path, capsys):
     score_main(paths)
     printed = capsys.readouterr().out
     assert "robust: 1 of 2 right = 50.00%" in printed and "robust: 1 of 1 right = 100.00%" in printed
+
+
+@pytest.mark.parametrize("reading", READINGS)
+def test_a_null_in_the_place_of_a_reply_is_no_answer(tmp_path, capsys, reading):
+    rows = [{"reply": None, "gold": "10"}, {"reply": "#### 10", "gold": "10", "finish": "failed"}]
+    score_main([write_lines(tmp_path / "a.jsonl", rows), "--reading", reading, "--json"])
+    (score,) = json.loads(capsys.readouterr().out)
+    counts = [score[key] for key in ("n", "correct", "unparsed", "failed", "crashes", "cut_off")]
+    assert counts == [2, 0, 1, 1, 0, 0]
 
 
 def test_a_reply_that_hit_the_limit_is_no_answer(tmp_path, capsys):

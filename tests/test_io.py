@@ -13,7 +13,20 @@ from pathlib import Path
 
 import pytest
 
-from mathtutor.io import Busy, Damaged, Journal, read_json, read_rows, write_atomic, write_json, write_rows
+from mathtutor import io
+from mathtutor.io import (
+    Busy,
+    Damaged,
+    Journal,
+    number_rows,
+    read_json,
+    read_rows,
+    replace_folder,
+    write_atomic,
+    write_json,
+    write_rows,
+)
+from mathtutor.problem import Row
 
 ROWS = [{"id": str(i), "text": "é" * i} for i in range(5)]
 
@@ -45,12 +58,19 @@ def test_harmless_variants_of_a_file_are_accepted(tmp_path, raw):
         (b'{"a": "\xe9"}\n', "a.jsonl:1 is not UTF-8"),
         ('{"a": 1}\n'.encode("utf-16"), "UTF-16"),
         (b"[" * 100_000 + b"\n", "a.jsonl:1 is not JSON"),
+        (b'{"a": 1}\n{"a": ["x \\uD800 y"]}\n', "a.jsonl:2 holds half a character"),
+        (b'{"\\udc00": 1}\n', "a.jsonl:1 holds half a character"),
     ],
 )
 def test_a_damaged_file_is_refused_with_file_and_line(tmp_path, raw, says):
     (tmp_path / "a.jsonl").write_bytes(raw)
     with pytest.raises(Damaged, match=says):
         list(read_rows(tmp_path / "a.jsonl"))
+
+
+def test_a_character_written_as_two_escapes_is_read_and_lines_keep_their_numbers(tmp_path):
+    (tmp_path / "a.jsonl").write_bytes(b'\n{"a": "\\ud83d\\ude00"}\n\n{"a": 2}\n')
+    assert list(number_rows(tmp_path / "a.jsonl")) == [(2, {"a": "\U0001f600"}), (4, {"a": 2})]
 
 
 def test_a_compressed_file_is_read_and_a_cut_one_is_refused(tmp_path):
@@ -126,3 +146,103 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
         write_atomic(tmp_path / "a.json", "2")
     assert read_json(tmp_path / "a.json") == 1
     assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_a_journal_drops_rows_and_stays_locked(tmp_path):
+    path = tmp_path / "a.jsonl"
+    with Journal(path) as journal:
+        journal.extend(ROWS)
+        journal.retain(lambda row: row["id"] != "2")
+        journal.append({"id": "9"})
+        assert [row["id"] for row in journal.rows] == ["0", "1", "3", "4", "9"] == [r["id"] for r in read_rows(path)]
+        with pytest.raises(Busy):
+            Journal(path)
+    assert [p.name for p in tmp_path.iterdir()] == ["a.jsonl"]
+
+
+def test_a_journal_whose_file_was_replaced_between_open_and_lock_is_not_used(tmp_path, monkeypatch):
+    """The old file is free once another process has put a new one there; its rows would be lost."""
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"id": "old"}\n')
+    lock = io.fcntl.flock
+
+    def late(*arguments):
+        write_rows(path, ROWS)
+        lock(*arguments)
+
+    monkeypatch.setattr(io.fcntl, "flock", late)
+    with pytest.raises(Busy):
+        Journal(path)
+
+
+def make_folder(path: Path, text: str) -> Path:
+    (path / "sub").mkdir(parents=True)
+    (path / "a.txt").write_text(text)
+    (path / "sub" / "b.txt").write_text(text)
+    return path
+
+
+def texts(folder: Path) -> list[str]:
+    return [path.read_text() for path in sorted(folder.rglob("*.txt"))]
+
+
+def test_a_folder_takes_the_place_of_another(tmp_path):
+    for text in ("one", "two"):
+        replace_folder(make_folder(tmp_path / ".new", text), tmp_path / "it")
+        assert texts(tmp_path / "it") == [text, text]
+    assert [p.name for p in tmp_path.iterdir()] == ["it"]
+
+
+@pytest.mark.parametrize("killed_at", range(7))
+def test_replacing_a_folder_leaves_one_whole_wherever_it_is_killed(tmp_path, monkeypatch, killed_at):
+    """A kill at each system call that changes names or waits for the disk; the next call ends the work."""
+    replace_folder(make_folder(tmp_path / ".new", "old"), tmp_path / "it")
+    calls = []
+
+    def dying(real):
+        def call(*arguments, **options):
+            calls.append(real)
+            if len(calls) > killed_at:
+                raise KeyboardInterrupt
+            return real(*arguments, **options)
+
+        return call
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", dying(os.fsync))
+        patch.setattr(Path, "rename", dying(Path.rename))
+        patch.setattr(io.shutil, "rmtree", dying(io.shutil.rmtree))
+        with pytest.raises(KeyboardInterrupt):
+            replace_folder(make_folder(tmp_path / ".new", "new"), tmp_path / "it")
+    assert any(texts(folder) in (["old"] * 2, ["new"] * 2) for folder in (tmp_path / "it", tmp_path / ".it.old"))
+    io.shutil.rmtree(tmp_path / ".new", ignore_errors=True)
+    replace_folder(make_folder(tmp_path / ".new", "new"), tmp_path / "it")
+    assert texts(tmp_path / "it") == ["new"] * 2 and [p.name for p in tmp_path.iterdir()] == ["it"]
+
+
+ROW = {"id": "r", "problem": "p", "steps": ["1 + 1 = 2"], "answer": "2"}
+
+
+@pytest.mark.parametrize(
+    "change, says",
+    [
+        ({"steps": "abc"}, "steps must be a list of texts, not 'abc'"),
+        ({"steps": [1]}, "steps must be a list of texts"),
+        ({"problem": None}, "problem must be a text, not None"),
+        ({"answer": 2}, "answer must be a text, not 2"),
+        ({"id": 7}, "row 7: id must be a text"),
+        ({"grade": "3"}, "grade must be a whole number"),
+        ({"grade": True}, "grade must be a whole number"),
+        ({"plan": ["x"]}, "plan must be a text"),
+    ],
+)
+def test_a_row_with_a_value_of_a_wrong_type_is_refused(change, says):
+    with pytest.raises(ValueError, match=says):
+        Row.from_dict(ROW | change)
+
+
+def test_a_row_comes_back_from_its_dictionary():
+    row = Row.from_dict(ROW | {"grade": 3, "unknown": 1})
+    assert (row.steps, row.grade) == (("1 + 1 = 2",), 3) and Row.from_dict(row.to_dict()) == row
+    with pytest.raises(ValueError, match="row r lacks answer, steps"):
+        Row.from_dict({"id": "r", "problem": "p"})

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import pipeline.build
-from mathtutor.io import read_json, read_rows
+from mathtutor.io import read_json, read_rows, sha256_file
 from mathtutor.problem import Row
 from mathtutor.sources import DATA_VARIABLE, SOURCES, load_source
 from pipeline.build import benchmark_texts, build
@@ -109,6 +109,10 @@ LONG = "a b c d e f g h i j k l m n o p"
         (8, LONG, "c d e f g h i x j k l m n o p", False),  # seven, and seven
         (13, "Ana has 3 pens.", "ANA has 3 pens", True),  # shorter than a gram: the text itself
         (13, "Ana has 3 pens.", "Ben has 3 pens", False),
+        (8, "Ana has 3 pens.", "So then: Ana has 3 pens, and more of a long tale follows.", True),  # a short test in a row
+        (8, "So then: Ana has 3 pens, and more of a long tale follows.", "ana has 3 pens", True),  # and the reverse
+        (8, "Ana has 3 pens.", "Dana has 3 pens and Ana has 30 pens of a long tale", False),  # words, not letters
+        (8, "Ana has 3 pens.", "", False),
         (8, "", "", False),
     ],
 )
@@ -285,7 +289,9 @@ def test_a_build_accounts_for_every_candidate(small_sets, tmp_path, monkeypatch)
     assert report["sha256"] == hashlib.sha256((out / "clean.jsonl").read_bytes()).hexdigest()
     decontamination = report["decontamination"]
     assert decontamination["tests"] == ["gsm8k/test", "svamp/test"] and decontamination["test_problems"] == 3
-    assert decontamination["clean_rows_with_overlap"] == {"13_gram": 0, "8_gram": 0}
+    assert decontamination["clean_rows_with_overlap"] == {
+        "13_gram": 0, "8_gram": 0, "8_gram_numbers_masked": 0,
+    }  # fmt: skip
     assert all(row["source"] in ("bank", "gsm8k-train") for row in clean + dropped)
     assert all(first_reason(Row.from_dict(row)) is None for row in clean)
 
@@ -311,6 +317,23 @@ def test_the_same_arguments_give_the_same_bytes_with_any_number_of_workers(tmp_p
         )
         assert one == two == again
         assert file == "dropped.jsonl" or one != other
+
+
+def test_a_build_killed_between_rows_and_report_leaves_no_report_of_other_rows(tmp_path, monkeypatch):
+    run_build(monkeypatch, "--out", tmp_path, "--rows", 3, "--no-tests", "--workers", 1)
+    write = pipeline.build.write_rows
+
+    def dying(path, rows):
+        write(path, rows)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline.build, "write_rows", dying)
+        with pytest.raises(KeyboardInterrupt):
+            run_build(monkeypatch, "--out", tmp_path, "--rows", 4, "--no-tests", "--workers", 1)
+    assert not (tmp_path / "report.json").exists()
+    run_build(monkeypatch, "--out", tmp_path, "--rows", 4, "--no-tests", "--workers", 1)
+    assert read_json(tmp_path / "report.json")["sha256"] == sha256_file(tmp_path / "clean.jsonl")
 
 
 def test_a_build_without_the_test_sets_says_so_in_its_report(tmp_path, monkeypatch):

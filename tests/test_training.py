@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
 from collections import Counter
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import numpy as np
@@ -21,9 +23,9 @@ from transformers import AutoModelForCausalLM
 import pipeline.build
 from mathtutor.chat import conversation, render_prompt, render_target
 from mathtutor.engines import Sampling, gather, load_engine
-from mathtutor.io import read_json, read_rows, write_json
+from mathtutor.io import Journal, read_json, read_rows, sha256_file, write_json
 from mathtutor.problem import Row
-from training import export, pretrain, sft
+from training import export, loop, pretrain, sft
 from training.data import (
     IGNORED,
     Examples,
@@ -36,8 +38,9 @@ from training.data import (
     write_prose,
 )
 from training.loop import rate_factor, token_loss
-from training.recipe import Phase, RecipeError, load_recipe
-from training.run import audit
+from training.recipe import RANGES, Data, Model, Phase, Recipe, RecipeError, Tokenizer, load_recipe
+from training.run import audit, keep_records, load_rows
+from training.tokenizer import load_or_train
 
 ROOT = Path(__file__).resolve().parents[1]
 RECIPES = sorted((ROOT / "training" / "recipes").glob("*.yaml"))
@@ -55,7 +58,6 @@ TINY = {
     },
     "sft": {
         "steps": 12, "batch_tokens": 512, "learning_rate": 0.01, "warmup_steps": 3, "max_tokens": 400,
-        "lora_rank": 4, "lora_alpha": 8,
     },
 }  # fmt: skip
 
@@ -114,14 +116,19 @@ def test_a_value_can_be_overridden_on_the_command_line(tmp_path, override, secti
         ({"sft_optimizer": "sgd"}, "sft.optimizer must be one of adamw, muon, not 'sgd'"),
         ({"sft_shares": {"bank": -1}}, "sft.shares must map names to numbers of 0 or more"),
         ({"sft_shares": [1]}, "sft.shares must map names"),
-        ({"pretrain_steps": 0}, "pretrain: steps must be at least 1"),
-        ({"pretrain_batch_tokens": 399}, "pretrain: .* batch_tokens at least max_tokens"),
-        ({"pretrain_learning_rate": 0}, "pretrain.learning_rate must lie between 0 and 1"),
-        ({"pretrain_decay_share": 1.5}, "pretrain.decay_share must lie in 0 to 1"),
+        ({"pretrain_batch_tokens": 399}, "pretrain.batch_tokens 399 must be at least max_tokens 400"),
+        ({"sft_shares": {"bank": True}}, "sft.shares must map names"),
+        ({"sft_shares": {"bank": float("inf")}}, "sft.shares must map names"),
+        ({"sft_shares": {"bank": float("nan")}}, "sft.shares must map names"),
+        ({"sft_shares": {5: 1}}, "sft.shares must map names"),
+        ({"model_head_dim": 15}, "model.head_dim 15 must be even"),
+        ({"data_rows": ""}, "data.rows must name a file"),
+        ({"sft_lora_rank": 16}, "sft.lora_rank has no effect with method: full"),
+        ({"sft_lora_alpha": 32}, "sft.lora_alpha has no effect with method: full"),
+        ({"pretrain_lora_rank": 16}, "pretrain.lora_rank has no effect with method: full"),
+        ({"sft_matrix_learning_rate": 0.02}, "sft.matrix_learning_rate has no effect with optimizer: adamw"),
         ({"model_positions": 300}, "pretrain.max_tokens 400 exceeds model.positions 300"),
         ({"model_kv_heads": 3}, "model.heads 2 must be a multiple of model.kv_heads 3"),
-        ({"model_kv_heads": 0}, "model.kv_heads must be at least 1"),
-        ({"tokenizer_vocabulary": 100}, "tokenizer.vocabulary must lie in 512 to 65536"),
         ({"sft_method": "lora", "sft_optimizer": "muon"}, "use optimizer: adamw with lora"),
         ({"pretrain_method": "lora"}, "pretrain.method must be full"),
     ],
@@ -131,10 +138,64 @@ def test_a_wrong_recipe_is_refused_with_the_place_and_the_fix(tmp_path, changes,
         load_recipe(write_recipe(tmp_path, **changes))
 
 
+def section_of(kind: type) -> str:
+    return {Recipe: "", Data: "data", Tokenizer: "tokenizer", Model: "model", Phase: "sft"}[kind]
+
+
+@pytest.mark.parametrize(
+    "kind, key, allowed",
+    [(kind, key, allowed) for kind, ranges in RANGES.items() for key, allowed in ranges.items()],
+    ids=lambda value: getattr(value, "__name__", value if isinstance(value, str) else ""),
+)
+def test_a_number_at_the_edge_of_its_range_is_taken_and_one_beyond_is_refused(tmp_path, kind, key, allowed):
+    whole = {f.name: f.type for f in fields(kind)}[key] == "int"
+    near = 1 if whole else 1e-9
+    inside = [allowed.low + near * allowed.above]
+    beyond = [allowed.low - near * (not allowed.above)]
+    if allowed.high < math.inf:
+        inside.append(allowed.high - near * allowed.below)
+        beyond.append(allowed.high + near * (not allowed.below))
+    if not whole:
+        beyond += [math.inf, -math.inf, math.nan]
+    place = f"{section_of(kind)}.{key}".removeprefix(".")
+    # What would have no effect otherwise
+    more = {"lora_rank": ["sft.method=lora"], "lora_alpha": ["sft.method=lora"]}.get(key, [])
+    more += ["sft.optimizer=muon"] if key == "matrix_learning_rate" else []
+    path = write_recipe(tmp_path)
+    for value, is_inside in [(v, True) for v in inside] + [(v, False) for v in beyond]:
+        told = ""
+        try:
+            load_recipe(path, [*more, f"{place}={yaml.safe_dump(value).split()[0]}"])
+        except RecipeError as error:
+            told = str(error)
+        assert (f"{place} must {allowed}, not" in told) is not is_inside, (value, told)
+
+
+def test_every_number_of_a_recipe_has_a_range():
+    for kind in (Recipe, Data, Tokenizer, Model, Phase):
+        assert {f.name for f in fields(kind) if f.type in ("int", "float")} == set(RANGES[kind])
+
+
+@pytest.mark.parametrize("name, fine", [("a", True), ("Pocket_v1-b", True), ("x" * 64, True), ("x" * 65, False),
+                                        ("", False), ("a/b", False), ("..", False), ("a b", False), ("ä", False),
+                                        ("a\n", False)])  # fmt: skip
+def test_a_name_can_name_a_folder(tmp_path, name, fine):
+    path = write_recipe(tmp_path, name=name)
+    if fine:
+        assert load_recipe(path).name == name
+    else:
+        with pytest.raises(RecipeError, match="name must be 1 to 64 letters, digits, _ or -"):
+            load_recipe(path)
+
+
 @pytest.mark.parametrize(
     "text, says",
     [
         ("name: a\nname: b\n", "name stands twice"),
+        ("name: a\nsft: {<<: {steps: 1}}\n", r"a merge key \(<<\) is not allowed here: write the values out"),
+        ("name: 2020-99-99\n", "is not YAML"),
+        ("[" * 5000, "is not YAML"),
+        ("? [a]\n: 1\n? [a]\n: 2\n", "stands twice"),
         ("name: a\nsft:\n  steps: 1\n  steps: 2\n", "steps stands twice"),
         ("name: a\nsft: &x {steps: 1}\npretrain: *x\n", "uses YAML aliases"),
         ("name: [", "is not YAML"),
@@ -147,6 +208,12 @@ def test_a_wrong_recipe_is_refused_with_the_place_and_the_fix(tmp_path, changes,
 def test_a_file_that_is_no_recipe_is_refused(tmp_path, text, says):
     (tmp_path / "r.yaml").write_text(text)
     with pytest.raises(RecipeError, match=says):
+        load_recipe(tmp_path / "r.yaml")
+
+
+def test_a_recipe_that_is_not_utf8_is_refused(tmp_path):
+    (tmp_path / "r.yaml").write_bytes(b"name: \xe9\n")
+    with pytest.raises(RecipeError, match="r.yaml is not UTF-8"):
         load_recipe(tmp_path / "r.yaml")
 
 
@@ -172,7 +239,8 @@ def test_all_problems_are_told_at_once(tmp_path):
 @pytest.mark.parametrize(
     "override, says",
     [("pretrain.steps", "write it as key.key=value"), ("name.x=1", "'name' is a value, not a section"),
-     ("sft.shares=[1", "is not YAML"), ("sft.stpes=1", r"did you mean steps\?")],
+     ("sft.shares=[1", "is not YAML"), ("sft.stpes=1", r"did you mean steps\?"),
+     ("sft.shares={bank: 1, bank: 2}", "is not YAML"), ("name=2020-99-99", "is not YAML")],
 )  # fmt: skip
 def test_a_wrong_override_is_refused(tmp_path, override, says):
     with pytest.raises(RecipeError, match=says):
@@ -476,6 +544,15 @@ def test_a_run_killed_at_any_moment_ends_with_the_very_same_weights(work, runs, 
     assert broken.read_bytes() == unbroken.read_bytes()
 
 
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_the_log_of_a_killed_run_is_that_of_an_unbroken_one(work, runs, name):
+    logs = [
+        [{k: v for k, v in row.items() if k != "tokens_per_second"} for row in read_rows(folder / "log.jsonl")]
+        for folder in (work / name / "pretrain", work / f"{name}-unbroken" / "pretrain")
+    ]
+    assert logs[0] == logs[1] and [row["step"] for row in logs[0]] == [20, KILL_STEPS]
+
+
 def test_a_resumed_run_says_where_it_goes_on(runs):
     assert f"resuming pretrain at step {runs['adamw']} of {KILL_STEPS}" in runs["output"]
 
@@ -509,6 +586,8 @@ def test_no_more_than_two_checkpoints_are_kept_and_no_pickle(work, runs):
         (["--set", "pretrain.optimizer=muon"], "another phase"),
         (["--set", "seed=5"], "another seed"),
         (["--set", "data.rows={other}"], "another data"),
+        (["--set", "data.validation=3"], "another validation"),
+        (["--set", "tokenizer.vocabulary=700"], "another vocabulary"),
     ],
 )
 def test_a_changed_recipe_or_data_set_is_refused_on_resume(work, runs, tmp_path, change, says):
@@ -521,6 +600,119 @@ def test_a_changed_recipe_or_data_set_is_refused_on_resume(work, runs, tmp_path,
             command("training.pretrain", work, "adamw", "--set", f"pretrain.steps={KILL_STEPS + 5}", *change)
         )
     assert (work / "adamw" / "recipe.json").read_bytes() == record  # the record is of what was trained
+
+
+def test_fewer_steps_than_are_done_are_refused(work, runs):
+    with pytest.raises(SystemExit, match=f"is at step {KILL_STEPS}, beyond the 39 of the recipe"):
+        run_here(command("training.pretrain", work, "adamw", "--set", f"pretrain.steps={KILL_STEPS - 1}"))
+
+
+@pytest.fixture
+def copied(work, runs, tmp_path) -> Path:
+    """A copy of the unbroken adamw run, to be spoiled."""
+    shutil.copytree(work / "adamw-unbroken", tmp_path / "copy")
+    return tmp_path / "copy"
+
+
+def resume(work: Path, folder: Path, steps: int = KILL_STEPS + 1, *more: str) -> None:
+    run_here(command("training.pretrain", work, str(folder), "--set", f"pretrain.steps={steps}", *more))
+
+
+@pytest.mark.parametrize("file", ["weights.safetensors", "optimizer.safetensors", "state.json"])
+def test_a_damaged_checkpoint_is_answered_with_a_sentence(work, copied, file):
+    path = copied / "pretrain" / f"checkpoint-{KILL_STEPS:06d}" / file
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(SystemExit, match=r"is damaged \(.*there is checkpoint-000039|is not JSON"):
+        resume(work, copied)
+    path.unlink()
+    with pytest.raises(SystemExit, match=file):
+        resume(work, copied)
+
+
+@pytest.mark.parametrize("text", ["{}", "[1]", '{"checkpoint": 5}'])
+def test_a_damaged_pointer_is_answered_with_a_sentence(work, copied, text):
+    (copied / "pretrain" / "latest.json").write_text(text)
+    with pytest.raises(SystemExit, match="latest.json names no checkpoint"):
+        resume(work, copied)
+
+
+def test_two_processes_never_train_in_one_folder(work, copied):
+    with Journal(copied / "pretrain" / "log.jsonl"), pytest.raises(SystemExit, match="in use by another run"):
+        resume(work, copied)
+
+
+def test_rows_of_the_log_beyond_the_checkpoint_are_dropped(work, copied):
+    """As a kill leaves them; `latest.json` may also be set back by hand, and its folder is never pruned."""
+    log = list(read_rows(copied / "pretrain" / "log.jsonl"))
+    (copied / "pretrain" / "checkpoint-000777").mkdir()
+    write_json(copied / "pretrain" / "latest.json", {"checkpoint": f"checkpoint-{KILL_STEPS - 1:06d}"})
+    with open(copied / "pretrain" / "log.jsonl", "a") as file:
+        file.write('{"step": 60, "loss": 1.0}\n{"step": 61, "validation_loss": 1.0}\n')
+    resume(work, copied, KILL_STEPS)
+    again = list(read_rows(copied / "pretrain" / "log.jsonl"))
+    assert [row | {"tokens_per_second": 0} for row in again] == [row | {"tokens_per_second": 0} for row in log]
+    assert step_of(copied / "pretrain") == KILL_STEPS
+
+
+def test_numbers_that_became_infinite_never_replace_a_good_checkpoint(work, copied, monkeypatch):
+    real = loop.token_loss
+    monkeypatch.setattr(loop, "token_loss", lambda *arguments: (real(*arguments)[0] * math.nan, 1))
+    before = read_json(copied / "pretrain" / "latest.json")
+    with pytest.raises(SystemExit, match=f"infinite by step {KILL_STEPS + 1}: lower the learning rate"):
+        resume(work, copied, KILL_STEPS + 5)
+    assert read_json(copied / "pretrain" / "latest.json") == before
+    monkeypatch.undo()
+    resume(work, copied)
+    assert step_of(copied / "pretrain") == KILL_STEPS + 1
+
+
+def test_a_tokenizer_that_was_half_written_is_made_again(work, tmp_path):
+    """It appears whole, and knows what it was made from."""
+    (tmp_path / ".tok.tmp").mkdir()
+    (tmp_path / ".tok.tmp" / "tokenizer.json").write_text("{")
+    texts = ["Ana has 3 pens."] * 3
+    load_or_train(tmp_path / "tok", texts, 600, {"data": "a"})
+    raw = (tmp_path / "tok" / "tokenizer.json").read_bytes()
+    load_or_train(tmp_path / "tok", ["never read"], 600, {"data": "a"})
+    assert (tmp_path / "tok" / "tokenizer.json").read_bytes() == raw and not (tmp_path / ".tok.tmp").exists()
+    for vocabulary, data, says in ((600, "b", "another data"), (601, "a", "another vocabulary")):
+        with pytest.raises(ValueError, match=f"was made with {says}: choose a new --out"):
+            load_or_train(tmp_path / "tok", texts, vocabulary, {"data": data})
+    (tmp_path / "tok" / "made_from.json").unlink()
+    with pytest.raises(ValueError, match="has no made_from.json"):
+        load_or_train(tmp_path / "tok", texts, 600, {"data": "a"})
+
+
+@pytest.mark.parametrize(
+    "line, says",
+    [
+        ('{"id": "a", "problem": "p", "steps": "abc", "answer": "2"}', r"bad.jsonl:122: row 'a': steps must be a list"),
+        ('{"id": "a"}', "bad.jsonl:122: row a lacks answer, problem, steps"),
+        ("[1]", "bad.jsonl:122 must be a JSON object"),
+        ("{", "bad.jsonl:122 is not JSON"),
+    ],
+)
+def test_a_row_that_is_none_ends_training_with_file_and_line(work, tmp_path, line, says):
+    rows = (work / "clean.jsonl").read_text().splitlines(True)
+    (tmp_path / "bad.jsonl").write_text("".join((rows * 2)[:120]) + "\n" + line + "\n")
+    with pytest.raises(SystemExit, match=says):
+        load_rows(load_recipe(work / "tiny.yaml", [f"data.rows={tmp_path / 'bad.jsonl'}"]))
+
+
+def test_a_share_of_a_source_that_no_row_has_is_refused(work):
+    with pytest.raises(SystemExit, match="sft.shares names gsm8k-train, which no row of .*: its sources are bank"):
+        load_rows(load_recipe(work / "tiny.yaml", ["sft.shares={gsm8k-train: 2}"]))
+
+
+def test_a_report_of_other_rows_is_refused(work, tmp_path):
+    shutil.copy(work / "clean.jsonl", tmp_path / "clean.jsonl")
+    recipe = load_recipe(work / "tiny.yaml", [f"data.rows={tmp_path / 'clean.jsonl'}"])
+    data_hash = load_rows(recipe)[2]  # rows without a report are one's own affair
+    write_json(tmp_path / "report.json", read_json(work / "report.json") | {"sha256": "0" * 64})
+    for refused in (lambda: load_rows(recipe), lambda: keep_records(tmp_path / "run", recipe, "sft", data_hash)):
+        with pytest.raises(SystemExit, match="report.json is not about .*clean.jsonl"):
+            refused()
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_finished_run_may_be_made_longer(work, runs):
@@ -550,7 +742,6 @@ SUMMARY = {
 def exported(work, runs) -> Path:
     """The adamw run, fine-tuned and exported by the two commands."""
     finish(start(command("training.sft", work, "adamw")))
-    write_json(work / "evals" / "pocket-svamp" / "summary.json", SUMMARY)
     target = work / "exported"
     finish(
         start(
@@ -558,7 +749,21 @@ def exported(work, runs) -> Path:
              "--to", str(target), "--evals", str(work / "evals")]
         )
     )  # fmt: skip
+    # Measured on what was exported, beside one of weights that are gone
+    revision = sha256_file(target / "tuned" / "model.safetensors")[:16]
+    write_json(work / "evals" / "pocket-svamp" / "summary.json", SUMMARY | {"revision": revision})
+    write_json(work / "evals" / "old" / "summary.json", SUMMARY | {"correct": 999, "revision": "0" * 16})
+    run_here(
+        ["training.export", "--recipe", str(work / "tiny.yaml"), "--to", str(target), "--card-only",
+         "--evals", str(work / "evals")]
+    )  # fmt: skip
     return target
+
+
+def test_fine_tuning_goes_on_from_the_same_base_only(work, exported, tmp_path):
+    shutil.copytree(work / "adamw" / "sft", tmp_path / "out" / "sft")
+    with pytest.raises(SystemExit, match="made with another base: choose a new --out"):
+        run_here(command("training.sft", work, str(tmp_path / "out"), "--base", str(work / "muon" / "base")))
 
 
 def test_the_exported_model_is_loaded_by_the_engine_and_speaks(exported):
@@ -585,8 +790,9 @@ def test_fine_tuning_changes_the_base(exported):
 def test_an_adapter_is_merged_into_a_plain_model(work, exported, capsys):
     run_here(
         command(
-            "training.sft", work, "lora", "--base", str(work / "adamw" / "base"), "--set", "sft.method=lora"
-        )
+            "training.sft", work, "lora", "--base", str(work / "adamw" / "base"), "--set", "sft.method=lora",
+            "--set", "sft.lora_rank=4", "--set", "sft.lora_alpha=8",
+        )  # fmt: skip
     )
     assert "merged: the logits differ by at most" in capsys.readouterr().out
     base, tuned = (
@@ -628,12 +834,14 @@ def test_every_figure_of_the_card_stands_in_a_record(exported):
     ]
     records += [row for phase in ("pretrain", "sft") for row in read_rows(exported / f"{phase}-log.jsonl")]
     known = {"2.0", "3", "95"}  # Apache-2.0, Qwen3, the 95% interval
+    known |= {"1"}  # evaluation that was left out
     known |= {"16", f"{(exported / 'tuned' / 'model.safetensors').stat().st_size / 1e6:.1f}"}  # MB in 16 bit
     known |= {f"{SUMMARY['tokens'] / SUMMARY['n']:.0f}"}
     for number in figures(str(records)):
         value = float(number.replace(",", ""))
         known |= {number, f"{value:,.0f}", f"{value:.3f}", f"{100 * value:.1f}"}
     assert figures(card) - known == set()
+    assert "999" not in card and "Left out: 1 evaluations of other weights." in card
     assert "| pocket | svamp | 1,000 | 417 | 41.7% | 38.7% to 44.8% | on | 13 | 71 |" in card
     log = list(read_rows(exported / "sft-log.jsonl"))
     assert (

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mathtutor.io import read_json, read_rows
+from mathtutor.io import read_json, read_rows, sha256_file
 
 HEADER = """---
 license: apache-2.0
@@ -23,6 +23,7 @@ def model_card(folder: Path, evals: Path, recipe: dict) -> str:
     """The card of the models in `folder` (base/, tuned/ and their records)."""
     logs = {phase: list(read_rows(folder / f"{phase}-log.jsonl")) for phase in ("pretrain", "sft")}
     summaries = read_summaries(evals)
+    own = of_weights(summaries, folder)
     lines = [
         HEADER,
         f"# {recipe['name'].capitalize()}",
@@ -33,7 +34,8 @@ def model_card(folder: Path, evals: Path, recipe: dict) -> str:
         "",
         "## What it gets wrong, and how often",
         "",
-        *results_table(summaries),
+        *results_table(own),
+        *([f"\nLeft out: {len(summaries) - len(own)} evaluations of other weights."] if len(own) < len(summaries) else []),
         "",
         "It knows the kinds of problems that the bank of this repository tells, and little else. It misreads stories "
         "with unfamiliar words, more facts than it was taught, or more steps; it does not know when it is wrong. "
@@ -63,6 +65,12 @@ def model_card(folder: Path, evals: Path, recipe: dict) -> str:
 def read_summaries(evals: Path) -> list[dict]:
     """All `summary.json` below the evaluation folder, in the order of their names."""
     return [read_json(path) for path in sorted(evals.glob("*/summary.json"))]
+
+
+def of_weights(summaries: list[dict], folder: Path) -> list[dict]:
+    """The summaries that were measured on the weights in `folder` (base/ and tuned/), by their hash."""
+    weights = {sha256_file(path)[:16] for path in folder.glob("*/model.safetensors")}
+    return [summary for summary in summaries if summary.get("revision") in weights]
 
 
 def results_table(summaries: list[dict]) -> list[str]:

@@ -17,7 +17,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 from mathtutor.chat import conversation, encode_conversation
-from mathtutor.io import read_json, write_atomic
+from mathtutor.io import Damaged, read_json, replace_folder, write_atomic
 from training.card import model_card
 from training.recipe import RecipeError, load_recipe
 
@@ -26,15 +26,14 @@ PROBE = "Ana has 3 boxes with 12 pencils each. She gives away 7 pencils. How man
 
 def save_model(model, tokenizer, folder: Path, dtype: torch.dtype = torch.float32) -> None:
     """Weights, tokenizer and generation settings, in a folder that appears whole."""
-    temporary = folder.with_name(folder.name + ".tmp")
+    temporary = folder.with_name(f".{folder.name}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     model.generation_config = GenerationConfig(
         eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id, do_sample=False
     )
     model.to(dtype).save_pretrained(temporary)
     tokenizer.save_pretrained(temporary)
-    shutil.rmtree(folder, ignore_errors=True)
-    temporary.rename(folder)
+    replace_folder(temporary, folder)
 
 
 def export(source: Path, target: Path) -> float:
@@ -75,12 +74,16 @@ def main() -> None:
         # The records travel with the weights, so that the card can be written again anywhere.
         for record in ("recipe.json", "data.json"):
             if (run / record).exists():
-                shutil.copyfile(run / record, target / record)
+                write_atomic(target / record, (run / record).read_bytes())
         for phase in ("pretrain", "sft"):
-            shutil.copyfile(run / phase / "log.jsonl", target / f"{phase}-log.jsonl")
+            write_atomic(target / f"{phase}-log.jsonl", (run / phase / "log.jsonl").read_bytes())
     if not (target / "recipe.json").exists():
         raise SystemExit(f"{target} has no recipe.json: export the weights first, without --card-only")
-    write_atomic(target / "README.md", model_card(target, Path(args.evals), read_json(target / "recipe.json")))
+    try:
+        card = model_card(target, Path(args.evals), read_json(target / "recipe.json"))
+    except (Damaged, OSError) as error:
+        raise SystemExit(str(error)) from error
+    write_atomic(target / "README.md", card)
     print(f"card: {target / 'README.md'}")
 
 

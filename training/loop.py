@@ -2,14 +2,14 @@
 
 A run folder holds `checkpoint-000120/` (weights, optimizer, place in the data; safetensors and JSON,
 no pickle), `latest.json` that points at it, and `log.jsonl` with a row every few steps. Killed at any
-moment and started again, the run goes on from the last checkpoint; with one thread the final weights
-are bit-identical to those of an unbroken run, because nothing but the step decides what happens next.
+moment and started again, the run goes on from the last checkpoint, whose later log rows are dropped.
+With one thread the final weights and the losses in the log are bit-identical to those of an unbroken
+run, because nothing but the step decides what happens next.
 """
 
 from __future__ import annotations
 
 import math
-import os
 import shutil
 import signal
 import sys
@@ -18,10 +18,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from tqdm import tqdm
 
-from mathtutor.io import Journal, read_json, sync_folder, write_json
+from mathtutor.io import Busy, Damaged, Journal, read_json, replace_folder, write_json
 from training.data import Examples, batches_from, collate
 from training.recipe import Phase
 
@@ -89,25 +90,39 @@ def train(
 ) -> bool:
     """Train until `phase.steps` are done (True) or `minutes` are over (False: call again to go on).
 
-    `stamp` identifies recipe and data; a checkpoint with another stamp is refused.
+    `stamp` identifies recipe and data; a checkpoint with another stamp is refused. Ends with a sentence
+    when another process trains in the folder, a file of it is damaged, or the numbers become infinite.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with Journal(folder / "log.jsonl") as log:
+            return _train(model, examples, phase, folder, log, pad, seed, stamp, validation, minutes, device)
+    except (Busy, Damaged, OSError) as error:
+        raise SystemExit(str(error)) from error
+
+
+def _train(model, examples, phase: Phase, folder: Path, log: Journal, pad, seed, stamp, validation, minutes, device) -> bool:
     model.to(device).train()
     optimizers = make_optimizers(model, phase)
     full_rates = [optimizer.param_groups[0]["lr"] for optimizer in optimizers]
-    state = {"step": 0, "epoch": 0, "position": 0, "tokens": 0}
-    latest = folder / "latest.json"
-    if latest.exists():
-        state = _restore(folder / read_json(latest)["checkpoint"], model, optimizers, stamp)
+    # `losses` are those of the steps since the last row of the log
+    state = {"step": 0, "epoch": 0, "position": 0, "tokens": 0, "losses": []}
+    if (folder / "latest.json").exists():
+        state = _restore(_latest(folder), model, optimizers, stamp)
+        if state["step"] > phase.steps:
+            raise SystemExit(
+                f"{folder} is at step {state['step']}, beyond the {phase.steps} of the recipe: "
+                "choose a new --out, or put steps back as they were"
+            )
         print(f"resuming {folder.name} at step {state['step']} of {phase.steps}")
+    # Rows of steps that a kill undid: they are about to be made again.
+    log.retain(lambda row: row["step"] <= state["step"])
     stop = _StopOnSignal()
     started = saved = time.monotonic()
     deadline = started + minutes * 60 if minutes else math.inf
     batches = batches_from(examples, phase.batch_tokens, seed, state["epoch"], state["position"])
-    with Journal(folder / "log.jsonl") as log, tqdm(
-        total=phase.steps, initial=state["step"], unit="step", disable=None, mininterval=1
-    ) as bar:
-        losses, seen, since = [], 0, time.monotonic()
+    with tqdm(total=phase.steps, initial=state["step"], unit="step", disable=None, mininterval=1) as bar:
+        losses, seen, since = state.pop("losses"), 0, time.monotonic()
         while state["step"] < phase.steps:
             epoch, position, indices = next(batches)
             batch = {k: v.to(device) for k, v in collate(examples, indices, pad).items()}
@@ -136,27 +151,36 @@ def train(
                 row = {
                     "step": state["step"],
                     "epoch": epoch,
-                    "loss": round(torch.stack(losses).mean().item(), 5),
+                    "loss": round(math.fsum(map(float, losses)) / len(losses), 5),
                     "learning_rate": phase.learning_rate * factor,
                     "tokens": state["tokens"],
                     "tokens_per_second": round(seen / (now - since)),
                 }
                 if not math.isfinite(row["loss"]):
-                    raise SystemExit(f"the loss became {row['loss']} at step {row['step']}: lower the learning rate")
+                    raise _diverged(state["step"])
                 log.append(row)
                 bar.set_postfix(loss=f"{row['loss']:.3f}", tok_s=row["tokens_per_second"])
                 losses, seen, since = [], 0, now
             over = time.monotonic() > deadline or stop.asked
             if over or state["step"] == phase.steps or time.monotonic() - saved > phase.checkpoint_minutes * 60:
+                # Before a checkpoint could replace a good one, and also where the loss does not tell it yet
+                losses = list(map(float, losses))
+                weights_are_finite = all(torch.isfinite(p).all() for p in _trained(model).values())
+                if not (weights_are_finite and all(map(math.isfinite, losses))):
+                    raise _diverged(state["step"])
                 if validation is not None:
                     log.append({"step": state["step"], "validation_loss": evaluate(model, validation, phase, pad, device)})
-                _save(folder, state, model, optimizers, stamp)
-                losses, seen, saved = [], 0, time.monotonic()
+                _save(folder, state | {"losses": losses}, model, optimizers, stamp)
+                seen, saved = 0, time.monotonic()
                 since = saved  # the pause is no training time
             if over:
                 print(f"stopped at step {state['step']} of {phase.steps}: run the same command to go on")
                 return False
     return True
+
+
+def _diverged(step: int) -> SystemExit:
+    return SystemExit(f"the numbers became infinite by step {step}: lower the learning rate")
 
 
 @torch.no_grad()
@@ -209,41 +233,62 @@ def _save(folder: Path, state: dict, model, optimizers, stamp: dict) -> None:
             tensors[f"{key}|{part}"] = value.detach().cpu().contiguous()
     save_file(tensors, temporary / "optimizer.safetensors")
     write_json(temporary / "state.json", {"state": state, "stamp": stamp})
-    for file in temporary.iterdir():
-        descriptor = os.open(file, os.O_RDONLY)
-        os.fsync(descriptor)
-        os.close(descriptor)
-    shutil.rmtree(folder / name, ignore_errors=True)
-    temporary.rename(folder / name)
-    sync_folder(folder)
+    replace_folder(temporary, folder / name)
     write_json(folder / "latest.json", {"checkpoint": name})
-    for old in sorted(folder.glob("checkpoint-*"))[:-KEEP]:
+    others = [path for path in folder.glob("checkpoint-*") if path.name != name]
+    for old in sorted(others, key=lambda path: (len(path.name), path.name))[: 1 - KEEP]:
         shutil.rmtree(old)
 
 
+def _latest(folder: Path) -> Path:
+    """The checkpoint that `latest.json` names."""
+    record = read_json(folder / "latest.json")
+    if not isinstance(record, dict) or not isinstance(record.get("checkpoint"), str):
+        raise Damaged(f"{folder / 'latest.json'} names no checkpoint: put it right, or choose a new --out")
+    return folder / record["checkpoint"]
+
+
 def _restore(checkpoint: Path, model, optimizers, stamp: dict) -> dict:
+    """Put weights and optimizers back as they were; returns the place in the data."""
     saved = read_json(checkpoint / "state.json")
-    if saved["stamp"] != stamp:
-        different = [key for key in stamp if saved["stamp"].get(key) != stamp[key]]
-        raise SystemExit(
-            f"{checkpoint} was made with another {', '.join(different)}: choose a new --out, or put it back as it was"
-        )
-    weights = load_file(checkpoint / "weights.safetensors")
-    trained = _trained(model)
-    with torch.no_grad():
-        for name, parameter in trained.items():
-            parameter.copy_(weights[name])
-    tensors = load_file(checkpoint / "optimizer.safetensors")
-    for key, parameter in trained.items():
-        parts = {name.split("|")[1]: value for name, value in tensors.items() if name.startswith(key + "|")}
-        owner = next(o for o in optimizers if any(parameter is p for g in o.param_groups for p in g["params"]))
-        owner.state[parameter] = {part: value.to(parameter.device) for part, value in parts.items()}
-    return saved["state"]
+    try:
+        if saved["stamp"] != stamp:
+            different = [key for key in stamp if saved["stamp"].get(key) != stamp[key]]
+            raise SystemExit(
+                f"{checkpoint} was made with another {', '.join(different)}: choose a new --out, or put it back as it was"
+            )
+        weights = load_file(checkpoint / "weights.safetensors")
+        tensors = load_file(checkpoint / "optimizer.safetensors")
+        trained = _trained(model)
+        with torch.no_grad():
+            for name, parameter in trained.items():
+                parameter.copy_(weights[name])
+        for key, parameter in trained.items():
+            parts = {name.split("|")[1]: value for name, value in tensors.items() if name.startswith(key + "|")}
+            owner = next(o for o in optimizers if any(parameter is p for g in o.param_groups for p in g["params"]))
+            owner.state[parameter] = {part: value.to(parameter.device) for part, value in parts.items()}
+        return {key: saved["state"][key] for key in ("step", "epoch", "position", "tokens", "losses")}
+    except (SafetensorError, KeyError, TypeError, RuntimeError) as error:
+        others = ", ".join(p.name for p in checkpoint.parent.glob("checkpoint-*") if p != checkpoint) or "none"
+        raise Damaged(
+            f"{checkpoint} is damaged ({error}): name another in latest.json (there is {others}), or choose a new --out"
+        ) from error
 
 
-def stamp_of(recipe, phase_name: str, data_hash: str) -> dict:
-    """What must not change between the slices of one run. `steps` may grow: the schedule follows it."""
+def stamp_of(recipe, phase_name: str, data_hash: str, tokenizer_hash: str, base: str = "") -> dict:
+    """What must not change between the slices of one run. `steps` may grow: the schedule follows it.
+
+    `base` identifies the weights that fine-tuning starts from.
+    """
     phase = asdict(getattr(recipe, phase_name))
     for free in ("steps", "checkpoint_minutes"):
         phase.pop(free)
-    return {"phase": phase, "model": asdict(recipe.model), "seed": recipe.seed, "data": data_hash}
+    return {
+        "phase": phase,
+        "model": asdict(recipe.model),
+        "seed": recipe.seed,
+        "data": data_hash,
+        "validation": recipe.data.validation,
+        "tokenizer": tokenizer_hash,
+        "base": base,
+    }

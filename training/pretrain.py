@@ -15,7 +15,7 @@ from transformers import Qwen3Config, Qwen3ForCausalLM
 from training.export import save_model
 from training.loop import stamp_of, train
 from training.recipe import Recipe
-from training.tokenizer import load_or_train
+from training.tokenizer import load_or_train, tokenizer_hash
 
 
 def make_model(recipe: Recipe, tokenizer) -> Qwen3ForCausalLM:
@@ -45,9 +45,13 @@ def main() -> None:
     recipe, folder, device = prepare(args)
 
     # Tokenizer: trained once on the training rows, both styles of reply included
-    rows, _, _ = load_rows(recipe)
+    rows, _, data_hash = load_rows(recipe)
     texts = (f"{row.problem}\n" + "\n".join(row.steps) + f"\n{row.plan}" for row in rows)
-    tokenizer = load_or_train(folder / "tokenizer", texts, recipe.tokenizer.vocabulary)
+    identity = {"data": data_hash, "validation": recipe.data.validation}
+    try:
+        tokenizer = load_or_train(folder / "tokenizer", texts, recipe.tokenizer.vocabulary, identity)
+    except (ValueError, OSError) as error:
+        raise SystemExit(str(error)) from error
 
     # Model and data
     examples, validation, data_hash = examples_for("pretrain", recipe, tokenizer)
@@ -64,14 +68,14 @@ def main() -> None:
         folder / "pretrain",
         pad=tokenizer.pad_token_id,
         seed=recipe.seed,
-        stamp=stamp_of(recipe, "pretrain", data_hash),
+        stamp=stamp_of(recipe, "pretrain", data_hash, tokenizer_hash(tokenizer)),
         validation=validation,
         minutes=args.minutes,
         device=device,
     )
     if done:
         save_model(model, tokenizer, folder / "base")
-        keep_records(folder, recipe, "pretrain")
+        keep_records(folder, recipe, "pretrain", data_hash)
         print(f"base model: {folder / 'base'}")
 
 

@@ -8,11 +8,13 @@ Unknown keys, wrong types and impossible values are refused, all in one message,
 from __future__ import annotations
 
 import difflib
+import math
+import re
 import types
 import typing
 from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 import yaml
 
@@ -81,16 +83,66 @@ class Recipe:
     seed: int = 0
 
 
+class Range(NamedTuple):
+    """The finite numbers from `low` to `high`; with `above` without `low`, with `below` without `high`."""
+
+    low: float
+    high: float = math.inf
+    above: bool = False
+    below: bool = False
+
+    def holds(self, value: float) -> bool:
+        low = value > self.low if self.above else value >= self.low
+        high = value < self.high if self.below else value <= self.high
+        return math.isfinite(value) and low and high
+
+    def __str__(self) -> str:
+        if self.high == math.inf:
+            return f"be finite and above {self.low:g}" if self.above else f"be at least {self.low:g}"
+        if self.above:
+            return f"lie between {self.low:g} and {self.high:g}"
+        return f"lie in {self.low:g} to {'below ' * self.below}{self.high:.0f}"
+
+
+RATE = Range(0, 1, above=True, below=True)
+RANGES: dict[type, dict[str, Range]] = {
+    Recipe: {"seed": Range(0, 2**32 - 2)},  # fine-tuning draws from the next one
+    Data: {"validation": Range(0)},
+    Tokenizer: {"vocabulary": Range(512, 65536)},
+    Model: {name: Range(1) for name in ("hidden", "layers", "heads", "kv_heads", "ffn", "head_dim", "positions")},
+    Phase: {
+        "steps": Range(1),
+        "batch_tokens": Range(1),
+        "learning_rate": RATE,
+        "matrix_learning_rate": RATE,
+        "warmup_steps": Range(0),
+        "decay_share": Range(0, 1),
+        "weight_decay": Range(0, 1, below=True),
+        "clip": Range(0, above=True),
+        "max_tokens": Range(1),
+        "lora_rank": Range(1),
+        "lora_alpha": Range(1),
+        "checkpoint_minutes": Range(0),
+    },
+}
+NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # it names a folder
+
+
 def load_recipe(path: str | Path, overrides: typing.Sequence[str] = ()) -> Recipe:
     """Read a recipe; `overrides` are "pretrain.steps=100". Raises RecipeError or OSError."""
-    text = Path(path).read_text(encoding="utf-8")
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise RecipeError(f"{path} is not UTF-8: save the file as UTF-8") from error
     if len(text) > 65536:
         raise RecipeError(f"{path} is larger than 64 KB: that is no recipe")
     try:
         if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text)):
             raise RecipeError(f"{path} uses YAML aliases: write the values out")
-        raw = yaml.load(text, Loader=_NoDuplicates)
-    except yaml.YAMLError as error:
+        raw = yaml.load(text, Loader=_PlainLoader)
+    except RecipeError:
+        raise
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date that is none, say
         raise RecipeError(f"{path} is not YAML: {error}") from error
     if not isinstance(raw, dict):
         raise RecipeError(f"{path} must be a mapping")
@@ -105,27 +157,35 @@ def load_recipe(path: str | Path, overrides: typing.Sequence[str] = ()) -> Recip
             if not isinstance(target, dict):
                 raise RecipeError(f"--set {override!r}: {parent!r} is a value, not a section")
         try:
-            target[last] = yaml.safe_load(value)
-        except yaml.YAMLError as error:
+            target[last] = yaml.load(value, Loader=_PlainLoader)
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
             raise RecipeError(f"--set {override!r}: the value is not YAML") from error
     problems: list[str] = []
     recipe = _build(Recipe, raw, "", problems)
     if not problems:
-        problems += _check(recipe)
+        problems += _check(recipe, raw)
     if problems:
         raise RecipeError(f"{path}:\n  " + "\n  ".join(problems))
     return recipe
 
 
-class _NoDuplicates(yaml.SafeLoader):
-    """YAML in which a key may stand once: the second would silently win."""
+class _PlainLoader(yaml.SafeLoader):
+    """YAML in which a key may stand once, as the second would silently win, and which merges nothing."""
 
     def construct_mapping(self, node, deep=False):
+        if any(key.tag == "tag:yaml.org,2002:merge" for key, _ in node.value):
+            raise yaml.YAMLError(f"a merge key (<<) is not allowed here: write the values out{node.start_mark}")
         keys = [self.construct_object(key, deep) for key, _ in node.value]
-        twice = {key for key in keys if keys.count(key) > 1}
+        twice = [key for key in keys if keys.count(key) > 1]
         if twice:
             raise yaml.YAMLError(f"key {', '.join(map(str, twice))} stands twice{node.start_mark}")
         return super().construct_mapping(node, deep)
+
+
+def _is_share(item: tuple[Any, Any]) -> bool:
+    source, times = item
+    is_number = isinstance(times, (int, float)) and not isinstance(times, bool)
+    return isinstance(source, str) and is_number and 0 <= times < math.inf
 
 
 def _build(cls: type, raw: Any, where: str, problems: list[str]) -> Any:
@@ -158,7 +218,7 @@ def _value(hint: Any, value: Any, where: str, problems: list[str]) -> Any:
             problems.append(f"{where} must be one of {', '.join(map(str, get_args(hint)))}, not {value!r}")
         return value
     if get_origin(hint) is dict:
-        if not isinstance(value, dict) or not all(isinstance(v, (int, float)) and v >= 0 for v in value.values()):
+        if not isinstance(value, dict) or not all(map(_is_share, value.items())):
             problems.append(f"{where} must map names to numbers of 0 or more, not {value!r}")
         return value
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
@@ -170,26 +230,37 @@ def _value(hint: Any, value: Any, where: str, problems: list[str]) -> Any:
     return value
 
 
-def _check(recipe: Recipe) -> list[str]:
+def _check(recipe: Recipe, raw: dict) -> list[str]:
+    """What is wrong with the values; `raw` tells which of them were written down."""
     problems = []
+    sections = {"": recipe, **{f"{name}.": getattr(recipe, name) for name in ("data", "tokenizer", "model")}}
+    sections |= {"pretrain.": recipe.pretrain, "sft.": recipe.sft}
+    for where, section in sections.items():
+        for name, allowed in RANGES[type(section)].items():
+            if not allowed.holds(value := getattr(section, name)):
+                problems.append(f"{where}{name} must {allowed}, not {value}")
+    if not NAME.fullmatch(recipe.name):
+        problems.append(f"name must be 1 to 64 letters, digits, _ or -, not {recipe.name!r:.80}")
+    if not recipe.data.rows:
+        problems.append("data.rows must name a file")
     model = recipe.model
-    for name in ("hidden", "layers", "heads", "kv_heads", "ffn", "head_dim"):
-        if getattr(model, name) < 1:
-            problems.append(f"model.{name} must be at least 1")
     if model.kv_heads > 0 and model.heads % model.kv_heads:
         problems.append(f"model.heads {model.heads} must be a multiple of model.kv_heads {model.kv_heads}")
-    if not 512 <= recipe.tokenizer.vocabulary <= 65536:
-        problems.append(f"tokenizer.vocabulary must lie in 512 to 65536, not {recipe.tokenizer.vocabulary}")
+    if model.head_dim % 2:
+        problems.append(f"model.head_dim {model.head_dim} must be even: positions turn pairs of its values")
     for name in ("pretrain", "sft"):
         phase: Phase = getattr(recipe, name)
-        if phase.steps < 1 or phase.batch_tokens < phase.max_tokens:
-            problems.append(f"{name}: steps must be at least 1 and batch_tokens at least max_tokens")
-        if not 0 < phase.learning_rate < 1:
-            problems.append(f"{name}.learning_rate must lie between 0 and 1, not {phase.learning_rate}")
-        if not 0 <= phase.decay_share <= 1:
-            problems.append(f"{name}.decay_share must lie in 0 to 1, not {phase.decay_share}")
+        if phase.batch_tokens < phase.max_tokens:
+            problems.append(f"{name}.batch_tokens {phase.batch_tokens} must be at least max_tokens {phase.max_tokens}")
         if phase.max_tokens > model.positions:
             problems.append(f"{name}.max_tokens {phase.max_tokens} exceeds model.positions {model.positions}")
+        # An option without effect is a misunderstanding that costs hours.
+        if phase.method == "full":
+            problems += [
+                f"{name}.{key} has no effect with method: full" for key in ("lora_rank", "lora_alpha") if key in raw[name]
+            ]
+        if phase.optimizer == "adamw" and "matrix_learning_rate" in raw[name]:
+            problems.append(f"{name}.matrix_learning_rate has no effect with optimizer: adamw")
     if recipe.sft.method == "lora" and recipe.sft.optimizer == "muon":
         problems.append("sft: muon orthogonalises whole weight matrices; use optimizer: adamw with lora")
     if recipe.pretrain.method != "full":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 from dataclasses import asdict
 from pathlib import Path
 
@@ -14,7 +13,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "0")
 
 import torch  # noqa: E402
 
-from mathtutor.io import read_json, read_rows, sha256_file, write_json  # noqa: E402
+from mathtutor.io import Damaged, number_rows, read_json, sha256_file, write_atomic, write_json  # noqa: E402
 from mathtutor.problem import Row  # noqa: E402
 from training.data import Examples, is_validation, show_mask, tokenize  # noqa: E402
 from training.recipe import Recipe, RecipeError, load_recipe  # noqa: E402
@@ -48,34 +47,67 @@ def prepare(args: argparse.Namespace) -> tuple[Recipe, Path, str]:
     return recipe, folder, device
 
 
-def keep_records(folder: Path, recipe: Recipe, phase_name: str) -> None:
+def report_of(recipe: Recipe, data_hash: str) -> bytes | None:
+    """The report beside the rows, None if they have none; ends with a sentence if it is of other rows."""
+    path = Path(recipe.data.rows).with_name("report.json")
+    if not path.exists():
+        return None
+    try:
+        report = read_json(path)
+    except Damaged as error:
+        raise SystemExit(str(error)) from error
+    if not isinstance(report, dict) or report.get("sha256") != data_hash:
+        raise SystemExit(f"{path} is not about {recipe.data.rows}: build both again, or remove the report")
+    return path.read_bytes()
+
+
+def keep_records(folder: Path, recipe: Recipe, phase_name: str, data_hash: str) -> None:
     """Write down what a finished phase was made with: `recipe.json`, and the report on its rows as `data.json`.
 
     Only at the end, so that a command which was refused leaves no trace; `sft` replaces its own section
     alone, so that the base model's overrides stay on record.
     """
+    report = report_of(recipe, data_hash)
     path, values = folder / "recipe.json", asdict(recipe)
     if phase_name == "sft" and path.exists():
         values = read_json(path) | {"sft": values["sft"]}
     write_json(path, values)
-    report = Path(recipe.data.rows).with_name("report.json")
-    if report.exists():
-        shutil.copyfile(report, folder / "data.json")
+    if report is None:
+        (folder / "data.json").unlink(missing_ok=True)
+    else:
+        write_atomic(folder / "data.json", report)
 
 
 def load_rows(recipe: Recipe) -> tuple[list[Row], list[Row], str]:
-    """(training rows, validation rows, hash of the file)."""
+    """(training rows, validation rows, hash of the file). Ends with `file:line` on a row that is none."""
     path = Path(recipe.data.rows)
     if not path.exists():
         raise SystemExit(f"{path} does not exist: build it with `python -m pipeline.build --out {path.parent}`")
-    rows = [Row.from_dict(row) for row in read_rows(path)]
+    rows = []
+    try:
+        for number, row in number_rows(path):
+            try:
+                rows.append(Row.from_dict(row))
+            except ValueError as error:
+                raise SystemExit(f"{path}:{number}: {error}") from error
+    except (Damaged, OSError) as error:
+        raise SystemExit(str(error)) from error
+    sources = {row.source for row in rows}
+    for name in ("pretrain", "sft"):
+        if unknown := sorted(getattr(recipe, name).shares.keys() - sources):
+            raise SystemExit(
+                f"{name}.shares names {', '.join(unknown)}, which no row of {path} comes from: "
+                f"its sources are {', '.join(sorted(sources)) or 'none'}"
+            )
+    data_hash = sha256_file(path)
+    report_of(recipe, data_hash)  # now, not after hours of training
     training, validation = [], []
     for row in rows:
         kept_out = is_validation(row.id, recipe.data.validation, len(rows))
         (validation if kept_out else training).append(row)
     if not training:
         raise SystemExit(f"{path} holds no row to train on")
-    return training, validation, sha256_file(path)
+    return training, validation, data_hash
 
 
 def audit(name: str, examples: Examples, tokenizer) -> None:
@@ -94,7 +126,10 @@ def audit(name: str, examples: Examples, tokenizer) -> None:
 def examples_for(phase_name: str, recipe: Recipe, tokenizer) -> tuple[Examples, Examples | None, str]:
     phase = getattr(recipe, phase_name)
     training, validation, data_hash = load_rows(recipe)
-    examples = tokenize(training, tokenizer, phase_name, phase.max_tokens, phase.shares)
-    held = tokenize(validation, tokenizer, phase_name, phase.max_tokens) if validation else None
+    try:
+        examples = tokenize(training, tokenizer, phase_name, phase.max_tokens, phase.shares)
+        held = tokenize(validation, tokenizer, phase_name, phase.max_tokens) if validation else None
+    except ValueError as error:
+        raise SystemExit(f"{phase_name}: {error}") from error
     audit(phase_name, examples, tokenizer)
     return examples, held, data_hash

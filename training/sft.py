@@ -15,10 +15,13 @@ from training.run import examples_for, keep_records, parser, prepare  # isort: s
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from mathtutor.io import sha256_file, sha256_json
 from training.export import save_model
 from training.loop import stamp_of, train
+from training.tokenizer import tokenizer_hash
 
 LINEAR_LAYERS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 
@@ -33,8 +36,11 @@ def main() -> None:
         raise SystemExit(f"{base} holds no model: run training.pretrain first, or name one with --base")
 
     # Model and data
-    tokenizer = AutoTokenizer.from_pretrained(base)
-    model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32, use_safetensors=True)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(base)
+        model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32, use_safetensors=True)
+    except (OSError, ValueError, SafetensorError) as error:
+        raise SystemExit(f"{base} cannot be loaded: {error}") from error
     if recipe.sft.method == "lora":
         from peft import LoraConfig, get_peft_model
 
@@ -60,7 +66,7 @@ def main() -> None:
         folder / "sft",
         pad=tokenizer.pad_token_id,
         seed=recipe.seed + 1,
-        stamp=stamp_of(recipe, "sft", data_hash),
+        stamp=stamp_of(recipe, "sft", data_hash, tokenizer_hash(tokenizer), base=weights_hash(base)),
         validation=validation,
         minutes=args.minutes,
         device=device,
@@ -70,8 +76,13 @@ def main() -> None:
     if recipe.sft.method == "lora":
         model = merge_checked(model, examples, tokenizer.pad_token_id, device)
     save_model(model, tokenizer, folder / "tuned")
-    keep_records(folder, recipe, "sft")
+    keep_records(folder, recipe, "sft", data_hash)
     print(f"tuned model: {folder / 'tuned'}")
+
+
+def weights_hash(folder: Path) -> str:
+    """Identifies the weights of a model folder, whole or in shards."""
+    return sha256_json({path.name: sha256_file(path) for path in folder.glob("*.safetensors")})
 
 
 def merge_checked(model, examples, pad: int, device: str):

@@ -6,6 +6,8 @@ a string, and no number is ever rare. The split pattern is Qwen's.
 
 from __future__ import annotations
 
+import hashlib
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -13,6 +15,9 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalize
 from transformers import PreTrainedTokenizerFast
 
 from mathtutor.chat import END, END_THINK, ENDOFTEXT, START, THINK
+from mathtutor.io import Damaged, read_json, replace_folder, write_json
+
+RECORD = "made_from.json"
 
 QWEN_SPLIT = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
@@ -60,10 +65,32 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenize
     return fast
 
 
-def load_or_train(folder: Path, texts: Iterable[str], vocabulary: int) -> PreTrainedTokenizerFast:
-    """The tokenizer in `folder`, trained and saved there if it is not there yet."""
-    if (folder / "tokenizer.json").exists():
+def load_or_train(folder: Path, texts: Iterable[str], vocabulary: int, data: dict) -> PreTrainedTokenizerFast:
+    """The tokenizer in `folder`, trained and saved there, whole, if the folder is not there yet.
+
+    `data` identifies the texts. Raises ValueError if the one in the folder was made from others, or
+    with another vocabulary.
+    """
+    made_from = {"vocabulary": vocabulary, **data}
+    if folder.exists():
+        fix = "choose a new --out, or put it back as it was"
+        if not (folder / RECORD).exists():
+            raise ValueError(f"{folder} has no {RECORD} that says what it was made from: {fix}")
+        record = read_json(folder / RECORD)
+        if not isinstance(record, dict):
+            raise Damaged(f"{folder / RECORD} is damaged: {fix}")
+        if different := [key for key in made_from if record.get(key) != made_from[key]]:
+            raise ValueError(f"{folder} was made with another {', '.join(different)}: {fix}")
         return PreTrainedTokenizerFast.from_pretrained(folder)
     tokenizer = train_tokenizer(texts, vocabulary)
-    tokenizer.save_pretrained(folder)
+    temporary = folder.with_name(f".{folder.name}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    tokenizer.save_pretrained(temporary)
+    write_json(temporary / RECORD, made_from)
+    replace_folder(temporary, folder)
     return tokenizer
+
+
+def tokenizer_hash(tokenizer: PreTrainedTokenizerFast) -> str:
+    """Identifies how a tokenizer cuts text, wherever it was loaded from."""
+    return hashlib.sha256(tokenizer.backend_tokenizer.to_str().encode("utf-8")).hexdigest()

@@ -16,6 +16,7 @@ An engine spec is a string:
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -42,7 +43,7 @@ class Sampling:
     def __post_init__(self):
         if self.max_tokens < 1:
             raise ValueError(f"max_tokens must be at least 1, not {self.max_tokens}")
-        if self.temperature < 0:
+        if not 0 <= self.temperature < float("inf"):
             raise ValueError(f"temperature must be 0 (greedy) or more, not {self.temperature}")
         if not 0 < self.top_p <= 1:
             raise ValueError(f"top_p must lie in (0, 1], not {self.top_p}")
@@ -55,12 +56,16 @@ class Delta:
     text: str
     num_tokens: int = 1
     computed: bool = False  # written by the calculator, not by the model
-    finish: str | None = None  # "stop": the model ended; "length": the limit did; "stopped": the caller did
+    # "stop": the model ended; "length": the limit did; "stopped": the caller did; "failed": the engine did
+    finish: str | None = None
 
 
 @dataclass(frozen=True)
 class Generation:
-    """A whole reply and how it came about."""
+    """A whole reply and how it came about.
+
+    Finish "failed": this one conversation got no reply, where others of the same call may have; text is "".
+    """
 
     text: str
     num_tokens: int
@@ -75,6 +80,8 @@ class Engine(Protocol):
 
     name: str
     calculates: bool  # whether `Sampling.calculator` has an effect here
+    # Engines that decode several conversations together have a `batch_size`: a sampled reply depends on
+    # the whole batch. Those that know what they answer with have a `revision`, a hash or commit.
 
     def stream(
         self, conversation: Conversation, sampling: Sampling = Sampling(), stop: threading.Event | None = None
@@ -104,6 +111,41 @@ def gather(deltas: Iterable[Delta], seconds: float = 0.0, prompt: str = "") -> G
     return Generation(text, num_tokens, seconds, finish, prompt, tuple(spans))
 
 
+_URL = re.compile(r"\w+://[^\s'\"<>#]*")
+
+
+def without_urls(text: str) -> str:
+    """`text` with every URL cut down to its host: the rest of one may hold a key."""
+
+    def host(match: re.Match) -> str:
+        return match.group().partition("://")[2].split("/")[0].split("?")[0].rpartition("@")[2] or "a server"
+
+    return _URL.sub(host, text)
+
+
+def display_name(spec: str) -> str:
+    """What may be shown and logged of an engine spec.
+
+    pocket                                          pocket
+    openai:https://ana:key@example.org/v1#qwen3     qwen3 at example.org
+    hf:ORG/NAME, hf:/home/ana/models/NAME           ORG/NAME, NAME
+    scripted:replies/FILE.json                      scripted
+    """
+    kind, _, rest = spec.partition(":")
+    if kind == "openai":
+        url, _, model = rest.rpartition("#")
+        host = without_urls(url if "://" in url else f"http://{url}")
+        return f"{_model_name(model)} at {host}" if url and model else "an unnamed server"
+    if kind == "hf":
+        return _model_name(rest)
+    return "scripted" if kind == "scripted" else without_urls(spec)
+
+
+def _model_name(name: str) -> str:
+    """ORG/NAME as it is; of anything else, a folder for example, the last part."""
+    return name if re.fullmatch(r"[\w.-]+/[\w.-]+", name) else re.split(r"[/\\]", name.rstrip("/\\"))[-1]
+
+
 def load_engine(spec: str) -> Engine:
     """The engine that `spec` names; raises ValueError with the known forms on anything else.
 
@@ -125,13 +167,13 @@ def load_engine(spec: str) -> Engine:
 
         url, _, model = rest.rpartition("#")
         if not url or not model:
-            raise ValueError(f"{spec!r} names no model: write openai:URL#MODEL")
+            raise ValueError(f"{without_urls(spec)!r} names no model: write openai:URL#MODEL")
         return OpenAIEngine(url, model)
     if kind == "scripted" and rest:
         from mathtutor.engines.scripted import ScriptedEngine
 
         return ScriptedEngine.from_file(rest)
     raise ValueError(
-        f"unknown engine {spec!r}: use pocket, pocket-base, hf:ORG/NAME, hf:PATH, openai:URL#MODEL "
+        f"unknown engine {without_urls(spec)!r}: use pocket, pocket-base, hf:ORG/NAME, hf:PATH, openai:URL#MODEL "
         "or scripted:FILE"
     )

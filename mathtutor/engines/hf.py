@@ -49,7 +49,7 @@ class HFEngine:
     def __init__(self, path: str, name: str | None = None, device: str = "auto", batch_size: int = 64):
         self.name, self.path = name or f"hf:{path}", path
         self.device = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
-        self._batch_size = batch_size
+        self.batch_size = batch_size
         try:
             self._tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=False, padding_side="left")
             self._model = AutoModelForCausalLM.from_pretrained(
@@ -77,9 +77,6 @@ class HFEngine:
         if self._is_chatml:
             self._ends.add(self._tokenizer.convert_tokens_to_ids(END))
         self._ends.discard(None)
-
-    def num_parameters(self) -> int:
-        return self._model.num_parameters()
 
     def _encode(self, conversation: Conversation) -> list[int]:
         if self._is_chatml:
@@ -174,12 +171,16 @@ class HFEngine:
         sampling: Sampling = Sampling(),
         stop: threading.Event | None = None,
     ) -> Iterator[tuple[int, Generation]]:
-        """Batches of prompts of like length; `seconds` is a batch's time shared among its rows."""
+        """Batches of prompts of like length; `seconds` is a batch's time shared among its rows.
+
+        Each batch is sampled from `sampling.seed` alone: who wants other draws in another batch asks
+        for one batch a call, as `eval.run` does.
+        """
         encoded = [self._encode(conversation) for conversation in conversations]
         order = sorted(range(len(encoded)), key=lambda i: len(encoded[i]))
         halt = stop or threading.Event()
-        for start in range(0, len(order), self._batch_size):
-            indices = order[start : start + self._batch_size]
+        for start in range(0, len(order), self.batch_size):
+            indices = order[start : start + self.batch_size]
             longest = max(len(encoded[i]) for i in indices)
             ids = torch.full((len(indices), longest), self._tokenizer.pad_token_id)
             mask = torch.zeros_like(ids)

@@ -6,11 +6,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from mathtutor.chat import Conversation, render_conversation
@@ -21,16 +22,20 @@ class ScriptedEngine:
     """Replays replies word by word.
 
     `replies` is a list, played in order and then again from the start, or a mapping from the last
-    user message to its reply; an unknown problem raises KeyError, so that a test cannot pass by luck.
+    user message to its reply; an unknown problem raises ValueError, so that a test cannot pass by luck.
     `delay` is in seconds a word. `num_produced` counts the words handed out, for tests of Stop.
     """
 
     calculates = False
 
     def __init__(self, replies: Sequence[str] | Mapping[str, str], delay: float = 0.0, name: str = "scripted"):
-        if not replies:
+        texts = list(replies.values()) if isinstance(replies, Mapping) else replies
+        if not texts:
             raise ValueError("a scripted engine needs at least one reply")
+        if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
+            raise ValueError("a scripted engine plays texts: give a list of them, or an object problem -> reply")
         self.name = name
+        self.revision = ""
         self.num_produced = 0
         self._replies = replies
         self._delay = delay
@@ -41,16 +46,29 @@ class ScriptedEngine:
     def from_file(cls, path: str) -> ScriptedEngine:
         """Read a JSON file that holds a list of replies or an object problem -> reply."""
         try:
-            replies = json.loads(Path(path).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+            raw = Path(path).read_bytes()
+            replies = json.loads(raw.decode("utf-8"))
+        except (OSError, ValueError, RecursionError) as error:
             raise ValueError(f"scripted:{path} cannot be read as JSON ({error})") from error
         if not isinstance(replies, (list, dict)):
             raise ValueError(f"scripted:{path} must hold a JSON list or object of replies")
-        return cls(replies)
+        engine = cls(replies)
+        engine.revision = hashlib.sha256(raw).hexdigest()[:16]
+        return engine
+
+    def require(self, problems: Iterable[str]) -> None:
+        """Raises ValueError unless each problem has a reply of its own, whatever was asked before."""
+        if not isinstance(self._replies, Mapping):
+            raise ValueError("a list of replies cannot be resumed: write an object problem -> reply")
+        for problem in problems:
+            if problem not in self._replies:
+                raise ValueError(f"the script holds no reply to {problem!r:.200}")
 
     def _reply(self, conversation: Conversation) -> str:
         if isinstance(self._replies, Mapping):
-            return self._replies[conversation[-1]["content"]]
+            problem = conversation[-1]["content"]
+            self.require([problem])
+            return self._replies[problem]
         with self._lock:
             reply = self._replies[self._turn % len(self._replies)]
             self._turn += 1
