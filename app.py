@@ -41,8 +41,8 @@ def build_app(tuned: Engine, base: Engine, limits: Limits = Limits()) -> gr.Bloc
 
 def main() -> None:
     port = os.environ.get("PORT", "7860")
-    if not port.isdigit():
-        raise SystemExit(f"PORT must be a number such as 7860, not {port!r}")
+    if not (port.isascii() and port.isdecimal() and len(port) <= 5 and 1 <= int(port) <= 65535):
+        raise SystemExit(f"PORT must be a number from 1 to 65535, such as 7860, not {port[:20]!r}")
     tuned = LazyEngine(os.environ.get("MATHTUTOR_ENGINE", "pocket"))
     base = LazyEngine(os.environ.get("MATHTUTOR_COMPARE", "pocket-base"))
     demo = build_app(tuned, base)

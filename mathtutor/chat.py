@@ -114,7 +114,11 @@ def encode_conversation(conversation: Conversation, tokenizer: Any, prefill: str
 
 @dataclass(frozen=True)
 class ReplyParts:
-    """A reply taken apart. `tail` is what follows `</think>`, or all of a reply without `<think>`."""
+    """A reply taken apart: what stands inside `<think>` and what follows it.
+
+    `opened`: the reply thinks aloud in tags at all; `closed`: the last `</think>` has come. A reply without
+    tags is all tail.
+    """
 
     reasoning: str
     tail: str
@@ -122,29 +126,40 @@ class ReplyParts:
     closed: bool
 
 
+_TAGS = re.compile(f"({THINK}|{END_THINK})")
+
+
 def split_reply(reply: str) -> ReplyParts:
     """Reasoning and tail of a reply, also of one still being written.
 
-    A `</think>` without `<think>` means that the prompt had opened it. A `<think>` at the very end
-    that is still being typed ("<thi") counts as opened, so that it never flashes on the screen.
+    A piece of text is reasoning where `<think>` stands before it or `</think>` after it: a prompt may have
+    opened the first block, and a model may think twice. Blocks are joined by a line break, blank ones are
+    left out; the tail is what follows the last `</think>`. A tag at the very end that is still being typed
+    ("<thi") is left out, so that it never flashes on the screen.
     """
-    reply = reply.replace(END, "").replace(ENDOFTEXT, "")
-    before, opening, after = reply.partition(THINK)
-    if opening:
-        reasoning, closing, tail = after.partition(END_THINK)
-        return ReplyParts(_without_partial(reasoning.strip("\n"), END_THINK, not closing), tail.strip(), True, bool(closing))
-    if END_THINK in reply:
-        reasoning, _, tail = reply.partition(END_THINK)
-        return ReplyParts(reasoning.strip("\n"), tail.strip(), True, True)
-    if before.strip() and THINK.startswith(before.strip()):
-        return ReplyParts("", "", True, False)
-    return ReplyParts("", _without_partial(before.strip(), END, True), False, False)
+    pieces = _TAGS.split(reply.replace(END, "").replace(ENDOFTEXT, ""))
+    pieces[-1] = _without_partial(pieces[-1])
+    if len(pieces) == 1:
+        begun = not pieces[0].strip() and THINK.startswith(reply.strip()) and bool(reply.strip())
+        return ReplyParts("", pieces[0].lstrip(), begun, False)
+    closed = pieces[-2] == END_THINK
+    blocks = [
+        piece.strip("\n")
+        for i, piece in enumerate(pieces[:-1:2])
+        if pieces[2 * i + 1] == END_THINK or (i and pieces[2 * i - 1] == THINK)
+    ]
+    blocks = [block for block in blocks if block.strip()]
+    if not closed:
+        blocks.append(pieces[-1].lstrip("\n"))  # blank or not, it ends the line before it
+    return ReplyParts("\n".join(blocks), pieces[-1].lstrip() if closed else "", True, closed)
 
 
-def _without_partial(text: str, token: str, growing: bool) -> str:
-    """Drop the beginning of `token` from the end of a text that may still be growing."""
-    if growing:
-        match = re.search("(?:" + "|".join(re.escape(token[:n]) for n in range(len(token) - 1, 1, -1)) + r")\Z", text)
-        if match:
-            return text[: match.start()]
-    return text
+_PARTIAL = re.compile(
+    "(?:" + "|".join(re.escape(tag[:n]) for tag in (THINK, END_THINK, END) for n in range(len(tag) - 1, 1, -1)) + r")\Z"
+)
+
+
+def _without_partial(text: str) -> str:
+    """Drop the beginning of a tag from the end of a text that may still be growing."""
+    match = _PARTIAL.search(text)
+    return text[: match.start()] if match else text

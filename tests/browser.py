@@ -28,14 +28,14 @@ def free_port() -> int:
 
 
 @contextmanager
-def serve(demo) -> Iterator[str]:
-    """The app on a free port of this machine, started as `app.main` starts it."""
+def serve(demo, burst: int = 10_000) -> Iterator[str]:
+    """The app on a free port of this machine, started as `app.main` starts it, but for the bound on runs."""
     _, url, _ = demo.launch(
         server_name="127.0.0.1",
         server_port=free_port(),
         prevent_thread_lock=True,
         quiet=True,
-        **theme.settings(),
+        **theme.settings(burst),
     )
     try:
         yield url.rstrip("/")

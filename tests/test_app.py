@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from html import unescape
 
 import httpx
@@ -14,7 +15,7 @@ from mathtutor.engines.scripted import ScriptedEngine
 from mathtutor.tutoring.lesson import Phase
 from mathtutor.tutoring.screen import Finding
 from tests.browser import serve
-from ui import strings
+from ui import strings, wiring
 from ui.desk import Desk
 from ui.learn import solve
 from ui.streams import LazyEngine, Limits, WaitingLine
@@ -198,3 +199,62 @@ def test_a_second_try_that_adds_up_takes_the_place_of_the_first():
     assert (
         strings.TWO_TRIES in last.answer and strings.RAW_FIRST in last.answer and "42 + 1 = 44" in last.answer
     )
+
+
+JOIN = "/gradio_api/queue/join"
+
+
+def test_a_run_that_nobody_listens_to_is_ended(monkeypatch):
+    engine = ScriptedEngine(["word " * 2000], delay=0.01)
+    monkeypatch.setattr(wiring, "PATIENCE", 0.6)
+    with serve(app.build_app(engine, engine)) as url:
+        functions = {f["api_name"]: f["id"] for f in httpx.get(f"{url}/config").json()["dependencies"]}
+        body = {"data": [APPLES, True], "fn_index": functions["solve"], "session_hash": "nobody"}
+        assert httpx.post(url + JOIN, json=body).status_code == 200
+        time.sleep(2)
+        produced = engine.num_produced
+        assert 0 < produced < 150
+        time.sleep(0.3)
+        assert engine.num_produced == produced
+
+        heard = httpx.post(f"{url}/gradio_api/call/solve", json={"data": [APPLES, True]}).json()["event_id"]
+        with httpx.stream("GET", f"{url}/gradio_api/call/solve/{heard}") as stream:
+            pieces = stream.iter_raw()
+            ends = time.monotonic() + 1.5
+            while time.monotonic() < ends:
+                next(pieces)
+        assert engine.num_produced > produced + 80
+
+
+def test_a_flood_of_one_address_is_turned_away():
+    with serve(app.build_app(ScriptedEngine(REPLIES), ScriptedEngine(REPLIES)), burst=2) as url:
+        answers = [httpx.post(f"{url}/gradio_api/call/solve", json={"data": ["", True]}) for _ in range(4)]
+        assert [answer.status_code for answer in answers] == [200, 200, 429, 429]
+        assert answers[-1].text == "Too many problems at once. Wait a few seconds."
+
+
+@pytest.mark.parametrize(
+    "body", [{"data": [], "fn_index": 999}, {"data": {}, "fn_index": 0}, {"data": None}, [], "x", {"fn_index": []}]
+)
+def test_a_malformed_run_is_refused_and_not_a_server_error(url, body):
+    answer = httpx.post(url + JOIN, json={"session_hash": "a", **body} if isinstance(body, dict) else body)
+    assert answer.status_code == 400
+
+
+@pytest.mark.parametrize("body", [{}, [], {"session_hash": 5}, {"session_hash": "x", "fn_index": 1, "event_id": "y"}])
+def test_a_malformed_cancel_is_no_server_error(url, body):
+    assert httpx.post(f"{url}/gradio_api/cancel", json=body).status_code < 500
+
+
+@pytest.mark.parametrize("port", ["", "0", "65536", "99999", "-1", "80a", "８０８０", "²", "7860 ", "0" * 5000])
+def test_a_port_that_is_none_ends_in_a_sentence(monkeypatch, port):
+    monkeypatch.setenv("PORT", port)
+    with pytest.raises(SystemExit, match="PORT must be a number from 1 to 65535"):
+        app.main()
+
+
+def test_the_page_shows_no_part_of_an_engines_address_but_its_host():
+    engine = LazyEngine("openai:https://ana:hunter2@example.org/hunter2/v1#qwen3")
+    with serve(app.build_app(engine, engine)) as url:
+        config = httpx.get(f"{url}/config").text
+        assert "qwen3 at example.org" in config and "hunter2" not in config

@@ -5,9 +5,15 @@ Needs chromium on the PATH. Where there is none the module says so and is skippe
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import shutil
+import subprocess
+import sys
 import time
+import urllib.request
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +21,7 @@ import app
 from mathtutor.engines import Sampling
 from mathtutor.engines.scripted import ScriptedEngine
 from mathtutor.tutoring.lesson import Phase
-from tests.browser import chromium, open_browser, serve
+from tests.browser import FLAGS, chromium, free_port, open_browser, serve
 from ui import strings
 
 if chromium() is None and os.environ.get("CI") != "true":
@@ -323,15 +329,115 @@ def test_only_whole_steps_are_announced(page):
     assert len(said) <= 5
 
 
+def test_who_asks_too_often_is_told_so_and_can_go_on_later(site):
+    with serve(app.build_app(site.tuned, site.base), burst=1) as url:
+        page = site.browser.new_page()
+        page.goto(url)
+        solve(page, APPLES)
+        page.wait_for_selector("#learn-answer .mt-answer")
+        page.wait_for_selector("#learn-solve:not([disabled])")
+        solve(page, APPLES, refused=True)
+        page.wait_for_function(
+            "words => document.querySelector('#learn-status').innerText.includes(words)", arg=strings.FULL
+        )
+        page.wait_for_selector("#learn-solve:not([disabled])")
+        page.close()
+
+
+SLOWLY = """
+import runpy
+from mathtutor.engines.scripted import ScriptedEngine
+ScriptedEngine.__init__.__defaults__ = (0.04, "scripted")  # seconds a word: time to press Stop
+runpy.run_path("app.py", run_name="__main__")
+"""
+KEPT = """async () => JSON.stringify([
+    {...localStorage}, {...sessionStorage}, document.cookie, (await indexedDB.databases()).map(each => each.name),
+    await caches.keys(), location.href])"""
+
+
+def files_with(text: str, *folders: Path) -> list[Path]:
+    """The files that hold a text, in the two encodings that browsers and logs use."""
+    needles = (text.encode(), text.encode("utf-16-le"))
+    files = (file for folder in folders for file in folder.rglob("*") if file.is_file())
+    return [file for file in files if any(needle in file.read_bytes() for needle in needles)]
+
+
+@pytest.fixture
+def process(tmp_path):
+    """`python app.py` as a process: (its URL, its log, its own folders for cwd, home and temporary files)."""
+    root = Path(app.__file__).parent
+    folders = {name: tmp_path / name for name in ("site", "home", "tmp")}
+    for folder in folders.values():
+        folder.mkdir()
+    for name in ("app.py", "ui", "mathtutor", "assets/app.css"):
+        target = folders["site"] / name
+        target.parent.mkdir(exist_ok=True)
+        shutil.copytree(root / name, target) if (root / name).is_dir() else shutil.copy(root / name, target)
+    script, log, port = tmp_path / "replies.json", tmp_path / "log.txt", free_port()
+    script.write_text(json.dumps([f"<think>\nStep 1: {CANARIES['reply']} has 3 + 4 = 7.\n" + "and so on " * 20
+                                  + "\n</think>\n\nThe answer is 7."]))  # fmt: skip
+    env = {
+        **os.environ, "HOME": str(folders["home"]), "TMPDIR": str(folders["tmp"]), "GRADIO_TEMP_DIR": str(folders["tmp"]),
+        "PORT": str(port), "PYTHONUNBUFFERED": "1", "MATHTUTOR_ENGINE": f"scripted:{script}",
+        "MATHTUTOR_COMPARE": f"scripted:{script}",
+    }  # fmt: skip
+    with log.open("wb") as out:
+        running = subprocess.Popen([sys.executable, "-c", SLOWLY], cwd=folders["site"], env=env, stdout=out, stderr=out)
+        try:
+            url = f"http://127.0.0.1:{port}"
+            for _ in range(200):
+                try:
+                    urllib.request.urlopen(url, timeout=2).close()
+                    break
+                except OSError:
+                    assert running.poll() is None, log.read_text()
+                    time.sleep(0.1)
+            yield url, log, list(folders.values())
+        finally:
+            running.terminate()
+            running.wait(10)
+
+
+CANARIES = {name: f"{name.capitalize()}zebulon" for name in ("solved", "stopped", "compared", "worried", "reply")}
+
+
+def test_what_is_typed_is_in_no_log_on_no_disk_and_in_no_browser(site, process, tmp_path):
+    url, log, folders = process
+    profile = tmp_path / "profile"
+    context = site.browser.browser_type.launch_persistent_context(profile, executable_path=chromium(), args=list(FLAGS))
+    page = context.new_page()
+    page.set_default_timeout(15_000)
+    page.goto(url)
+    story = "{} has 3 apples and buys 4 more. How many has he now?"
+
+    solve(page, story.format(CANARIES["solved"]))
+    page.wait_for_selector("#learn-answer .mt-answer")
+    assert CANARIES["reply"] in page.inner_text("#learn-steps")
+    solve(page, story.format(CANARIES["stopped"]))
+    page.wait_for_selector("#learn-stop:not([disabled])")
+    page.click("#learn-stop")
+    page.wait_for_selector(f"#learn-status :text('{strings.PHASES[Phase.STOPPED][:8]}')")
+    page.wait_for_selector("#learn-solve:not([disabled])")
+    solve(page, f"I want to die, {CANARIES['worried']}. 3 + 4 = ?", refused=True)
+    page.wait_for_selector("#learn-answer .mt-worry")
+    solve(page, story.format(CANARIES["compared"]), "compare")
+    page.wait_for_selector("#compare-summary .mt-summary")
+
+    stored = page.evaluate(KEPT)
+    context.close()
+    assert "http://" in log.read_text() and files_with("MATHTUTOR_ENGINE", *folders)  # the search does find
+    for canary in CANARIES.values():
+        assert canary not in stored and canary not in log.read_text()
+        assert files_with(canary, *folders, profile) == []
+
+
 # Last: what all the sessions above have left behind.
 
 
 def test_nothing_was_kept_in_the_browser(page):
     solve(page, APPLES)
     page.wait_for_selector("#learn-answer .mt-answer")
-    stored = page.evaluate("""async () => JSON.stringify([
-        {...localStorage}, {...sessionStorage}, document.cookie, (await indexedDB.databases()).map(each => each.name),
-        await caches.keys(), location.href])""")
+    stored = page.evaluate(KEPT)
     assert CANARY not in stored and "apples" not in stored
     assert "[],[]" in stored.replace(" ", "")  # no database and no cache at all
 

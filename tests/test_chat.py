@@ -57,6 +57,11 @@ def test_a_malformed_message_is_refused_with_a_sentence(message):
         ("<think>\nStep 1\n</thi", "Step 1\n", "", True, False),  # a closing tag still being written
         ("Step 1\n</think>\n\nThe answer is 2.", "Step 1", "The answer is 2.", True, True),  # opened in the prompt
         ("<thi", "", "", True, False),
+        ("<think>\n\n</think>\n\nStep 1: 1 + 1 = 2\nThe answer is 2.", "", "Step 1: 1 + 1 = 2\nThe answer is 2.", True, True),
+        ("<think>\na\n</think>\nThe answer is 1.\n<think>\nb\n</think>\nc", "a\nb", "c", True, True),  # thinks twice
+        ("<think>\na\n</think>\nx\n<think>\nb\n", "a\nb\n", "", True, False),
+        ("a\n</think>\nx\n</think>\nc", "a\nx", "c", True, True),
+        ("<think>\na\n</think>\nc\n<thi", "a", "c\n", True, True),
         ("The answer is 2.<|im_end|>", "", "The answer is 2.", False, False),
         ("", "", "", False, False),
         ("a < b and 3 <= 4", "", "a < b and 3 <= 4", False, False),

@@ -7,7 +7,7 @@ from fractions import Fraction
 import pytest
 
 from mathtutor.engines import Delta
-from mathtutor.maths.checks import State
+from mathtutor.maths.checks import State, verify
 from mathtutor.tutoring.lesson import (
     Lesson,
     Phase,
@@ -26,7 +26,14 @@ DECIMAL = "<think>\nStep 1: 10 / 2 = 5.0\n</think>\n\nThe answer is 5.0."
 HOSTILE = "<think>\nStep 1: <img src=x onerror=alert(1)> {{x}} ${y}\n</think>\n\nThe answer is 7."
 UNCLOSED = "<think>\nStep 1: 3 + 4 = 7\nStep 2: then 7 + "
 PLAIN = "Step 1: 3 + 4 = 7\nThe answer is 7."
+# Qwen3's non-thinking mode, and a base model that never learnt the tags
+EMPTY_BLOCK = "<think>\n\n</think>\n\nStep 1: 3 + 4 = 8\nStep 2: 8 + 1 = 9\nThe answer is 9."
+PROSE = "Ana has 3 + 5 = 8 apples.\nSo the answer is **8**."
+TWICE = "<think>\nStep 1: 3 + 4 = 8\n</think>\n\nThe answer is 8.\n<think>\nStep 2: No, 3 + 4 = 7\n</think>\n\nThe answer is 7."
+PROMPTED = "Step 1: 3 + 4 = 7\n</think>\n\nThe answer is 7."
 SILENT = "<think>\nStep 1: 3 + 4 = 7\n</think>\n\nI do not know."
+
+ALL = [GOOD, WRONG, MONEY, DECIMAL, HOSTILE, UNCLOSED, PLAIN, EMPTY_BLOCK, PROSE, TWICE, PROMPTED, SILENT]
 
 
 def told(text: str, finish: str | None = "stop") -> Lesson:
@@ -37,7 +44,7 @@ def seen(lesson: Lesson) -> tuple:
     return lesson.text, lesson.computed, lesson.phase, lesson.answer, lesson.cards, lesson.growing
 
 
-@pytest.mark.parametrize("reply", [GOOD, WRONG, MONEY, DECIMAL, HOSTILE, UNCLOSED, PLAIN, SILENT])
+@pytest.mark.parametrize("reply", ALL)
 def test_every_split_point_gives_the_same_lesson(reply):
     whole = seen(told(reply))
     for cut in range(len(reply) + 1):
@@ -47,7 +54,7 @@ def test_every_split_point_gives_the_same_lesson(reply):
     assert seen(fold([*letters, Delta("", 0, finish="stop")])) == whole
 
 
-@pytest.mark.parametrize("reply", [GOOD, WRONG, MONEY, HOSTILE, PLAIN])
+@pytest.mark.parametrize("reply", ALL)
 def test_finished_cards_never_change_while_the_reply_grows(reply):
     lesson, before = Lesson(), ()
     for letter in reply:
@@ -78,6 +85,24 @@ def test_knows_how_a_reply_ended(reply, finish, phase, answer):
     lesson = told(reply, finish)
     assert lesson.phase is phase
     assert (lesson.answer.value if lesson.answer else None) == answer
+
+
+@pytest.mark.parametrize(
+    ("reply", "texts"),
+    [
+        (EMPTY_BLOCK, ["3 + 4 = 8", "8 + 1 = 9"]),
+        (PROSE, ["Ana has 3 + 5 = 8 apples."]),  # the statement of the answer is no step
+        (TWICE, ["3 + 4 = 8", "No, 3 + 4 = 7"]),
+        (PROMPTED, ["3 + 4 = 7"]),
+    ],
+)
+def test_finds_the_steps_wherever_a_model_writes_them(reply, texts):
+    assert [card.text for card in told(reply).cards] == texts
+
+
+@pytest.mark.parametrize("reply", ALL)
+def test_the_cards_are_the_steps_that_the_judge_sees(reply):
+    assert tuple(card.check for card in told(reply).cards) == verify(reply).steps
 
 
 def test_a_step_becomes_a_card_only_when_its_line_is_complete():

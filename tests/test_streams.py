@@ -187,3 +187,37 @@ def test_an_engine_wakes_in_the_background(tmp_path):
 def test_an_engine_that_cannot_wake_says_so():
     engine = LazyEngine("no such engine")
     assert not engine.start().wait(5) and has_failed(engine) and "unknown engine" in engine.failure
+
+
+@pytest.mark.parametrize(
+    ("spec", "name"),
+    [
+        ("pocket", "pocket"),
+        ("hf:Qwen/Qwen3-0.6B", "Qwen/Qwen3-0.6B"),
+        ("hf:/home/ana/models/mine", "mine"),
+        ("hf:C:\\Users\\ana\\mine\\", "mine"),
+        ("openai:http://127.0.0.1:8000/v1#Qwen/Qwen3-4B", "Qwen/Qwen3-4B at 127.0.0.1:8000"),
+        ("openai:https://ana:hunter2@example.org/hunter2/v1?key=hunter2#qwen3", "qwen3 at example.org"),
+        ("openai:ana:hunter2@example.org/v1#/models/ana/qwen3", "qwen3 at example.org"),
+        ("openai:https://ana:hunter2@example.org/v1", "an unnamed server"),
+        ("https://ana:hunter2@example.org/v1#qwen3", "example.org#qwen3"),
+        ("scripted:/home/ana/replies.json", "scripted"),
+    ],
+)
+def test_an_engine_is_shown_by_a_name_that_gives_nothing_away(spec, name):
+    assert LazyEngine(spec).name == name
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "openai:https://ana:hunter2@example.org:x/hunter2#qwen3",
+        "openai:https://ana:hunter2@example.org/hunter2",
+        "https://ana:hunter2@example.org/hunter2",
+    ],
+)
+def test_a_spec_that_cannot_be_loaded_is_logged_without_its_secrets(spec, caplog):
+    engine = LazyEngine(spec).start()
+    engine.wait(20)
+    assert has_failed(engine) and "could not be loaded" in caplog.text
+    assert "hunter2" not in caplog.text and "hunter2" not in engine.failure

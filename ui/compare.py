@@ -161,8 +161,8 @@ def build(desk: Desk) -> None:
     fields = ("status", "left", "right", "summary")
     sorry = View(status(strings.SORRY, kind="hint"), busy=False)
 
-    def compare_both(problem, calculator):
-        yield from wiring.updates(compare(problem, calculator, desk), fields, sorry)
+    def compare_both(problem, calculator, request: gr.Request):
+        yield from wiring.updates(compare(problem, calculator, desk), fields, sorry, request)
 
     event = wiring.run(
         go_button, compare_both, [problem, calculator], [status_line, left, right, about, stop_button],

@@ -1,21 +1,35 @@
 """What a request must pass before Gradio sees it, and what every reply carries.
 
-    POST /gradio_api/queue/join  with 17 KB   ->  413
-    POST /gradio_api/upload                   ->  404
-    GET  /                                    ->  200 + Content-Security-Policy, X-Content-Type-Options, ...
+    POST /gradio_api/queue/join  with 17 KB            ->  413
+    POST /gradio_api/queue/join  {"fn_index": 999}     ->  400
+    POST /gradio_api/queue/join  the 13th in a second  ->  429
+    POST /gradio_api/upload                            ->  404
+    GET  /                                             ->  200 + Content-Security-Policy, ...
 
 Gradio's own limits do not hold at the door: a text box's `max_length` is checked in the browser only,
-a JSON body may have any size, uploads are open even where no component takes a file. This is plain
-ASGI middleware; `launch(app_kwargs={"middleware": [Middleware(Gate)]})` puts it inside the server that
-`launch` starts, on a laptop and on a Space alike.
+a JSON body may have any size, uploads are open even where no component takes a file, a run goes on
+where nobody listens. This is plain ASGI middleware; `launch(app_kwargs={"middleware": [Middleware(Gate)]})`
+puts it inside the server that `launch` starts, on a laptop and on a Space alike.
 """
 
 from __future__ import annotations
 
+import ipaddress
+import json
+import os
 import re
-from collections.abc import Awaitable, Callable
+import threading
+import time
+from collections import Counter, OrderedDict
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import parse_qs
 
 MAX_BODY = 16 * 1024  # bytes; the longest problem is 2,000 characters, 8 KB at most
+BURST = 12  # runs that one address may ask for at once
+RATE = 30 / 60  # and, after those, per second
+MAX_ADDRESSES = 4096  # remembered, and only in memory
 
 # Gradio's page starts from inline scripts and compiles its templates, hence the two unsafe words. What
 # they leave open is closed by script-src-attr: no attribute such as onerror= ever runs.
@@ -43,6 +57,10 @@ HEADERS = (
     (b"cross-origin-opener-policy", b"same-origin"),
 )
 
+# For what is typed and answered: a browser keeps whatever it may in its cache, on disk, an event stream too.
+NO_STORE = (b"cache-control", b"no-store")
+_PRIVATE = re.compile(r"/gradio_api/(?:queue|call|cancel)\b.*")
+
 # What the page and `gradio_client` use, and nothing else. `tests/test_gate.py` holds the page to it.
 ALLOWED = {
     "GET": re.compile(
@@ -50,20 +68,110 @@ ALLOWED = {
         r"|/(?:assets|static|svelte)/.*"
         r"|/gradio_api/(?:info|app_id|startup-events|theme\.css|queue/data|heartbeat/[\w-]+|call/\w+/\w+)/?"
     ),
-    "POST": re.compile(r"/gradio_api/(?:queue/join|cancel|reset|run/predict|api/predict|call/(?:v2/)?\w+)/?"),
+    "POST": re.compile(r"/gradio_api/(?:queue/join|cancel|reset|call/\w+)/?"),
 }
 ALLOWED["HEAD"] = ALLOWED["GET"]
+
+_CALL = re.compile(r"/gradio_api/call/(\w+?)(?:/(\w+))?/?")
+_JOIN = re.compile(r"/gradio_api/queue/join/?")
+_SESSION = re.compile(r"[\w-]{1,64}", re.ASCII)
 
 Receive = Callable[[], Awaitable[dict]]
 Send = Callable[[dict], Awaitable[None]]
 
 
-class Gate:
-    """ASGI middleware: an allow-list of routes, a cap on bodies, security headers on every reply."""
+class Listeners:
+    """Who is read: the sessions (or events, for a plain `call`) with an open stream of results."""
 
-    def __init__(self, app: Callable, max_body: int = MAX_BODY):
+    def __init__(self):
+        self._open: Counter[str] = Counter()
+        self._lock = threading.Lock()  # the gate writes on the event loop, runs read in their threads
+
+    @contextmanager
+    def listening(self, key: str) -> Iterator[None]:
+        """`key` is listened to while the block runs."""
+        with self._lock:
+            self._open[key] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._open[key] -= 1
+                if not self._open[key]:
+                    del self._open[key]
+
+    def __contains__(self, key: object) -> bool:
+        with self._lock:
+            return key in self._open
+
+
+LISTENERS = Listeners()  # of this process; `wiring` asks it whether a run is still wanted
+
+
+class Buckets:
+    """A bucket of `burst` tokens for each address, refilled with `rate` tokens a second.
+
+    Holds at most `max_addresses`; the one that was silent longest is forgotten first.
+    """
+
+    def __init__(self, burst: int = BURST, rate: float = RATE, max_addresses: int = MAX_ADDRESSES):
+        self.burst, self.rate, self.max_addresses = burst, rate, max_addresses
+        self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()  # address -> tokens, at what time
+
+    def __len__(self) -> int:
+        return len(self._left)
+
+    def take(self, address: str, now: float | None = None) -> bool:
+        """Take one token; False where the bucket is empty. `now` is in seconds, on a clock that never goes back."""
+        now = time.monotonic() if now is None else now
+        tokens, since = self._left.pop(address, (float(self.burst), now))
+        tokens = min(float(self.burst), tokens + (now - since) * self.rate)
+        passes = tokens >= 1
+        self._left[address] = (tokens - passes, now)
+        if len(self._left) > self.max_addresses:
+            self._left.popitem(last=False)
+        return passes
+
+
+def client_address(scope: dict) -> str:
+    """Whom a request is counted for; an IPv6 address counts with its whole /64.
+
+    A Space stands behind proxies with private addresses, so there the last public address of
+    X-Forwarded-For counts: those before it can be written by anybody. Elsewhere the header means nothing.
+    """
+    client = scope.get("client")
+    candidates = [client[0]] if client else []
+    if "SPACE_ID" in os.environ:
+        hops = b",".join(value for name, value in scope["headers"] if name == b"x-forwarded-for")
+        candidates = [hop for hop in hops.decode("latin-1").split(",") if _is_public(hop)][-1:] or candidates
+    address = _parsed(candidates[0]) if candidates else None
+    if address is None:
+        return "unknown"
+    if address.version == 6:
+        return str(ipaddress.ip_network((address, 64), strict=False))
+    return str(address)
+
+
+def _parsed(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        address = ipaddress.ip_address(text.strip())
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def _is_public(text: str) -> bool:
+    address = _parsed(text)
+    return address is not None and address.is_global
+
+
+class Gate:
+    """ASGI middleware: an allow-list of routes, bounds on bodies and runs, security headers on every reply."""
+
+    def __init__(self, app: Callable, max_body: int = MAX_BODY, burst: int = BURST):
         self.app = app
         self.max_body = max_body
+        self.buckets = Buckets(burst)
 
     async def __call__(self, scope: dict, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -71,27 +179,39 @@ class Gate:
         if scope["type"] != "http":  # the page opens no web sockets
             return await send({"type": "websocket.close", "code": 1008})
 
+        method, path = scope["method"], scope["path"]
+        ours = (*HEADERS, NO_STORE) if _PRIVATE.fullmatch(path) else HEADERS
+
         async def send_with_headers(message: dict) -> None:
             if message["type"] == "http.response.start":
-                ours = {name for name, _ in HEADERS}
+                names = {name for name, _ in ours}
                 kept = [
-                    (name, value) for name, value in message.get("headers", ()) if name.lower() not in ours
+                    (name, value) for name, value in message.get("headers", ()) if name.lower() not in names
                 ]
-                message = {**message, "headers": [*kept, *HEADERS]}
+                message = {**message, "headers": [*kept, *ours]}
             await send(message)
 
-        method, path = scope["method"], scope["path"]
         if method == "OPTIONS":
             return await self.app(scope, receive, send_with_headers)
         allowed = ALLOWED.get(method)
         if allowed is None or not allowed.fullmatch(path):
             return await _refuse(send_with_headers, 404, b"Not found")
         if method == "POST":
+            asks_for_a_run = _JOIN.fullmatch(path) or _CALL.fullmatch(path)
+            if asks_for_a_run and not self.buckets.take(client_address(scope)):
+                return await _refuse(send_with_headers, 429, b"Too many problems at once. Wait a few seconds.")
             body = await self._body(scope, receive)
             if body is None:
                 return await _refuse(send_with_headers, 413, b"Too long")
+            fault = _fault(scope, path, body)
+            if fault is not None:
+                return await _refuse(send_with_headers, 400, fault.encode())
             receive = _replay(body, receive)
-        await self.app(scope, receive, send_with_headers)
+        listener = _listener(scope, path) if method == "GET" else None
+        if listener is None:
+            return await self.app(scope, receive, send_with_headers)
+        with LISTENERS.listening(listener):
+            await self.app(scope, receive, send_with_headers)
 
     async def _body(self, scope: dict, receive: Receive) -> bytes | None:
         """The whole body, or None where it is too long, whatever length it claims to have."""
@@ -108,6 +228,52 @@ class Gate:
                 return None
             if not message.get("more_body"):
                 return body
+
+
+def _listener(scope: dict, path: str) -> str | None:
+    """Whose results a GET wants to read, if any."""
+    if path.rstrip("/") == "/gradio_api/queue/data":
+        query = parse_qs(scope.get("query_string", b"").decode("latin-1"))
+        return query.get("session_hash", [None])[0]
+    call = _CALL.fullmatch(path)
+    return call[2] if call else None
+
+
+def _fault(scope: dict, path: str, body: bytes) -> str | None:
+    """What is wrong with the body of a POST, where Gradio would break on it rather than refuse it."""
+    if path.rstrip("/") == "/gradio_api/reset":
+        return None
+    try:
+        posted = json.loads(body)
+    except (ValueError, RecursionError):
+        return "The body must be JSON"
+    if not isinstance(posted, dict):
+        return "The body must be a JSON object"
+    session = posted.get("session_hash")
+    if session is not None and not (isinstance(session, str) and _SESSION.fullmatch(session)):
+        return "session_hash must be a short word"
+    functions = _functions(scope)
+    call = _CALL.fullmatch(path)
+    if call:
+        names = {function.api_name for function in functions.values()}
+        if session is not None:  # such a call is listened to by its event alone
+            return "a call takes no session_hash"
+        function = None if call[1] not in names else next(f for f in functions.values() if f.api_name == call[1])
+    elif _JOIN.fullmatch(path):
+        index = posted.get("fn_index")
+        function = functions.get(index) if type(index) is int else None
+        if posted.get("batched"):
+            return "batched is not for this app"
+    else:
+        return None
+    if function is None:
+        return "There is no such function"
+    return None if isinstance(posted.get("data"), list) else "data must be a list"
+
+
+def _functions(scope: dict) -> dict[int, Any]:
+    """The app's functions by index, as Gradio keeps them."""
+    return scope["app"].get_blocks().fns
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

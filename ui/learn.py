@@ -149,11 +149,11 @@ def build(desk: Desk) -> None:
     fields = ("status", "steps", "answer")
     sorry = View(status(strings.SORRY, kind="retry"), busy=False)
 
-    def solve_first(problem, calculator):
-        yield from wiring.updates(solve(problem, calculator, desk), fields, sorry)
+    def solve_first(problem, calculator, request: gr.Request):
+        yield from wiring.updates(solve(problem, calculator, desk), fields, sorry, request)
 
-    def solve_again(problem, calculator):
-        yield from wiring.updates(solve(problem, calculator, desk, fresh=True), fields, sorry)
+    def solve_again(problem, calculator, request: gr.Request):
+        yield from wiring.updates(solve(problem, calculator, desk, fresh=True), fields, sorry, request)
 
     events = [
         wiring.run(

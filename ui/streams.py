@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mathtutor.chat import Conversation
-from mathtutor.engines import Delta, Engine, Sampling, load_engine
+from mathtutor.engines import Delta, Engine, Sampling, display_name, load_engine, without_urls
 
 log = logging.getLogger("mathtutor.app")
 
@@ -56,7 +56,7 @@ class LazyEngine:
 
     @property
     def name(self) -> str:
-        return self.spec
+        return display_name(self.spec)
 
     @property
     def calculates(self) -> bool:
@@ -69,7 +69,7 @@ class LazyEngine:
     def start(self) -> LazyEngine:
         """Begin to load, once; a second call does nothing."""
         if self._started.acquire(blocking=False):
-            threading.Thread(target=self._load, name=f"load {self.spec}", daemon=True).start()
+            threading.Thread(target=self._load, name=f"load {self.name}", daemon=True).start()
         return self
 
     def wait(self, timeout: float | None = None) -> bool:
@@ -81,8 +81,9 @@ class LazyEngine:
         try:
             self._engine = load_engine(self.spec)
         except Exception as error:  # whatever a library raises, the page must say something kind
-            self.failure = f"{type(error).__name__}: {error}"
-            log.error("engine %s could not be loaded: %s", self.spec, self.failure)
+            words = str(error).replace(self.spec, self.name)
+            self.failure = f"{type(error).__name__}: {without_urls(words)}"
+            log.error("engine %s could not be loaded: %s", self.name, self.failure)
         finally:
             self._loaded.set()
 
@@ -90,7 +91,7 @@ class LazyEngine:
         self, conversation: Conversation, sampling: Sampling = Sampling(), stop: threading.Event | None = None
     ) -> Iterator[Delta]:
         if self._engine is None:
-            raise RuntimeError(f"engine {self.spec} is not loaded")
+            raise RuntimeError(f"engine {self.name} is not loaded")
         return self._engine.stream(conversation, sampling, stop)
 
 

@@ -100,8 +100,8 @@ ABOUT = """
 <section class="mt-about" aria-label="About">
 <h2>What this is</h2>
 <p>Show Your Work is a small open language model that solves grade-school word problems and shows every step.
-It was trained on problems made for this purpose. The model, its data, the training and the tests are all in one
-open repository.</p>
+It was trained on problems made for this purpose and on the training part of GSM8K, a public collection of
+word problems (MIT licence). The model, its training, its tests and all its other data are in one open repository.</p>
 <p>Answering now: <strong>{tuned}</strong>. Compared with: <strong>{base}</strong>.</p>
 <h2>What “sums check” means</h2>
 <p>Each sum in a step is worked out again with exact arithmetic. <strong>✓ sums check</strong> means that it adds up,

@@ -14,7 +14,7 @@ from typing import Any
 import gradio as gr
 from starlette.middleware import Middleware
 
-from ui.gate import Gate
+from ui.gate import BURST, Gate
 
 CSS = Path(__file__).resolve().parents[1] / "assets" / "app.css"
 
@@ -87,13 +87,16 @@ def theme() -> gr.themes.Base:
     )
 
 
-def settings() -> dict[str, Any]:
-    """Arguments of `launch` that every start of this app uses, tests included."""
+def settings(burst: int = BURST) -> dict[str, Any]:
+    """Arguments of `launch` that every start of this app uses, tests included.
+
+    `burst` is how many runs one address may ask for at once; a test is one address that asks for many.
+    """
     return {
         "theme": theme(),
         "css_paths": [CSS],
         "app_kwargs": {
-            "middleware": [Middleware(Gate)],
+            "middleware": [Middleware(Gate, burst=burst)],
             "openapi_url": None,
             "docs_url": None,
             "redoc_url": None,

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 
 import gradio as gr
@@ -23,11 +24,13 @@ from mathtutor.tutoring.lesson import Phase
 from mathtutor.tutoring.screen import MAX_CHARS, PRIVATE
 from ui import strings
 from ui.desk import status
+from ui.gate import LISTENERS
 from ui.streams import where
 
 log = logging.getLogger("mathtutor.app")
 
 STOPPED = status(strings.PHASES[Phase.STOPPED], kind="stopped")
+PATIENCE = 5.0  # seconds that a run waits for somebody to listen
 CONCURRENCY = 16  # more than any WaitingLine holds, fewer than the server's 40 threads
 
 # Runs in the page before the problem is sent: e-mail addresses and phone numbers never leave it.
@@ -42,10 +45,14 @@ REDACT = (
 
 
 def problem_box(name: str, lines: int) -> gr.Textbox:
-    """The box for a problem. Its limits are for the eye only; `screen` holds the real ones."""
+    """The box for a problem. Its limits are for the eye only; `screen` holds the real ones.
+
+    Without `autocomplete="off"` a browser writes the text to its session file on disk, to restore the tab with it.
+    """
     return gr.Textbox(
         label=strings.PROBLEM_LABEL, placeholder=strings.PROBLEM_HINT, lines=lines, max_lines=12, max_length=MAX_CHARS,
         elem_id=f"{name}-problem", elem_classes="mt-problem", autofocus=False,
+        html_attributes=gr.InputHTMLAttributes(autocomplete="off"),
     )  # fmt: skip
 
 
@@ -154,10 +161,11 @@ def stop(button: gr.Button, events: list, status_line: gr.HTML, box: gr.Textbox)
     )  # fmt: skip
 
 
-def updates(views: Generator, fields: Sequence[str], sorry: object) -> Iterator[list]:
+def updates(views: Generator, fields: Sequence[str], sorry: object, request: gr.Request) -> Iterator[list]:
     """Views as updates, one a field and one for Stop; what has not changed is not sent.
 
-    Whatever goes wrong ends in the view `sorry`, for a bare "Error" helps no child.
+    Whatever goes wrong ends in the view `sorry`, for a bare "Error" helps no child. A run whose results
+    nobody has read for PATIENCE seconds ends: Gradio itself would let it compute to the last word.
     """
 
     def update(view: object, before: object | None) -> list:
@@ -167,9 +175,14 @@ def updates(views: Generator, fields: Sequence[str], sorry: object) -> Iterator[
         same = before is not None and before.busy == view.busy
         return [*made, gr.skip() if same else gr.update(interactive=view.busy)]
 
-    before = None
+    before, heard = None, time.monotonic()
     try:
         for view in views:
+            now = time.monotonic()
+            if request.session_hash in LISTENERS:
+                heard = now
+            elif now - heard > PATIENCE:
+                return
             yield update(view, before)
             before = view
     except Exception as error:

@@ -18,7 +18,7 @@ from functools import cached_property
 
 from mathtutor.chat import split_reply
 from mathtutor.engines import Delta
-from mathtutor.maths.answers import Answer, read_answer
+from mathtutor.maths.answers import Answer, read_answer, states_answer
 from mathtutor.maths.checks import State, StepCheck, Verdict, check_step, verify
 from mathtutor.maths.steps import parse_steps
 
@@ -65,17 +65,18 @@ class Lesson:
 
     @cached_property
     def working(self) -> str:
-        """What holds the steps: the reasoning, or all of a reply that never opened its `<think>`."""
+        """What holds the steps, by the rule of `verify`: the reasoning, else the tail without its statement of
+        the answer. Some models leave their `<think>` empty, and others know no such tag."""
         parts = split_reply(self.text)
-        return parts.reasoning if parts.opened or parts.closed else parts.tail
+        if parts.reasoning.strip():
+            return parts.reasoning
+        return "\n".join("" if states_answer(line) else line for line in parts.tail.split("\n"))
 
     @cached_property
     def _steps(self) -> list:
-        return parse_steps(self.working, finished=self.finish is not None or self.closed)
-
-    @property
-    def closed(self) -> bool:
-        return split_reply(self.text).closed
+        parts = split_reply(self.text)
+        over = self.finish is not None or (parts.closed and bool(parts.reasoning.strip()))
+        return parse_steps(self.working, finished=over)
 
     @cached_property
     def cards(self) -> tuple[Card, ...]:

@@ -47,22 +47,30 @@ _WORRY = re.compile(
     | (?:do\s+not|don'?t|dont) \s+ want \s+ to \s+ (?:live|be\s+alive|wake\s+up)
     | suicid(?:e|al) | self[\s-]?harm(?:ing|ed)?
     | beats \s+ me \s+ (?:up|with|when|until|if|because|every)
-    | (?:hits|touches|touched|abuses|abused|abusing|molests?|molested|rapes?|raped|hurts) \s+ me
+    | (?:want|going|need|like|about|trying|have) \s+ to \s+ kms | (?:gonna|wanna|gotta|will|'?ll|should|might|just) \s+ kms
+    | hits \s+ me (?!\s+ with \s+ (?:a\s+)? (?:\w+\s+)? (?:snowballs?|water\s+balloons?|pillows?|balls?)\b)
+    | (?<!\bit\s) hurts \s+ me
+    | (?:touches|touched|abuses|abused|abusing|molests?|molested|rapes?|raped) \s+ me
     | (?:being|been|am|was) \s+ (?:sexually\s+)? (?:abused|molested|raped)
     | afraid \s+ (?:to\s+go|of\s+going) \s+ home
     | (?:nobody|no\s+one) \s+ (?:would|will) \s+ (?:miss \s+ me | care \s+ if \s+ i)
-    )\b""",
+    )\b
+    # kms, "kill myself", is a distance too: alone, or with a will before it, it is none
+    | ^ \W* kms \b (?! \s* (?:=|\w*\s*\d) )""",
     re.IGNORECASE | re.VERBOSE,
 )
+
+_APOSTROPHES = str.maketrans(dict.fromkeys("\u2018\u2019\u02bc\u02b9\u00b4\u2032\uff07`", "'"))
 
 _PERSONAL = re.compile(
     r"""
       [\w.+-]{1,64} @ [\w-]{1,64} \. [a-z]{2,}
     | (?<![\d.,]) (?:\+\d{1,3}[\s.-]?)? (?:\(\d{3}\)\s?|\d{3}[.-]) \d{3}[.-]\d{4} (?![\d.,]\d)
     | \+\d{1,3}[\s.-]?\d{2,4}(?:[\s.-]?\d{2,4}){2,3} (?!\d)
-    | \b my \s+ (?:full\s+|real\s+|last\s+)? name \s+ (?:is|'s) \s+ \w
-    | \b my \s+ (?:home\s+)? (?:phone(?:\s+number)?|telephone|mobile|cell|address|e-?mail|password) \s* (?:is|:) \s* \S
-    | \b (?:call|text|phone) \s+ me \s+ (?:at|on) \s+ \d
+    | \b my \s+ (?:full\s+|real\s+|last\s+)? name (?:\s+is|\s*'s) \s+ \w
+    | \b my \s+ (?:home\s+)? (?:phone(?:\s+number)?|telephone|mobile|cell|address|e-?mail|password) \s* (?:is|:) \s*
+      (?! \d{1,3} \s* (?:[.?!]|$)) \S                                    # a bare house number is in many a riddle
+    | \b (?:call|text|phone) \s+ me \s+ (?:at|on) \s+ \+?\(?\d (?:[\s().-]*\d){4}
     | \b i \s+ live \s+ (?:at|on) \s+ \d+ \s+ \w+
     """,
     re.IGNORECASE | re.VERBOSE,
@@ -136,9 +144,9 @@ def screen(text: object) -> Screening:
 def _finding(problem: str) -> Finding:
     if not any(char.isalnum() for char in problem):
         return Finding.EMPTY
-    if _WORRY.search(problem):
+    if _WORRY.search(problem.translate(_APOSTROPHES)):
         return Finding.WORRY
-    if PRIVATE in problem or _PERSONAL.search(problem):
+    if PRIVATE in problem or _PERSONAL.search(problem.translate(_APOSTROPHES)):
         return Finding.PERSONAL
     asks = _ASKS_FOR_A_NUMBER.search(problem) is not None
     if _OFF_SCOPE.search(problem) and not asks:

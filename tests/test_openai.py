@@ -1,0 +1,147 @@
+"""A server of one's own: the wire format of OpenAI's, and the ways in which it can go wrong."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from mathtutor.chat import conversation
+from mathtutor.engines import Sampling, gather
+from mathtutor.engines.openai import EngineError, OpenAIEngine
+
+
+class Server(BaseHTTPRequestHandler):
+    """Does what the problem says: well, think, stall, silent, refuse, cut, html, nonsense, empty."""
+
+    def log_message(self, *args):
+        pass
+
+    def event(self, text: str | None = None, finish: str | None = None, **delta) -> None:
+        choice = {"index": 0, "delta": {"content": text, **delta}, "finish_reason": finish}
+        self.data(json.dumps({"id": "1", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [choice]}))
+
+    def data(self, text: str) -> None:
+        self.wfile.write(f"data: {text}\n\n".encode())
+        self.wfile.flush()
+
+    def start(self, status: int = 200, kind: str = "text/event-stream") -> None:
+        self.send_response(status)
+        self.send_header("content-type", kind)
+        self.end_headers()
+
+    def do_POST(self):
+        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        self.server.asked.append(body)
+        problem = body["messages"][-1]["content"]
+        if problem == "silent":  # not even a status line
+            return self.wait()
+        if problem == "refuse":
+            self.start(400, "application/json")
+            return self.wfile.write(b'{"error": {"message": "too long"}}')
+        if problem == "html":
+            self.start(kind="text/html")
+            return self.wfile.write(b"<html>Welcome</html>")
+        self.start()
+        if problem == "empty":
+            return self.data("[DONE]")
+        if problem == "think":
+            self.event(reasoning_content="Step 1: 3 + 4 = 7")
+        self.event("The answer ")
+        if problem == "stall":
+            return self.wait()
+        if problem == "cut":
+            return None
+        if problem == "nonsense":
+            return self.data("{]")
+        self.event("is 7.")
+        self.event(finish="stop")
+        self.data("[DONE]")
+
+    def wait(self) -> None:
+        """Until the client hangs up."""
+        self.connection.settimeout(10)
+        try:
+            if self.connection.recv(1) == b"":
+                self.server.hung_up.set()
+        except OSError:
+            pass
+
+
+@pytest.fixture
+def server():
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Server)
+    server.daemon_threads = True
+    server.asked, server.hung_up = [], threading.Event()
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def engine(server):
+    return OpenAIEngine(f"http://ana:hunter2@127.0.0.1:{server.server_port}/hunter2", "m")
+
+
+def test_reads_a_stream_and_puts_the_thinking_in_its_tags(server, engine):
+    generation = gather(engine.stream(conversation("well"), Sampling(max_tokens=9, top_k=5)))
+    assert (generation.text, generation.finish) == ("The answer is 7.", "stop")
+    assert gather(engine.stream(conversation("think"))).text == "<think>\nStep 1: 3 + 4 = 7\n</think>\n\nThe answer is 7."
+    assert server.asked[0]["max_tokens"] == 9 and server.asked[0]["top_k"] == 5 and "top_k" not in server.asked[1]
+
+
+@pytest.mark.parametrize("problem", ["stall", "silent"])
+def test_stop_ends_the_reply_of_a_server_that_says_nothing(server, engine, problem):
+    stop, pressed = threading.Event(), []
+    threading.Timer(0.5, lambda: (pressed.append(time.monotonic()), stop.set())).start()
+    generation = gather(engine.stream(conversation(problem), stop=stop))
+    assert generation.finish == "stopped" and time.monotonic() - pressed[0] < 0.3
+    assert server.hung_up.wait(1)  # and the server is told
+
+
+def test_leaving_a_stream_early_ends_the_request(server, engine):
+    stream = engine.stream(conversation("stall"))
+    next(stream)
+    stream.close()
+    assert server.hung_up.wait(1)
+
+
+@pytest.mark.parametrize("problem", ["refuse", "html", "empty", "cut", "nonsense"])
+def test_a_reply_without_an_end_is_an_error_in_words(server, engine, problem):
+    with pytest.raises(EngineError) as caught:
+        list(engine.stream(conversation(problem)))
+    assert "m at 127.0.0.1" in str(caught.value) and "hunter2" not in str(caught.value)
+    assert len(server.asked) == 1  # no second try while a student waits
+
+
+def test_one_refused_request_costs_no_other_reply(engine):
+    problems = ["well", "refuse", "well", "cut", "html", "well"]
+    replies = dict(engine.replies([conversation(problem) for problem in problems]))
+    assert [replies[i].finish for i in range(6)] == ["stop", "failed", "stop", "failed", "failed", "stop"]
+    assert [replies[i].text for i in (1, 3, 4)] == [""] * 3 and replies[0].text == "The answer is 7."
+
+
+def test_stop_ends_a_batch_and_keeps_what_is_whole(engine):
+    stop = threading.Event()
+    threading.Timer(0.5, stop.set).start()
+    started = time.monotonic()
+    replies = dict(engine.replies([conversation("well"), conversation("stall"), conversation("silent")], stop=stop))
+    assert list(replies) == [0] and time.monotonic() - started < 1.5
+
+
+def test_leaving_a_batch_early_waits_for_nobody(engine):
+    replies = engine.replies([conversation("well"), conversation("stall")])
+    assert next(replies)[0] == 0
+    started = time.monotonic()
+    replies.close()
+    assert time.monotonic() - started < 0.5
+
+
+def test_a_server_that_is_not_there_is_an_error_for_the_whole_batch():
+    engine = OpenAIEngine("http://127.0.0.1:9/v1", "m")
+    with pytest.raises(EngineError, match="m at 127.0.0.1:9 did not answer"):
+        list(engine.replies([conversation("well"), conversation("well")]))
