@@ -65,6 +65,24 @@ from mathtutor.maths.numerals import REFUSALS
         ("the answer is - wait, 7", 7),
         ("The answer is 5.<|im_end|>", 5),
         ("The answer is not 5. It is 6.", 6),
+        ("The answer is minus 7.", -7),
+        ("The answer is negative 7.", -7),
+        ("The answer is minus $7.", -7),
+        ("So it is minus 7", -7),
+        ("The answer is two and a half.", Fraction(5, 2)),
+        ("The answer is two and three quarters.", Fraction(11, 4)),
+        ("The answer is one hundred and one third.", Fraction(301, 3)),
+        ("The answer is a third.", Fraction(1, 3)),
+        ("The answer is five and 3/4.", Fraction(23, 4)),
+        ("The answer will be 9 dollars after 3 days.", 9),
+        ("The answer comes to 36 dollars for 3 tickets.", 36),
+        ("The answer came out to 36 dollars for 3 tickets.", 36),
+        ("The answer for 3 tickets is $36 in 2 days.", 36),
+        ("The answer to question 3 is 15.", 15),
+        ("The answer is 3 hours.", 3),  # one unit alone is no compound
+        ("The answer is 5 miles in 3 hours.", 5),
+        ("The answer is 9 hours (540 minutes).", 9),
+        ("The answer is 5 cm².", 5),
         # the last statement counts
         ("answer is 5. Wait, the answer is 6.", 6),
         ("The answer is 3. Wait, the answer is 4.", 4),
@@ -131,6 +149,16 @@ def test_extracts_the_last_stated_answer(reply, value):
         ("x = 10-3", "a range or a subtraction, not one number"),
         ("The answer is 10^2", "a calculation, not its result"),
         ("The answer is 3 x 4", "a calculation, not its result"),
+        ("The answer is 10 minus 7", "a calculation, not its result"),
+        ("The answer is 5².", "a calculation, not its result"),
+        ("The answer is 5 squared.", "a calculation, not its result"),
+        ("The answer is √16.", "a calculation, not its result"),
+        ("The answer is 3 hours and 20 minutes.", "compound units, not one number"),
+        ("The answer is three hours and twenty minutes.", "compound units, not one number"),
+        ("The answer is 5 feet 6 inches.", "compound units, not one number"),
+        ("#### 5 ft 6 in", "compound units, not one number"),
+        ("**3 hours 20 minutes**", "compound units, not one number"),
+        ("It takes 3 hours and 20 minutes.", "compound units, not one number"),
         ("The answer is " + "9" * 51, "too many digits"),
         ("The answer is 1e65", "exponent too large"),
     ],
@@ -148,7 +176,7 @@ def test_thinking_that_was_never_closed_is_no_answer(reply):
 
 
 def test_splits_thinking_from_the_rest():
-    assert split_thinking("<think>\na\n</think>\n\nb") == ("\na\n", "\n\nb", False)
+    assert split_thinking("<think>\na\n</think>\n\nb") == ("a", "\n\nb", False)
     assert split_thinking("a</think>b") == ("a", "b", False)
     assert split_thinking("b") == ("", "b", False)
     assert split_thinking("<think>a") == ("a", "", True)
@@ -190,7 +218,9 @@ def test_knows_the_line_that_states_the_answer(line, states):
         ("five", 5), ("twenty", 20), ("Twenty-five", 25), ("twelve apples", 12), ("zero", 0), ("minus three", -3),
         ("two hundred", 200), ("five hundred and twelve", 512), ("one thousand two hundred", 1200),
         ("half", Fraction(1, 2)), ("one half", Fraction(1, 2)), ("two and a half", Fraction(5, 2)),
-        ("three quarters", Fraction(3, 4)), ("a dozen", 12), ("half a dozen", 6),
+        ("three quarters", Fraction(3, 4)), ("a dozen", 12), ("half a dozen", 6), ("minus 7", -7), ("negative 7", -7),
+        ("five and 3/4", Fraction(23, 4)), ("two and three quarters", Fraction(11, 4)), ("a quarter", Fraction(1, 4)),
+        ("six (6)", 6), ("6 in", 6),
     ],
 )  # fmt: skip
 def test_reads_what_a_student_types(text, value):
@@ -213,6 +243,11 @@ def test_reads_a_typed_time_as_hours_and_keeps_a_percent_sign_in_the_text():
         ("√16", "a calculation, not its result"), ("nan", "not a finite number"), ("∞", "not a finite number"),
         ("1/0", "division by zero"), ("1.234,5", "unclear comma or point"), ("10,00", "unclear comma or point"),
         ("9" * 51, "too many digits"), ("1e99", "exponent too large"), ("5 " * 300, "too long"),
+        ("5 5", "two different answers"), ("half past 3", "a time of day, not a number"),
+        ("half past three", "a time of day, not a number"), ("quarter to 5", "a time of day, not a number"),
+        ("half of 20", "a calculation, not its result"), ("twice 7", "a calculation, not its result"),
+        ("5²", "a calculation, not its result"), ("5'6\"", "compound units, not one number"),
+        ("3 h 20 min", "compound units, not one number"), ("five dollars and ten cents", "compound units, not one number"),
     ],
 )  # fmt: skip
 def test_asks_again_when_a_typed_answer_is_unclear(text, refusal):
@@ -223,7 +258,7 @@ def test_asks_again_when_a_typed_answer_is_unclear(text, refusal):
     "gold, value",
     [("48/2 = 24\n#### 1,234", 1234), ("18", 18), ("-5", -5), ("3/4", Fraction(3, 4)), (5, 5), (2.5, Fraction(5, 2)),
      (0.1, Fraction(1, 10)), (Fraction(1, 3), Fraction(1, 3)), ("#### $18", 18), ("no number", None),
-     (float("nan"), None), ("5 and 6", None)],
+     (float("nan"), None), ("5 and 6", None), ("five", 5), ("#### a dozen", 12), ("a few", None)],
 )  # fmt: skip
 def test_reads_a_gold_answer(gold, value):
     assert read_gold(gold) == value

@@ -9,7 +9,7 @@ import torch
 
 from mathtutor.chat import conversation, encode_conversation
 from mathtutor.engines import Sampling, gather, load_engine
-from mathtutor.engines.calculator import CalculatorProcessor, due
+from mathtutor.engines.calculator import TAIL_TOKENS, CalculatorProcessor, due
 from mathtutor.engines.hf import HFEngine
 
 PROBLEM = "Ana has 13 apples and buys 24 more. How many apples has she now?"
@@ -41,6 +41,18 @@ PROBLEM = "Ana has 13 apples and buys 24 more. How many apples has she now?"
         ("12 =", None),  # no operation
         ("3 * x =", None),
         ("So many = ", None),
+        ("2 dozen + 5 =", None),  # words that change a number, and are not read
+        ("half of 20 + 5 =", None),
+        ("two times 3 + 4 =", None),
+        ("√16 + 2 =", None),
+        ("10 mod 3 + 1 =", None),
+        ("17 / 5 remainder =", None),
+        ("5 cm + 3 mm =", None),
+        ("100% - 30% =", None),  # 70% or 0.7
+        ("100 - 30% =", "70"),
+        ("3/5 =", None),  # 6/10?
+        ("3 / 5 =", "0.6"),
+        ("3/5 + 1/5 =", "0.8"),
         ("", None),
         ("=", None),
         ("9" * 400 + " * 9 =", None),  # beyond the arithmetic's bounds
@@ -145,6 +157,21 @@ def test_the_prompt_is_not_read_as_an_expression(tiny_tokenizer):
     assert torch.equal(processor(torch.tensor([ids]), scores), scores)
     space = tiny_tokenizer.encode(" ", add_special_tokens=False)
     assert torch.equal(processor(torch.tensor([ids + space]), scores), scores)
+
+
+def test_a_sum_of_many_tokens_is_computed_whole(tiny_tokenizer):
+    terms = " + ".join(map(str, range(100, 120)))
+    writer = Writer(tiny_tokenizer, f"<think>\n{terms} = ")
+    assert len(tiny_tokenizer.encode(terms)) > 96  # one token a character
+    assert "".join(writer.write({"9": 5.0}) for _ in range(4)) == "2190"
+
+
+@pytest.mark.parametrize("before, computes", [("\n", True), (" ", False)])
+def test_a_line_that_began_too_long_ago_gets_no_result(tiny_tokenizer, before, computes):
+    writer = Writer(tiny_tokenizer, "a" * TAIL_TOKENS + before + "13 + 24 = ")
+    assert (writer.write({"9": 5.0}) == "3") is computes
+    writer = Writer(tiny_tokenizer, "1" * 99 + " + " + "9" * TAIL_TOKENS + " + 1 = ")
+    assert writer.write({"4": 5.0}) == "4"
 
 
 def test_rows_of_a_batch_are_computed_apart(tiny_tokenizer):

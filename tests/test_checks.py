@@ -12,9 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mathtutor.chat import split_reply
+from mathtutor.engines import Delta
+from mathtutor.maths.answers import split_thinking
 from mathtutor.maths.checks import State, check_claim, check_step, verify
 from mathtutor.maths.claims import Claim, find_claims
 from mathtutor.maths.steps import parse_steps
+from mathtutor.tutoring.lesson import Lesson, feed
 
 OK, WRONG, NOTHING = State.OK, State.WRONG, State.NOTHING
 
@@ -51,12 +55,43 @@ def states(text: str) -> list[State]:
         ("100 / 3 = $33.34", [WRONG]),
         ("10 / 3 = 3", [WRONG]),
         ("10 / 3 = 3, rounded down", [OK]),
-        ("10 / 3 is about 3, because 10 / 3 = 3", [OK]),
+        ("10 / 3 is about 3, because 10 / 3 = 3", [WRONG]),  # the word stands beside another number
         ("13 / 6 = 2 full trips", [OK]),
         ("10 / 3 ≈ 3", [OK]),
         ("about 5 * 3 = 16", [WRONG]),  # a whole one off is not rounding
         ("2468 / 2 = about 1200", [OK]),
         ("0.333 * 3 = 1", [WRONG]),
+        ("48 + 31 = approximately 80", [OK]),
+        ("48 + 31 = 80 when rounded to the nearest ten", [OK]),
+        ("10 / 3 = 3 boxes (rounded down)", [OK]),
+        ("10 / 3 = almost 4", [OK]),
+        ("98 + 99 = almost 200", [NOTHING]),
+        ("Rounded to the nearest ten, 48 + 31 = 80", [NOTHING]),
+        ("2 / 3 = 0.666...", [OK]),
+        ("12 + 7 = 20...", [WRONG]),
+        # a word that stands elsewhere, or that speaks of whole things, excuses no false sum
+        ("She has 50 - 12 = 40 left over.", [WRONG]),
+        ("The remaining money is 50 - 12 = 40.", [WRONG]),
+        ("The whole class has 14 + 17 = 30 kids.", [WRONG]),
+        ("5 full boxes: 5 * 9 = 50 eggs.", [WRONG]),
+        ("There are about 100 kids. 12 + 7 = 20", [WRONG]),
+        ("She is almost 10. 34 + 27 = 60", [WRONG]),
+        ("14 + 17 = 30 whole kids", [WRONG]),
+        ("12 + 7 = 20 and about 5 of them are red", [WRONG]),
+        ("130 / 6 = 20 full trips", [WRONG]),  # not even a neighbour
+        # remainders
+        ("10 ÷ 3 = 3 R1", [OK]),
+        ("10 ÷ 3 = 3 r 1", [OK]),
+        ("10 / 3 = 3 remainder 1", [OK]),
+        ("10 / 3 = 3 boxes with a remainder of 1", [OK]),
+        ("(8 + 2) / 3 = 3, remainder 1", [OK]),
+        ("10 / 3 = 3 bags for each friend, with 1 left over", [OK]),
+        ("10 / 3 = 3 remainder 2", [WRONG]),
+        ("17 / 5 = 3 remainder 1", [WRONG]),
+        ("17 / 5 = 2 remainder 7", [WRONG]),
+        ("10 / 5 = 2 R3", [WRONG]),
+        ("7 / 2 = 3 with 2 remaining", [WRONG]),
+        ("10 + 5 / 2 = 12 R1", [NOTHING]),
         # percent
         ("25% of 80 = 20", [OK]),
         ("25% * 80 = 21", [WRONG]),
@@ -106,6 +141,58 @@ def states(text: str) -> list[State]:
     ],
 )
 def test_judges_every_claim(text, expected):
+    assert states(text) == expected
+
+
+@pytest.mark.parametrize(
+    "left, true, naive",
+    [  # naive: what is left when the words are passed over
+        ("half of 20 + 5", 15, 25),
+        ("half of (20 + 10)", 15, 30),
+        ("7 + twice 3", 13, 10),
+        ("twice 7 + 1", 15, 8),
+        ("double 6 + 1", 13, 7),
+        ("two times 3 + 4", 10, 7),
+        ("2 dozen + 5", 29, 7),
+        ("10 - 2 dozen", -14, 8),
+        ("3 hundred + 20", 320, 23),
+        ("5 thousand + 3", 5003, 8),
+        ("6 + 2 tens", 26, 8),
+        ("√16 + 2", 6, 18),
+        (r"\sqrt{16} + 2", 6, 18),
+        ("5 squared + 1", 26, 6),
+        ("5² + 1", 26, 6),
+        ("10 mod 3 + 1", 2, 4),
+        ("minus 7 + 10", 3, 17),
+        ("5 cm + 3 mm", 53, 8),
+        ("2 quarters + 1 dime", 60, 3),
+        ("$1 + 50¢", 150, 51),
+        ("12 - half a dozen", 6, 12),
+        ("5 and a half + 2", 7.5, 7),
+        ("a quarter of 8 + 2", 4, 10),
+    ],
+)
+def test_a_word_that_changes_a_number_leaves_nothing_to_check(left, true, naive):
+    assert states(f"{left} = {true}") == [NOTHING]
+    assert states(f"{left} = {naive}") == [NOTHING]
+    assert states(f"So {left} = {true} = {true} * 1") == [NOTHING, OK]
+
+
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("11 / 2 = 5 and a half", [NOTHING]),
+        ("36 / 12 = 3 dozen", [NOTHING]),
+        ("25 + 25 = 2 quarters", [NOTHING]),
+        ("9 * 4 = 36 quarters", [OK]),
+        ("9 * 4 = 37 quarters", [WRONG]),
+        ("$3 a dozen * 2 = $7", [WRONG]),
+        ("Half of 27 is 27 / 3 = 10", [WRONG]),
+        ("72° + 18° = 91°", [WRONG]),
+        ("Two equal shares give Penny 78 / 2 = 39 stickers", [OK]),
+    ],
+)
+def test_words_beside_a_number_that_they_do_not_change_hide_nothing(text, expected):
     assert states(text) == expected
 
 
@@ -192,6 +279,33 @@ def test_verifies_whatever_form_a_reply_has(reply, steps, matches, cut_off):
     verdict = verify(reply)
     assert (len(verdict.steps), verdict.answer_matches_last_step) == (steps, matches)
     assert (verdict.correct, verdict.answer.cut_off) == (None, cut_off)
+
+
+@pytest.mark.parametrize(
+    "reply, steps",
+    [
+        ("<think>\nStep 1: 5 + 3 = 8\n</think>\n\nThe answer is 8.", ["5 + 3 = 8"]),
+        ("<think>\n\n</think>\n\nStep 1: 5 + 3 = 8\nThe answer is 8.", ["5 + 3 = 8"]),  # an empty block
+        ("<think></think>Step 1: 5 + 3 = 8\n#### 8", ["5 + 3 = 8"]),
+        ("<think>5 + 3 = 8</think>\n<think>8 * 2 = 16</think>\nThe answer is 16.", ["5 + 3 = 8", "8 * 2 = 16"]),
+        ("<think>5 + 3 = 8</think>so 7 + 7 = 15<think>8 * 2 = 16</think>16", ["5 + 3 = 8", "8 * 2 = 16"]),
+        ("<think></think><think>8 * 2 = 16</think>16", ["8 * 2 = 16"]),
+        ("5 + 3 = 8\n</think>\n\nThe answer is 8.", ["5 + 3 = 8"]),  # its opening was in the prompt
+        ("5 + 3 = 8</think><think>8 * 2 = 16</think>16", ["5 + 3 = 8", "8 * 2 = 16"]),
+        ("<think>\n5 + 3 = 8", ["5 + 3 = 8"]),  # never closed
+        ("<think>5 + 3 = 8</think>7<think>8 * 2 = 16", ["5 + 3 = 8", "8 * 2 = 16"]),
+        ("Step 1: 5 + 3 = 8\nThe answer is 8.", ["5 + 3 = 8"]),  # no tags
+        ("", []),
+        ("<think>", []),
+        ("</think>", []),
+    ],
+)
+def test_judges_the_steps_that_the_app_shows(reply, steps):
+    parts, (thinking, rest, cut_off) = split_reply(reply), split_thinking(reply)
+    assert thinking.strip() == parts.reasoning.strip()
+    assert (rest.strip(), cut_off) == (parts.tail.strip(), parts.opened and not parts.closed)
+    assert [check.step.text for check in verify(reply).steps] == steps
+    assert [card.text for card in feed(Lesson(), Delta(reply, finish="stop")).cards] == steps
 
 
 def test_no_answer_is_not_correct():

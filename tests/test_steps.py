@@ -134,6 +134,17 @@ def test_offsets_point_into_the_text_as_it_was_given(text, span):
     assert text[claim.start : claim.end] == span
 
 
+# Words and signs that make another value of the numbers beside them, and are not read.
+CHANGED_BY_WORDS = [
+    "half of 20 + 5 =", "half of (20 + 10) =", "half the sum of 20 + 10 =", "one third of the 30 + 5 =", "7 + twice 3 =",
+    "twice 7 + 1 =", "double 6 + 1 =", "triple $6 + 1 =", "2 dozen + 5 =", "10 - 2 dozen =", "12 - half a dozen =",
+    "3 hundred + 20 =", "5 thousand + 3 =", "6 + 2 tens =", "√16 + 2 =", r"\sqrt{16} + 2 =", "sqrt(16) + 2 =",
+    "square root of 16 + 2 =", "5 squared + 1 =", "5² + 1 =", "10 mod 3 + 1 =", "17 / 5 remainder =", "3 R1 + 2 =",
+    "two times 3 + 4 =", "minus 7 + 10 =", "5 cm + 3 mm =", "2 quarters + 1 dime =", "$1 + 50¢ =", "5 and a half + 2 =",
+    "7 + three 5s =", "5 more than 3 * 4 =", "5 & 3 + 2 =", "5 ± 3 + 1 =", "5 + _ + 3 =", "100% - 30% =", "3/5 =",
+]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     "text, expression",
     [
@@ -154,6 +165,18 @@ def test_offsets_point_into_the_text_as_it_was_given(text, span):
         ("-3 + 5 =", "-3 + 5"),
         ("(2 + 3) * 4 =", "(2 + 3) * 4"),
         ("60 miles/hour * 2 hours =", "60 * 2"),
+        ("3 / 5 =", "3 / 5"),  # a division; 3/5 may be followed by 6/10
+        ("3/5 + 1/5 =", "3 / 5 + 1 / 5"),
+        ("100 - 30% =", "100 - 30%"),
+        # words that change some other number, or none
+        ("Half of the class is 28 / 2 =", "28 / 2"),
+        ("Mom is twice as old: 2 x 18 =", "2 * 18"),
+        ("3 dozen is 3 x 12 =", "3 * 12"),
+        ("She gets half (48 / 2 =", "48 / 2"),
+        ("$3 a dozen * 2 =", "3 * 2"),
+        ("The blue ones number 113 - 46 =", "113 - 46"),
+        ("That leaves Penny 78 / 2 =", "78 / 2"),
+        ("72° + 18° =", "72 + 18"),
         # None: no operator, a variable, no value, or not what will be written next
         ("7 =", None),
         ("x =", None),
@@ -175,6 +198,7 @@ def test_offsets_point_into_the_text_as_it_was_given(text, span):
         ("1/2 cup =", None),
         ("1/3 of the cake =", None),
         ("2 hours + 30 minutes =", None),
+        *((text, None) for text in CHANGED_BY_WORDS),
     ],
 )
 def test_reads_the_expression_before_an_open_equals_sign(text, expression):
@@ -243,6 +267,8 @@ def test_the_claims_of_a_step_point_into_its_text_without_the_label():
         ("Step 1: 5 * 3 = 15, ", 1),
         ("Step 1: 5 * 3 = 15 =", 1),
         ("Step 1: 5 * 3 = 15\n", 1),
+        ("Step 1: 10 / 3 = 3 remainder ", 0),  # it may be right yet
+        ("Step 1: 10 / 3 = 3 remainder 1\n", 1),
     ],
 )
 def test_a_growing_line_claims_nothing_that_may_still_change(growing, claims):

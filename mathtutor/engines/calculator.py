@@ -16,7 +16,7 @@ from typing import Any
 from mathtutor.maths.arithmetic import evaluate, show
 from mathtutor.maths.steps import open_expression
 
-TAIL_TOKENS = 96  # enough for any expression; decoding the whole reply at every "=" would be quadratic
+TAIL_TOKENS = 512  # more than any line with an expression that is read; longer lines get no result
 
 
 def due(text: str) -> str | None:
@@ -52,6 +52,7 @@ class CalculatorProcessor:
         pieces = [tokenizer.decode([index]) for index in range(min(vocabulary, len(tokenizer)))]
         starts = [piece.strip(" ")[:1] for piece in pieces]
         self._may_precede = {i for i, piece in enumerate(pieces) if "=" in piece or piece.strip(" $") == ""}
+        self._newlines = {i for i, piece in enumerate(pieces) if "\n" in piece}
         self._points = {i for i, piece in enumerate(pieces) if piece in (".", ",")}
         self._digits = torch.tensor([i for i, start in enumerate(starts) if start.isdigit()])
         self._numbers = torch.tensor([i for i, start in enumerate(starts) if start.isdigit() or start in ("-", "−")])
@@ -69,8 +70,8 @@ class CalculatorProcessor:
             elif self._closed[row] and last not in self._points:
                 self._closed[row] = False
             if not queue and not self._closed[row] and last in self._may_precede:
-                tail = input_ids[row, self._prompt_length :][-TAIL_TOKENS:]
-                result = due(self._tokenizer.decode(tail))
+                line = self._last_line(input_ids[row, self._prompt_length :])
+                result = due(self._tokenizer.decode(line)) if line else None
                 if result is not None:
                     if scores[row].float().softmax(-1)[self._numbers].sum() >= 0.5:
                         queue.extend(self._tokenizer.encode(result, add_special_tokens=False))
@@ -83,3 +84,14 @@ class CalculatorProcessor:
             elif self._closed[row]:
                 scores[row, self._digits] = -float("inf")
         return scores
+
+    def _last_line(self, reply) -> list[int]:
+        """The ids from the last newline on; [] where it is further back than TAIL_TOKENS: half a sum is another sum.
+
+        Decoding the whole reply at every "=" would be quadratic.
+        """
+        tail = reply[-TAIL_TOKENS:].tolist()
+        for place in range(len(tail) - 1, -1, -1):
+            if tail[place] in self._newlines:
+                return tail[place:]
+        return tail if len(tail) == len(reply) else []

@@ -77,7 +77,8 @@ def read_gold(text: str | int | float | Fraction) -> Fraction | None:
         return Fraction(text)
     if isinstance(text, float):
         return Fraction(repr(text)) if math.isfinite(text) else None
-    answer = read_number(text.rpartition("####")[2][:MAX_BARE], "gold", alone=True)
+    text = text.rpartition("####")[2][:MAX_BARE].strip()
+    answer = read_number(text, "gold", alone=True) or read_words(text, "gold")
     return answer.value if answer else None
 
 
@@ -107,15 +108,26 @@ _STATEMENT_LINE = re.compile(
 )
 
 
+_TAGS = re.compile("(<think>|</think>)")
+
+
 def split_thinking(reply: str) -> tuple[str, str, bool]:
-    """(thinking, rest, cut_off). A reply may begin inside a <think> that its prompt opened."""
-    close = reply.rfind("</think>")
-    opened = reply.rfind("<think>")
-    if opened > close:
-        return reply[opened + len("<think>") :], "", True
-    if close < 0:
+    """(thinking, rest, cut_off) of a whole reply, by the rule of chat.split_reply, which also knows growing text.
+
+    Thinking is what has <think> before it or </think> after it (a prompt may have opened the first block, and some
+    models think twice); the blocks are joined by line breaks. The rest follows the last </think>.
+    """
+    pieces = _TAGS.split(reply)
+    texts, tags = pieces[::2], pieces[1::2]
+    if not tags:
         return "", reply, False
-    return reply[:close].lstrip().removeprefix("<think>"), reply[close + len("</think>") :], False
+    cut_off = tags[-1] == "<think>"
+    blocks = [
+        text.strip("\n")
+        for text, before, after in zip(texts, ["", *tags], [*tags, ""], strict=True)
+        if (before == "<think>" or after == "</think>") and text.strip()
+    ]
+    return "\n".join(blocks), "" if cut_off else texts[-1], cut_off
 
 
 def states_answer(line: str) -> bool:
@@ -126,7 +138,9 @@ def states_answer(line: str) -> bool:
 # --- robust -------------------------------------------------------------------------------------------------
 
 _STATED = re.compile(
-    r"\banswer\b[^.\d\n:=]{0,40}?(?:\b(?:is|would be|should be|equals)\b|:|=)[\s*_:]{0,10}", re.IGNORECASE
+    r"\banswer\b(?:[^.\d\n:=]{0,40}?|[ ](?:for|to|of|in|after)[ ][^.\n:=]{0,40}?)"
+    r"(?:\b(?:is|(?:would|should|will|must) be|equals|(?:comes?|came)(?: out)? to)\b|:|=)[\s*_:]{0,10}",
+    re.IGNORECASE,
 )
 _LINE = re.compile(r"[^\n]{0,300}")
 _SENTENCE = re.compile(r".*?[.!?]+(?=[\s*]|$)")

@@ -6,7 +6,8 @@
 
 A claim is judged exactly, with three concessions to how arithmetic is written:
     rounding     a side that is one decimal may be rounded to the places it prints (2 / 3 = 0.67); to a whole
-                 number only where the sentence says so (about, rounded, full, remainder, ...)
+                 number only where the words beside it say so (about 7; a division also: 2 full boxes)
+    remainder    10 / 3 = 3 R1 holds where 3 * 3 + 1 is 10
     percent      100 - 40 = 60% and 15 / 90 * 100% = 16.67 count percentage points; 200 - 15% = 185 is wrong
     units        where the words explain a mismatch (50 cents * 4 = $2) the state is NOTHING, never WRONG
 """
@@ -14,13 +15,13 @@ A claim is judged exactly, with three concessions to how arithmetic is written:
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from fractions import Fraction
 
 from mathtutor.maths.answers import Answer, read_answer, same_answer, split_thinking, states_answer
 from mathtutor.maths.arithmetic import evaluate
-from mathtutor.maths.claims import Claim
+from mathtutor.maths.claims import ABOUT, DOTS, ELSEWHERE, NEAR, WHOLE, Claim
 from mathtutor.maths.steps import Step, parse_steps
 
 
@@ -78,9 +79,13 @@ def check_claim(claim: Claim) -> ClaimCheck:
     left, right = evaluate(claim.left).value, evaluate(claim.right).value
     state = State.NOTHING
     if left is not None and right is not None:
-        if _OPERATOR.search(claim.left) or _OPERATOR.search(claim.right):
+        if claim.remainder:
+            holds = _leaves_remainder(claim)
+            state = State.NOTHING if holds is None else State.OK if holds else State.WRONG
+        elif _OPERATOR.search(claim.left) or _OPERATOR.search(claim.right):
             holds = left == right or _is_rounded(claim, left, right) or _holds_in_points(claim)
-            state = State.OK if holds else State.NOTHING if claim.loose else State.WRONG
+            loose = claim.loose or _may_be_rounded(claim, left, right)
+            state = State.OK if holds else State.NOTHING if loose else State.WRONG
         elif left == right and ("%" in claim.left or "%" in claim.right):  # 25% = 0.25
             state = State.OK
     return ClaimCheck(claim, state, left, right)
@@ -100,23 +105,43 @@ def _holds_in_points(claim: Claim) -> bool:
     )
 
 
+_DIVISION = re.compile(r"(\d+|\([^()]*\)) / (\d+|\([^()]*\))")
+
+
+def _leaves_remainder(claim: Claim) -> bool | None:
+    """Is dividend = quotient * divisor + remainder? None where the left side is not one division of whole numbers."""
+    sides = _DIVISION.fullmatch(claim.left)
+    dividend, divisor = (evaluate(side).value for side in sides.groups()) if sides else (None, None)
+    if dividend is None or divisor is None or dividend.denominator != 1 or divisor.denominator != 1:
+        return None
+    remainder = int(claim.remainder)
+    return remainder < divisor and int(claim.right) * divisor + remainder == dividend
+
+
 def _is_rounded(claim: Claim, left: Fraction, right: Fraction, points: bool = False) -> bool:
-    for side in (claim.right, claim.left):
+    """Is one side a number that the other is rounded to, as far as claim.rounding allows?"""
+    for side, exact, other in ((claim.right, left, claim.left), (claim.left, right, claim.right)):
         if not _ONE_NUMBER.fullmatch(side):
             continue
         digits = side.strip("-%")
         places = len(digits.partition(".")[2])
-        unit = Fraction(1, 10**places)
-        if not places and claim.about:  # about 1,200
-            unit *= 10 ** (len(digits) - len(digits.rstrip("0")))
-        if "%" in side and not points:
-            unit /= 100
-        miss = abs(left - right)
-        if (places or claim.about) and miss * 2 <= unit:
+        share = 100 if "%" in side and not points else 1
+        unit, miss = Fraction(1, 10**places) / share, abs(left - right)
+        if places and (miss * 2 <= unit or (claim.rounding in (ABOUT, DOTS) and miss < unit)):
             return True
-        if claim.about and miss < Fraction(1, 10**places) / (100 if "%" in side and not points else 1):
-            return True  # rounded up or down, not to the nearest
+        if places or miss >= unit * 10 ** (len(digits) - len(digits.rstrip("0"))):
+            continue
+        is_cut = miss < unit and (exact * share).denominator != 1  # to a neighbouring whole number
+        if claim.rounding == ABOUT and (is_cut or miss * 2 <= unit * 10 ** (len(digits) - len(digits.rstrip("0")))):
+            return True
+        if is_cut and (claim.rounding == NEAR or (claim.rounding == WHOLE and "/" in other)):
+            return True
     return False
+
+
+def _may_be_rounded(claim: Claim, left: Fraction, right: Fraction) -> bool:
+    """Could a mismatch be rounding all the same: "= almost 200" for 197, or rounding that is named elsewhere?"""
+    return claim.rounding in (NEAR, ELSEWHERE) and _is_rounded(replace(claim, rounding=ABOUT), left, right)
 
 
 def check_step(step: Step) -> StepCheck:

@@ -2,7 +2,7 @@
 
 A claim is one adjacent pair of a chain: "a = b = c" makes two. Its sides are rewritten as plain arithmetic
 ("5 * 2"), units and currency signs dropped, so `arithmetic.evaluate` can read them; a side with a variable keeps its
-own words ("3x"). A bare name ("x = 12 / 4", "Total = 5 + 3") states no equation that could be false, so that pair
+own words ("3x", "2 dozen + 5"). A bare name ("x = 12 / 4", "Total = 5 + 3") states no equation that could be false, so that pair
 is no claim at all.
 """
 
@@ -30,9 +30,18 @@ class Claim:
     right: str
     start: int
     end: int
-    about: bool = False  # the sentence says "about", "rounded", or writes an approximate sign
+    rounding: str = ""  # one of ROUNDINGS: the words beside the right side allow it
+    remainder: str = ""  # "10 / 3 = 3 R1" has the right side 3 and the remainder 1
     loose: bool = False  # a mismatch would prove nothing: cents and dollars, "3m", "3 weeks = 3 * 7 days"
 
+
+# How far a side may be from the exact value, from the words that stand beside it.
+ABOUT = "about"  # about, approximately, rounded to, ≈: trailing zeros too (2468 / 2 = about 1200)
+NEAR = "near"  # almost, nearly, around, at least: one of the two whole numbers beside it
+WHOLE = "whole"  # 2 full boxes, 2 with some left over: the same, but of a division only
+DOTS = "dots"  # 0.666...: cut off, not rounded
+ELSEWHERE = "elsewhere"  # the sentence speaks of rounding, but not here: a mismatch of that size proves nothing
+ROUNDINGS = ("", ABOUT, NEAR, WHOLE, DOTS, ELSEWHERE)
 
 _NOTE = re.compile(r"<<([^<>\n]{0,200})>>")
 
@@ -66,14 +75,58 @@ def find_claims(text: str) -> list[Claim]:
 # --- pairs of sides -----------------------------------------------------------------------------------------
 
 _HINTS = set(
-    "about approximately approx roughly around nearly almost only just exactly a total of usd rs".split()
+    "about approximately approx roughly rounded to around nearly almost only just exactly a total of usd rs".split()
 )
-_ABOUT = re.compile(
-    r"\b(?:about|approx\w*|roughly|around|nearly|almost|round(?:s|ed|ing)?|nearest|closest|estimat\w+"
-    r"|remain\w*|left\s?over|full|whole)\b|[≈~≅…]|\.\.",
+_ABOUT = re.compile(r"[≈≅~]|\b(?:about|approx\w*|roughly|rounded to)\b", re.IGNORECASE)
+_NEAR = re.compile(r"\b(?:around|nearly|almost)\b", re.IGNORECASE)
+_WORDS = r"(?:[ ]?[^\W\d_]+){0,3}?"  # the unit and a little more
+_ROUNDED = re.compile(
+    rf"[ ]?%?{_WORDS}[ ]?[,(–-]?[ ]?(?:(?:when|which|if|is|was|and|after|to|the)[ ]){{0,3}}"
+    r"(?:round(?:ed|ing)|rounds?[ ](?:up|down|to)|nearest|(?:approx\w*|roughly)(?=[ ]?(?:[.,;)]|$)))\b",
     re.IGNORECASE,
 )
-_ABOUT_WITHIN = 60  # characters before and after a claim in which such a word counts
+_CUT = re.compile(
+    rf"[ ]?(?:full|whole|complete)\b|{_WORDS},?[ ]?\b(?:left[ -]?over|remain(?:s|ing|der)?)\b", re.IGNORECASE
+)
+_SPEAKS_OF_ROUNDING = re.compile(r"\bround(?:s|ed|ing)?\b|\bnearest\b|\bestimat\w+", re.IGNORECASE)
+_END_OF_SENTENCE = re.compile(r"[.!?;]\s|\n")
+_SENTENCE = 200  # characters of a sentence before and after a claim that are read
+_REMAINDER = re.compile(
+    rf"[ ]?R[ ]?(?P<r>\d{{1,9}})(?![\w.]*\d)"
+    rf"|{_WORDS},?[ ](?:and[ ]|with[ ])?(?:a[ ])?(?:remainder|rem\.?)[ ](?:of[ ]|is[ ])?(?P<named>\d{{1,9}})(?!\.?\d)"
+    r"|(?:[ ]?[^\W\d_]+){0,5}?,?[ ](?:and|with)[ ](?P<left>\d{1,9})(?:[ ][^\W\d_]+){0,2}?"
+    r"[ ](?:left|over|remain(?:s|ing)?)\b",
+    re.IGNORECASE,
+)
+
+
+def _rounding(text: str, left: Run, right: Run) -> str:
+    """Which of ROUNDINGS the words beside the right side allow."""
+    before, behind = text[left.end : right.start], text[right.end : right.end + 80]
+    if _ABOUT.search(before) or _ROUNDED.match(behind):
+        return ABOUT
+    if _NEAR.search(before):
+        return NEAR
+    if "…" in text[right.start : right.end] or ".." in text[right.start : right.end]:
+        return DOTS
+    if _CUT.match(behind):
+        return WHOLE
+    begin = max(0, left.start - _SENTENCE)
+    for mark in _END_OF_SENTENCE.finditer(text, begin, left.start):
+        begin = mark.end()
+    mark = _END_OF_SENTENCE.search(text, right.end, right.end + _SENTENCE)
+    end = mark.start() if mark else right.end + _SENTENCE
+    return ELSEWHERE if _SPEAKS_OF_ROUNDING.search(text, begin, end) else ""
+
+
+def _remainder(text: str, claim: Claim) -> str:
+    """The 1 of "10 / 3 = 3 R1", and of "10 / 3 = 3 with 1 left over" where the division does not go even."""
+    match = _REMAINDER.match(text, claim.end)
+    if match is None or not claim.right.isdigit():
+        return ""
+    if match["left"] and evaluate(claim.left).value == evaluate(claim.right).value:  # 8 / 4 = 2 each, and 3 left
+        return ""
+    return match["r"] or match["named"] or match["left"]
 
 
 def _sides(tokens: list[Token]) -> Iterator[tuple[Run, Run]]:
@@ -105,14 +158,14 @@ def _claims(text: str) -> Iterator[Claim]:
         right.balance()
         if not left.parts or not right.parts or left.is_bare_name or right.is_bare_name:
             continue
-        around = max(0, left.start - _ABOUT_WITHIN), right.end + _ABOUT_WITHIN
         claim = Claim(
             left=text[left.start : left.end] if left.is_unknown else left.expression(),
             right=text[right.start : right.end] if right.is_unknown else right.expression(),
             start=left.start,
             end=right.end,
-            about=_ABOUT.search(text, *around) is not None,
+            rounding=_rounding(text, left, right),
         )
+        claim = replace(claim, remainder=_remainder(text, claim))
         yield _settle_mismatch(claim, left, right, text)
 
 
@@ -120,8 +173,9 @@ def _claims(text: str) -> Iterator[Claim]:
 
 _SCALE = re.compile(r"\b(?:hundred|thousand|million|billion|dozen)s?\b", re.IGNORECASE)
 _SCALES = (12, 100, 1000, 10**6, 10**9)
+_COINS_WORTH = (4, 5, 10, 20, 25)  # cents, and coins to the dollar; 3 quarters may also be 3/4
 _FACTORS = {
-    3, 4, 7, 8, 12, 16, 24, 28, 30, 36, 52, 60, 100, 365, 1000, 3600, 5280, 10000,
+    3, 4, 7, 8, 10, 12, 16, 24, 28, 30, 36, 52, 60, 100, 365, 1000, 3600, 5280, 10000,
 }  # fmt: skip  # from one unit to another
 
 
@@ -168,5 +222,7 @@ def _is_conversion(value: Fraction, other: Fraction, left: Run, right: Run, text
         return False
     ratio = max(value / other, other / value)
     if ratio in _SCALES and _SCALE.search(text):
+        return True
+    if (left.has_coins or right.has_coins) and ratio in _COINS_WORTH:
         return True
     return left.units_of_a_kind(right) and (ratio in _FACTORS or left.is_sum)

@@ -6,13 +6,16 @@ the last is its left side, and of those after it the first is its right side.
 
 Most of the rules below decide what a sentence leaves open: is this word a unit or a variable, this bracket a factor or
 a remark, this dash a sign or a subtraction? Where nothing decides, a name is put into the run, which makes the side
-one that has no value: better to check nothing than to call a right line wrong.
+one that has no value: better to check nothing than to call a right line wrong. So it is with words that change a
+value and are not read: "half of 20 + 5", "2 dozen + 5" and "10 mod 3 + 1" keep their words.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
+
 from mathtutor.maths.arithmetic import VULGAR
-from mathtutor.maths.runs import Run
+from mathtutor.maths.runs import COINS, Run, unit_kind
 from mathtutor.maths.tokens import Token
 
 MAX_GAP = 12  # words between a value and the operator or equals sign that still belongs to it
@@ -27,6 +30,23 @@ _BREAKS = set("because so then thus therefore since which if when while but give
 _BEFORE_A_SIGN = set("to is was are be at from by and or".split())
 _DETERMINERS = set("the these those his her their its my our all this that a an".split())
 
+# Words that are a number, or make another of the one beside them.
+_SCALES = set("dozen dozens hundred hundreds thousand thousands million millions billion billions trillion".split())
+_SHARES = set(
+    "half halves third thirds quarter quarters fourth fourths fifth fifths sixth sixths seventh sevenths eighth "
+    "eighths ninth ninths tenth tenths".split()
+)
+_NUMBER_WORDS = _SCALES | _SHARES | set(
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+    "eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety ones tens "
+    "twice thrice double doubled triple tripled quadruple halved squared cubed sqrt root mod modulo factorial "
+    "remainder".split()
+)  # fmt: skip
+# "The blue ones number 113 - 46" counts no ones.
+_OPERATES_BEFORE = (_NUMBER_WORDS | set("times plus minus negative".split())) - {"one", "ones"}
+_JOINED = _DETERMINERS | set("of as many much sum total difference product quotient result value number".split())
+_PER = set("per each every / a an".split())
+
 
 def fold(tokens: list[Token], first: int, last: int) -> list[Run]:
     """The runs of tokens[first:last], which holds neither an equals sign nor a stop."""
@@ -36,11 +56,14 @@ def fold(tokens: list[Token], first: int, last: int) -> list[Run]:
 class _Fold:
     def __init__(self, tokens: list[Token], first: int, last: int):
         self.tokens, self.at, self.last = tokens, first, last  # at: the token after the one being read
+        self.first = first
         self.runs: list[Run] = []
         self.run = Run()
         self.lead: list[str] = []  # the last words since the mark
         self.previous: Token | None = None
         self.spaced_slash = False  # the last operator was a division with space around it
+        self.starts = [token.start for token in tokens]
+        self.remarks: set[int] = set()  # places of tokens inside brackets that were passed over
         while self.at < last:
             token = tokens[self.at]
             self.at += 1
@@ -50,8 +73,100 @@ class _Fold:
 
     def close(self) -> None:
         if self.run.parts:
+            self.keep_words_that_calculate()
             self.runs.append(self.run)
         self.run = Run(lead=self.lead)
+
+    # --- words that change a value ---
+
+    def keep_words_that_calculate(self) -> None:
+        """Take into the run what makes another number of it: "half of" before, "dozen" inside, "and a half" after."""
+        run = self.run
+        first = bisect_left(self.starts, run.start)
+        after = bisect_left(self.starts, run.end)
+        words = [
+            self.tokens[at]
+            for at in range(first, after)
+            if at not in self.remarks and (self.calculates(at) or self.tokens[at].kind == "unknown")
+        ]
+        words += [token for token in (self.word_before(first), self.word_after(after), self.second_unit()) if token]
+        for token in words:
+            run.doubt(token.text, token)
+        if not words and {"more", "less", "fewer"} & {word.lower() for word in run.lead[-2:-1]} and self.runs:
+            run.cut = run.cut or run.lead[-1].lower() == "than"  # 5 more than 3 * 4
+
+    def calculates(self, at: int, words: set[str] = _NUMBER_WORDS) -> bool:
+        token = self.tokens[at]
+        lower = token.text.lower()
+        if token.kind != "word":
+            return False
+        if lower in COINS and words is _NUMBER_WORDS:  # "36 quarters" counts them; a sum of coins may mean their worth
+            return self.run.has_operator and token.text != "Penny"
+        if lower not in words and not is_rest(token):
+            return False
+        if lower not in _SCALES or at == 0 or self.tokens[at - 1].text.lower() not in _PER:
+            return True
+        # $3 a dozen, 12 per dozen: a unit; but "and a dozen" is 12
+        return self.tokens[at - 1].text in ("a", "an") and (at < 2 or self.tokens[at - 2].text.lower() == "and")
+
+    def word_before(self, first: int) -> Token | None:
+        """The "twice" of "twice the 7 + 1"; a bracket that closes behind the mark is a remark: half (48 / 2 = 24)."""
+        for at in range(first - 1, max(self.first, first - 8) - 1, -1):
+            token = self.tokens[at]
+            if token.kind == "unknown":
+                return token
+            if token.kind not in ("word", "$"):
+                return None
+            if token.kind == "word" and self.calculates(at, _OPERATES_BEFORE):
+                return None if self.run.open_brackets() > 0 else token
+            lower = token.text.lower()
+            if lower == "by" and at and self.tokens[at - 1].text.lower() in ("divided", "multiplied"):
+                return token
+            if token.kind == "word" and lower not in _JOINED:
+                return None
+        return None
+
+    def word_after(self, after: int) -> Token | None:
+        """The "dozen" of "5 + 2 dozen", the half of "5 and a half", the remainder that no number follows."""
+        if after >= self.last:
+            return None
+        token = self.tokens[after]
+        if token.kind == "unknown":
+            return token
+        if token.kind != "word":
+            return None
+        if token.text.lower() == "and":
+            counts = 0
+            while counts < 2 and after + 1 + counts < self.last:
+                word = self.tokens[after + 1 + counts].text.lower()
+                if word in _SHARES:
+                    return self.tokens[after + 1 + counts]
+                if word not in _NUMBER_WORDS and word not in ("a", "an"):
+                    break
+                counts += 1
+            return None
+        if token.text.lower() == "remainder" or is_rest(token):
+            names_rest = is_rest(token) or any(word.kind == "number" for word in self.tokens[after : self.last])
+            return None if names_rest else token
+        return token if self.calculates(after) else None
+
+    def second_unit(self) -> Token | None:
+        """The mm of "5 cm + 3 mm": two units of one kind in a sum."""
+        if not self.run.is_sum or not self.run.has_operator:
+            return None
+        seen: dict[str, str] = {}
+        for part in self.run.parts:
+            if part.kind != "value":
+                continue
+            at = bisect_left(self.starts, part.start)
+            behind = bisect_left(self.starts, part.end)
+            token = self.tokens[behind] if behind < self.last else None
+            if at > 0 and self.tokens[at - 1].kind == "$":
+                token = self.tokens[at - 1]
+            unit = unit_kind(_unit_of(token)) if token is not None and token.kind in ("word", "$") else None
+            if unit and seen.setdefault(*unit) != unit[1]:
+                return token
+        return None
 
     # --- looking ahead ---
 
@@ -132,7 +247,7 @@ class _Fold:
         self.run.add("value", text, token)
 
     def read_currency(self, token: Token) -> None:
-        self.run.units.append("$")
+        self.run.units.append(_unit_of(token))
 
     def read_percent(self, token: Token) -> None:
         if not self.run.wants_value() and self.run.gap == 0:
@@ -160,6 +275,7 @@ class _Fold:
                 self.run.add("name", inside[0].text, inside[0])
             if factor or not self.run.wants_value() or all(part.kind == "word" for part in inside):
                 self.run.units += [part.text for part in inside if part.kind == "word"]
+                self.remarks.update(range(self.at, self.at + len(inside) + 1))
                 self.at += len(inside) + 1
                 return
         # Then 3(4), 3(x) and 3(-4): they multiply, but "80 (30 + 5)" does not.
@@ -330,8 +446,24 @@ class _Fold:
         return len(token.text) == 1 and token.text not in _ARTICLES and token.text not in _UNIT_LETTERS
 
 
+    def read_unknown(self, token: Token) -> None:
+        if self.run.wants_value() and self.run.parts:  # 5 + □
+            self.variable(token)
+        else:
+            self.run.gap += 1
+
+
+def is_rest(token: Token) -> bool:
+    """The R1 of "3 R1"."""
+    return token.kind == "word" and token.text[0] == "R" and token.text[1:].isdigit()
+
+
+def _unit_of(token: Token) -> str:
+    return ("cent" if token.text == "¢" else "$") if token.kind == "$" else token.text
+
+
 _READERS = {
     "number": _Fold.read_number, "vulgar": _Fold.read_vulgar, "name": _Fold.read_name, "word": _Fold.read_word,
     "op": _Fold.read_op, "(": _Fold.read_open, ")": _Fold.read_close, "%": _Fold.read_percent,
-    "$": _Fold.read_currency,
+    "$": _Fold.read_currency, "unknown": _Fold.read_unknown,
 }  # fmt: skip

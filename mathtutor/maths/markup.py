@@ -18,6 +18,7 @@ _MARKUP = re.compile(
     | \\(?:text|mathrm|mathbf|textbf)\s?\{(?P<words>[^{}\n]{0,80})\}
     | (?P<power>(?<=[\d)])(?:\*\*(?=[\d(-])|[ ]\*\*[ ](?=[\d(-])))    # 2**3, before ** can be bold
     | (?P<sign>\\times|\\cdot|\\div|\\approx|\\[$%]|\{,\})
+    | (?P<unreadable>\\(?:sqrt|log|ln|sin|cos|tan|binom|sum|prod|pi|pm|[bp]?mod)(?![A-Za-z]))
     | (?P<gone>\*\*|\\[,;:!]|\\(?:left|right|boxed)(?![A-Za-z])|[{}`])
     | (?P<space>\\[()\[\] ]|\$\$|\\[A-Za-z]+|\\\\)                      # last: any other command
     """,
@@ -67,6 +68,8 @@ class _Rewriter:
                 self.put("^", match.start())
             elif match["sign"]:
                 self.put(_SIGNS[match["sign"]], match.start())
+            elif match["unreadable"]:
+                self.put("√" if match["unreadable"] == "\\sqrt" else "∘", match.start())
             elif match["space"]:
                 self.put(" ", match.start())
         self.keep(at, end)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from mathtutor.maths.arithmetic import MAX_DIGITS, MAX_EXPONENT, VULGAR, plain
@@ -47,8 +47,10 @@ ZERO_DIVISION = "division by zero"
 SEPARATORS = "unclear comma or point"
 DIGITS = "too many digits"
 EXPONENT = "exponent too large"
+COMPOUND = "compound units, not one number"
+CLOCK = "a time of day, not a number"
 REFUSALS = (NO_NUMBER, EMPTY, LONG, CUT_OFF, TWO_ANSWERS, RANGE, CALCULATION, NOT_FINITE, ZERO_DIVISION,
-            SEPARATORS, DIGITS, EXPONENT)  # fmt: skip
+            SEPARATORS, DIGITS, EXPONENT, COMPOUND, CLOCK)  # fmt: skip
 
 
 # --- in digits ----------------------------------------------------------------------------------------------
@@ -144,7 +146,27 @@ def _unwrapped(text: str) -> str:
 # --- the first number, and what follows it ------------------------------------------------------------------
 
 _NEXT = r"\s?(?=[$€£(]?\s?[-+]?[\d.])"
+_OPERATES = r"(?:plus|minus|times|(?:divided|multiplied)\s+by|mod)"
+_UNITS_OF_A_KIND = (
+    "years?|months?|weeks?|days?|hours?|hrs?|h|minutes?|mins?|m|seconds?|secs?|s",
+    "miles?|yards?|yds?|feet|foot|ft|inch(?:es)?|in|'|′|\"|″",
+    "kilometers?|kilometres?|km|meters?|metres?|m|centimeters?|centimetres?|cm|millimeters?|millimetres?|mm",
+    "pounds?|lbs?|ounces?|oz|tons?|kilograms?|kg|grams?|g",
+    "gallons?|quarts?|pints?|cups?|liters?|litres?|l|milliliters?|millilitres?|ml",
+    "dollars?|cents?|quarters?|dimes?|nickels?|penn(?:y|ies)",
+)
+_AMOUNT = r"(?:\d[\d,.]*|[a-z]+(?:-[a-z]+)?)"
+# 3 hours and 20 minutes: one unit, then a number of another of its kind (of the same one: 3 hours or 4 hours).
+_COMPOUND = re.compile(
+    "|".join(
+        rf"[\s*]*(?P<u{i}>{units})(?![a-z]),?\s*(?:and\s+)?(?=\S){_AMOUNT}\s*(?!(?P=u{i})(?![a-z]))(?:{units})(?![a-z])"
+        for i, units in enumerate(_UNITS_OF_A_KIND)
+    ),
+    re.IGNORECASE,
+)
 _FOLLOWED_BY = (
+    (_COMPOUND, COMPOUND),
+    (re.compile(rf"\s*[⁰¹²³⁴-⁹]|\s+(?:squared|cubed)\b|\s+{_OPERATES}\s+(?=[$€£(]?[-+]?[\d.])", re.IGNORECASE), CALCULATION),
     (re.compile(r"\s*-" + _NEXT + r"|\s+to\s+(?=[$€£]?\d)"), RANGE),
     (re.compile(r"\s*(?:[*+/÷^]|\bx\b)" + _NEXT), CALCULATION),
     (
@@ -176,14 +198,47 @@ def read_number(text: str, rule: str, alone: bool = False) -> Answer | None:
         value, end = _value(match, text)
     except _Refused as refused:
         return Answer(None, rule, text=match.group().strip(), refusal=str(refused))
+    start = match.start()
+    if _ROOT.search(text, max(0, start - 8), start):
+        return Answer(None, rule, text=text[:80], refusal=CALCULATION)
+    if (minus := _MINUS_BEFORE.search(text[max(0, start - 40) : start])) and value > 0:
+        value, start = -value, start - len(minus["minus"])
+    elif whole := _words_before(text, match, alone):
+        if whole.refusal:
+            return replace(whole, rule=rule)
+        if value.denominator > 1 and 0 < value < 1:
+            value, start = value + whole.value, 0
     for pattern, refusal in _FOLLOWED_BY:
         more = pattern.match(text, end)
         if more and not (refusal == TWO_ANSWERS and _is_again(value, text, more.end())):
-            return Answer(None, rule, text=text[match.start() : more.end() + 20].strip(), refusal=refusal)
-    if alone and (more := _OTHER.search(text, end)) and not _is_again(value, text, more.start()):
+            return Answer(None, rule, text=text[start : more.end() + 20].strip(), refusal=refusal)
+    more = _OTHER.search(text, end) if alone else None
+    if more and not (text[end : more.start()].strip() and _is_again(value, text, more.start())):
         return Answer(None, rule, text=text[:80], refusal=TWO_ANSWERS)
     rule = "time" if match["minutes"] and alone else rule
-    return Answer(value, rule, text=text[match.start() : end].strip())
+    return Answer(value, rule, text=text[start:end].strip())
+
+
+_ROOT = re.compile(r"(?:[√∛]|sqrt)\s?\(?\s?$")
+_MINUS_BEFORE = re.compile(
+    r"(?:^|[:=,(*]|\b(?:is|was|be|are|to|of|at|answer|approximately|about|now))[\s*_]*(?P<minus>(?:minus|negative)\s+[$€£]?\s?)$",
+    re.IGNORECASE,
+)
+_CLOCK = re.compile(r"\b(?:half|quarter)\s+(?:past|to|after)\b|\bo['’]?clock\b", re.IGNORECASE)
+_AND = re.compile(r"\s+and\s+$", re.IGNORECASE)
+_CHANGES = re.compile(r"\b(?:half|halves|twice|double|triple|thirds?|quarters?|fifths?)\b", re.IGNORECASE)
+
+
+def _words_before(text: str, match: re.Match[str], alone: bool) -> Answer | None:
+    """The five of "five and 3/4"; or, in a text that is nothing but the number, why words before it refuse it."""
+    before = text[: match.start()]
+    if joined := _AND.search(before):
+        words = read_words(before[: joined.start()], "")
+        if words is not None and words.value.denominator == 1 and words.text == before[: joined.start()].strip():
+            return words
+    if alone and _CLOCK.search(before):
+        return Answer(None, "", text=text[:80], refusal=CLOCK)
+    return Answer(None, "", text=text[:80], refusal=CALCULATION) if alone and _CHANGES.search(before) else None
 
 
 def _result(match: re.Match[str], text: str) -> re.Match[str]:
@@ -217,6 +272,13 @@ def read_last_number(text: str, rule: str) -> Answer | None:
         value, end = _value(last, text)
     except _Refused as refused:
         return Answer(None, rule, text=last.group().strip(), refusal=str(refused))
+    before = text[max(0, last.start() - 40) : last.start()]
+    if (number := next(iter(deque(_NUMBER.finditer(before), maxlen=1)), None)) is not None:
+        both = before[number.end() :] + text[last.start() : end + 20]
+        if (more := _COMPOUND.match(both)) and more.end() > len(before) - number.end():
+            return Answer(None, rule, text=(before[number.start() :] + text[last.start() : end]), refusal=COMPOUND)
+    if (minus := _MINUS_BEFORE.search(before)) and value > 0:
+        return Answer(-value, rule, text=minus["minus"] + text[last.start() : end].strip())
     return Answer(value, rule, text=text[last.start() : end].strip())
 
 
@@ -244,7 +306,12 @@ def read_words(text: str, rule: str) -> Answer | None:
     value, used = _sum_of_words(words[signs:])
     if not used or text[: matches[0].start()].strip(" \t*_$:,\"'("):
         return None
-    written = text[matches[0].start() : matches[signs + used - 1].end()]
+    end = matches[signs + used - 1].end()
+    written = text[matches[0].start() : end]
+    if _CLOCK.match(written[written.rfind(" ") + 1 :] + text[end : end + 12]):  # half past three
+        return Answer(None, rule, text=text[:80], refusal=CLOCK)
+    if _COMPOUND.match(text, end):
+        return Answer(None, rule, text=text[:80], refusal=COMPOUND)
     return Answer(-value if signs else value, rule, text=written)
 
 
@@ -253,7 +320,10 @@ def _sum_of_words(words: list[str]) -> tuple[Fraction, int]:
     total, group, used = Fraction(0), Fraction(0), 0  # group: what a "thousand" that follows would multiply
     for index, word in enumerate(words):
         following = words[index + 1] if index + 1 < len(words) else ""
-        if word in _PARTS and (used or word == "half"):
+        if word == "and" and used and following in _UNITS and words[index + 2 : index + 3] and words[index + 2] in _PARTS:
+            total, group = total + group, Fraction(0)  # two and three quarters
+            continue
+        if word in _PARTS and (used or word == "half" or words[:index] == ["a"]):
             part = Fraction(1, _PARTS[word])
             if used and index >= 2 and words[index - 1] in ("a", "one"):  # two and a half
                 total += part

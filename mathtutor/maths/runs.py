@@ -35,6 +35,11 @@ class Run:
         self.parts.append(Part(kind, text, token.start, token.end))
         self.gap = 0
 
+    def doubt(self, word: str, token: Token) -> None:
+        """Take a word into the run that changes its value in a way that is not read: it has none from now on."""
+        place = sum(part.start < token.start for part in self.parts)
+        self.parts.insert(place, Part("name", word, token.start, token.end))
+
     def wants_value(self) -> bool:
         return not self.parts or self.parts[-1].kind in ("op", "sign", "(")
 
@@ -91,7 +96,18 @@ class Run:
             and slash.end == below.start
         )
 
+    @property
+    def is_percentages(self) -> bool:
+        """Every value is a percentage: 100% - 30%."""
+        following = [*self.parts[1:], None]
+        values = [after for part, after in zip(self.parts, following, strict=True) if part.kind == "value"]
+        return bool(values) and all(after is not None and after.kind == "%" for after in values)
+
     # --- its units ---
+
+    @property
+    def has_coins(self) -> bool:
+        return any(unit.lower() in COINS for unit in self.units)
 
     @property
     def has_units(self) -> bool:
@@ -104,8 +120,8 @@ class Run:
     def units_of_a_kind(self, other: Run | None = None) -> bool:
         """Do two units of one kind meet here: hours and minutes, dollars and cents?"""
         names = self.units + (other.units if other else [])
-        units = {name.lower().lstrip("/").rstrip("s") for name in names} & _UNIT_KINDS.keys()
-        return len({_UNIT_KINDS[unit] for unit in units}) < len(units)
+        units = {kind for kind in map(unit_kind, names) if kind is not None}
+        return len({kind for kind, _ in units}) < len(units)
 
     # --- what is left of it as a side ---
 
@@ -147,12 +163,23 @@ class Run:
         return "".join(pieces)
 
 
+COINS = set("penny pennies nickel nickels dime dimes quarter quarters".split())
+
+
+def unit_kind(unit: str) -> tuple[str, str] | None:
+    """("length", "foot") for feet: what a unit measures, and which one it is; None for apples."""
+    name = unit.lower().lstrip("/").rstrip("s")
+    name = {"inche": "inch", "feet": "foot", "ft": "foot", "hr": "hour", "min": "minute", "sec": "second"}.get(name, name)
+    return (_UNIT_KINDS[name], name) if name in _UNIT_KINDS else None
+
+
 _UNIT_KINDS = {
     name: kind
     for kind, names in {
         "money": "$ cent dollar",
-        "time": "second minute hour day week month year",
-        "length": "inch inche foot feet yard mile m cm km meter metre centimeter kilometer",
+        "time": "second sec minute min hour hr day week month year",
+        "length": "inch inche foot feet ft yard yd mile m mm cm km meter metre millimeter millimetre centimeter "
+        "centimetre kilometer kilometre",
         "amount": "ounce oz pound lb ton gram g kilogram kg milliliter ml liter litre l cup pint quart gallon",
     }.items()
     for name in names.split()

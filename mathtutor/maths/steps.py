@@ -64,11 +64,16 @@ def parse_steps(reasoning: str, finished: bool = True) -> list[Step]:
             continue
         claims = find_claims(text)
         if not done:
-            claims = [claim for claim in claims if _SETTLED.match(line, claim.end)]
+            claims = [claim for claim in claims if _SETTLED.match(line, claim.end) and _agrees(claim)]
         last = steps[-1].number if steps else 0
         steps.append(Step(stated if stated > last else last + 1, text, done, tuple(claims)))
         stated = 0
     return steps
+
+
+def _agrees(claim: Claim) -> bool:
+    """Do its sides agree as they stand? Those that do not may still be followed by "rounded" or "remainder 1"."""
+    return not claim.remainder and evaluate(claim.left).value == evaluate(claim.right).value
 
 
 _OPEN_END = re.compile(r"=\s*(?:\\?[$€£]\s*)?$")
@@ -78,7 +83,8 @@ def open_expression(text: str) -> str | None:
     """The arithmetic that a text ending in "=" has just left open: "so 15 / 3 =" gives "15 / 3".
 
     None unless it has an operator, no variable, and a value. Reads at most LOOK_BACK characters of the line. Also
-    None where the value cannot be trusted to be what comes next: 1/2 cup =, 2 hours + 30 minutes =.
+    None where the value cannot be trusted to be what comes next: 1/2 cup =, 2 hours + 30 minutes =, 100% - 30% =
+    (70% or 0.7), half of 20 + 5 =, and 3/5 =, which an equal fraction may follow; 3 / 5 = is a division.
     """
     end = _OPEN_END.search(text, max(0, len(text) - 8))
     if end is None or "\n" in end.group():
@@ -98,6 +104,9 @@ def open_expression(text: str) -> str | None:
     if reaches_back or run.cut or not run.has_operator or run.is_unknown or run.letters:
         return None
     if run.is_sum and run.units_of_a_kind():  # 2 hours + 30 minutes
+        return None
+    is_note = first > 0 and tokens[first - 1].text == "<<"
+    if run.is_percentages or (run.is_single and run.is_tight_fraction and not is_note):
         return None
     expression = run.expression()
     value = evaluate(expression).value

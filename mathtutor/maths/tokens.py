@@ -1,19 +1,21 @@
 """The words and signs of a sentence: "5 apples * $2 = $10." is number, word, op, $, number, =, $, number, stop.
 
 Nothing is judged here but what a thing is when it stands alone: 10:30 and D3 are names and not numbers, "3rd" is a
-word, the point of "sq. ft." ends no sentence. What belongs together is for `folding` to say.
+word, the point of "sq. ft." ends no sentence. What belongs together is for `folding` to say. No character that could
+mean something is passed over: the √ of "√16" is a token of the kind unknown.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import NamedTuple
 
 
 class Token(NamedTuple):
     """text is as written, but for a number, which loses its separators: "1,200" is "1200"."""
 
-    kind: str  # number, vulgar (½), name (10:30, D3), word, op, (, ), %, $, =, stop
+    kind: str  # number, vulgar (½), name (10:30, D3), word, op, (, ), %, $, =, stop, unknown (√)
     text: str
     start: int
     end: int
@@ -24,6 +26,7 @@ _TOKEN = re.compile(
     r"""
       (?P<time>\d{1,2}:\d{2}(?!\d))                  # not the numbers 10 and 30
     | (?P<ordinal>\d+(?:st|nd|rd|th)\b)               # the 3rd day counts nothing
+    | (?P<rest>(?<=\d)\s?[Rr]\s?\d+(?![\w.]))        # 3 R1, before a label
     | (?P<label>(?<!\w)(?![xX])[^\W\d_]\d+(?![\w.])   # D3 (but x4 is "times 4");
         | 0\d{2,}                                    # 0130, a time or a code;
         | \d+(?:,\d+)*,(?!\d{3}(?!\d))\d+)            # 16,0000: nobody knows what number was meant
@@ -40,12 +43,13 @@ _TOKEN = re.compile(
     | (?P<currency>[$€£¥₹¢])
     | (?P<word>[^\W\d_]+(?:[-'’][^\W\d_]+)*)
     | (?P<stop>[\n,;:?!…—|"“”]|\.)
+    | (?P<unknown>_+|[^\s\w'’‘~°])
     """,
     re.VERBOSE,
 )
 _KINDS = {
     "time": "name", "label": "name", "ordinal": "word", "hyphen": "word", "compare": "stop", "equals": "=",
-    "open": "(", "close": ")", "percent": "%", "currency": "$",
+    "open": "(", "close": ")", "percent": "%", "currency": "$", "rest": "word",
 }  # fmt: skip
 _TITLES = {"mr", "mrs", "ms", "dr", "st"}
 _NUMBERED = re.compile(
@@ -61,6 +65,12 @@ def tokenize(text: str) -> list[Token]:
             continue
         if kind == "word" and word.lower() in ("percent", "per-cent"):
             kind = "%"
+        if kind == "unknown":
+            if unicodedata.category(word[0]) in ("Cf", "Mn", "Sk"):  # without width, or upon another character
+                continue
+        if kind == "rest":
+            word = word.replace(" ", "").upper()
+            start += match.group()[0].isspace()
         if kind == "number":
             word = word.rstrip(".…").replace(",", "").replace(" ", "")
             if _is_numbered(tokens):
