@@ -129,10 +129,11 @@ def _is_rounded(claim: Claim, left: Fraction, right: Fraction, points: bool = Fa
         unit, miss = Fraction(1, 10**places) / share, abs(left - right)
         if places and (miss * 2 <= unit or (claim.rounding in (ABOUT, DOTS) and miss < unit)):
             return True
-        if places or miss >= unit * 10 ** (len(digits) - len(digits.rstrip("0"))):
+        if places:
             continue
+        zeros = 10 ** (len(digits) - len(digits.rstrip("0")))
         is_cut = miss < unit and (exact * share).denominator != 1  # to a neighbouring whole number
-        if claim.rounding == ABOUT and (is_cut or miss * 2 <= unit * 10 ** (len(digits) - len(digits.rstrip("0")))):
+        if claim.rounding == ABOUT and (is_cut or miss * 2 <= unit * zeros):
             return True
         if is_cut and (claim.rounding == NEAR or (claim.rounding == WHOLE and "/" in other)):
             return True

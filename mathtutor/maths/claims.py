@@ -37,10 +37,10 @@ class Claim:
 
 # How far a side may be from the exact value, from the words that stand beside it.
 ABOUT = "about"  # about, approximately, rounded to, ≈: trailing zeros too (2468 / 2 = about 1200)
-NEAR = "near"  # almost, nearly, around, at least: one of the two whole numbers beside it
+NEAR = "near"  # almost, nearly, around: one of the two whole numbers beside it
 WHOLE = "whole"  # 2 full boxes, 2 with some left over: the same, but of a division only
 DOTS = "dots"  # 0.666...: cut off, not rounded
-ELSEWHERE = "elsewhere"  # the sentence speaks of rounding, but not here: a mismatch of that size proves nothing
+ELSEWHERE = "elsewhere"  # the sentence speaks of rounding, but not here: such a mismatch proves nothing
 ROUNDINGS = ("", ABOUT, NEAR, WHOLE, DOTS, ELSEWHERE)
 
 _NOTE = re.compile(r"<<([^<>\n]{0,200})>>")
@@ -124,7 +124,9 @@ def _remainder(text: str, claim: Claim) -> str:
     match = _REMAINDER.match(text, claim.end)
     if match is None or not claim.right.isdigit():
         return ""
-    if match["left"] and evaluate(claim.left).value == evaluate(claim.right).value:  # 8 / 4 = 2 each, and 3 left
+    if (
+        match["left"] and evaluate(claim.left).value == evaluate(claim.right).value
+    ):  # 8 / 4 = 2 each, and 3 left
         return ""
     return match["r"] or match["named"] or match["left"]
 
@@ -163,7 +165,6 @@ def _claims(text: str) -> Iterator[Claim]:
             right=text[right.start : right.end] if right.is_unknown else right.expression(),
             start=left.start,
             end=right.end,
-            rounding=_rounding(text, left, right),
         )
         claim = replace(claim, remainder=_remainder(text, claim))
         yield _settle_mismatch(claim, left, right, text)
@@ -195,7 +196,7 @@ def _settle_mismatch(claim: Claim, left: Run, right: Run, text: str) -> Claim:
         or left.is_portion(value)
         or _is_conversion(value, other, left, right, text)
     )
-    return replace(claim, loose=loose)
+    return replace(claim, loose=loose, rounding=_rounding(text, left, right))
 
 
 def _names_a_thing(left: Run, right: Run) -> bool:

@@ -31,7 +31,9 @@ _BEFORE_A_SIGN = set("to is was are be at from by and or".split())
 _DETERMINERS = set("the these those his her their its my our all this that a an".split())
 
 # Words that are a number, or make another of the one beside them.
-_SCALES = set("dozen dozens hundred hundreds thousand thousands million millions billion billions trillion".split())
+_SCALES = set(
+    "dozen dozens hundred hundreds thousand thousands million millions billion billions trillion".split()
+)
 _SHARES = set(
     "half halves third thirds quarter quarters fourth fourths fifth fifths sixth sixths seventh sevenths eighth "
     "eighths ninth ninths tenth tenths".split()
@@ -44,7 +46,9 @@ _NUMBER_WORDS = _SCALES | _SHARES | set(
 )  # fmt: skip
 # "The blue ones number 113 - 46" counts no ones.
 _OPERATES_BEFORE = (_NUMBER_WORDS | set("times plus minus negative".split())) - {"one", "ones"}
-_JOINED = _DETERMINERS | set("of as many much sum total difference product quotient result value number".split())
+_JOINED = _DETERMINERS | set(
+    "of as many much sum total difference product quotient result value number".split()
+)
 _PER = set("per each every / a an".split())
 
 
@@ -62,7 +66,6 @@ class _Fold:
         self.lead: list[str] = []  # the last words since the mark
         self.previous: Token | None = None
         self.spaced_slash = False  # the last operator was a division with space around it
-        self.starts = [token.start for token in tokens]
         self.remarks: set[int] = set()  # places of tokens inside brackets that were passed over
         while self.at < last:
             token = tokens[self.at]
@@ -82,32 +85,42 @@ class _Fold:
     def keep_words_that_calculate(self) -> None:
         """Take into the run what makes another number of it: "half of" before, "dozen" inside, "and a half" after."""
         run = self.run
-        first = bisect_left(self.starts, run.start)
-        after = bisect_left(self.starts, run.end)
+        first = self.token_at(run.start)
+        after = self.token_at(run.end)
         words = [
             self.tokens[at]
             for at in range(first, after)
             if at not in self.remarks and (self.calculates(at) or self.tokens[at].kind == "unknown")
         ]
-        words += [token for token in (self.word_before(first), self.word_after(after), self.second_unit()) if token]
+        words += [
+            token for token in (self.word_before(first), self.word_after(after), self.second_unit()) if token
+        ]
         for token in words:
             run.doubt(token.text, token)
         if not words and {"more", "less", "fewer"} & {word.lower() for word in run.lead[-2:-1]} and self.runs:
             run.cut = run.cut or run.lead[-1].lower() == "than"  # 5 more than 3 * 4
+
+    def token_at(self, place: int) -> int:
+        """The first token that starts here or later in the text."""
+        return bisect_left(self.tokens, place, self.first, self.last, key=lambda token: token.start)
 
     def calculates(self, at: int, words: set[str] = _NUMBER_WORDS) -> bool:
         token = self.tokens[at]
         lower = token.text.lower()
         if token.kind != "word":
             return False
-        if lower in COINS and words is _NUMBER_WORDS:  # "36 quarters" counts them; a sum of coins may mean their worth
+        if (
+            lower in COINS and words is _NUMBER_WORDS
+        ):  # "36 quarters" counts them; a sum of coins may mean their worth
             return self.run.has_operator and token.text != "Penny"
         if lower not in words and not is_rest(token):
             return False
         if lower not in _SCALES or at == 0 or self.tokens[at - 1].text.lower() not in _PER:
             return True
         # $3 a dozen, 12 per dozen: a unit; but "and a dozen" is 12
-        return self.tokens[at - 1].text in ("a", "an") and (at < 2 or self.tokens[at - 2].text.lower() == "and")
+        return self.tokens[at - 1].text in ("a", "an") and (
+            at < 2 or self.tokens[at - 2].text.lower() == "and"
+        )
 
     def word_before(self, first: int) -> Token | None:
         """The "twice" of "twice the 7 + 1"; a bracket that closes behind the mark is a remark: half (48 / 2 = 24)."""
@@ -146,7 +159,9 @@ class _Fold:
                 counts += 1
             return None
         if token.text.lower() == "remainder" or is_rest(token):
-            names_rest = is_rest(token) or any(word.kind == "number" for word in self.tokens[after : self.last])
+            names_rest = is_rest(token) or any(
+                word.kind == "number" for word in self.tokens[after : self.last]
+            )
             return None if names_rest else token
         return token if self.calculates(after) else None
 
@@ -158,8 +173,8 @@ class _Fold:
         for part in self.run.parts:
             if part.kind != "value":
                 continue
-            at = bisect_left(self.starts, part.start)
-            behind = bisect_left(self.starts, part.end)
+            at = self.token_at(part.start)
+            behind = self.token_at(part.end)
             token = self.tokens[behind] if behind < self.last else None
             if at > 0 and self.tokens[at - 1].kind == "$":
                 token = self.tokens[at - 1]
@@ -444,7 +459,6 @@ class _Fold:
 
     def is_variable(self, token: Token) -> bool:
         return len(token.text) == 1 and token.text not in _ARTICLES and token.text not in _UNIT_LETTERS
-
 
     def read_unknown(self, token: Token) -> None:
         if self.run.wants_value() and self.run.parts:  # 5 + □

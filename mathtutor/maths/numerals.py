@@ -159,14 +159,16 @@ _AMOUNT = r"(?:\d[\d,.]*|[a-z]+(?:-[a-z]+)?)"
 # 3 hours and 20 minutes: one unit, then a number of another of its kind (of the same one: 3 hours or 4 hours).
 _COMPOUND = re.compile(
     "|".join(
-        rf"[\s*]*(?P<u{i}>{units})(?![a-z]),?\s*(?:and\s+)?(?=\S){_AMOUNT}\s*(?!(?P=u{i})(?![a-z]))(?:{units})(?![a-z])"
+        rf"[\s*]*(?P<u{i}>{units})(?![a-z]),?\s*(?:and\s+)?(?=\S){_AMOUNT}\s*"
+        rf"(?!(?P=u{i})(?![a-z]))(?:{units})(?![a-z])"
         for i, units in enumerate(_UNITS_OF_A_KIND)
     ),
     re.IGNORECASE,
 )
 _FOLLOWED_BY = (
     (_COMPOUND, COMPOUND),
-    (re.compile(rf"\s*[⁰¹²³⁴-⁹]|\s+(?:squared|cubed)\b|\s+{_OPERATES}\s+(?=[$€£(]?[-+]?[\d.])", re.IGNORECASE), CALCULATION),
+    (re.compile(r"\s*[⁰¹²³⁴-⁹]|\s+(?:squared|cubed)\b", re.IGNORECASE), CALCULATION),
+    (re.compile(rf"\s+{_OPERATES}\s+(?=[$€£(]?[-+]?[\d.])", re.IGNORECASE), CALCULATION),
     (re.compile(r"\s*-" + _NEXT + r"|\s+to\s+(?=[$€£]?\d)"), RANGE),
     (re.compile(r"\s*(?:[*+/÷^]|\bx\b)" + _NEXT), CALCULATION),
     (
@@ -221,7 +223,8 @@ def read_number(text: str, rule: str, alone: bool = False) -> Answer | None:
 
 _ROOT = re.compile(r"(?:[√∛]|sqrt)\s?\(?\s?$")
 _MINUS_BEFORE = re.compile(
-    r"(?:^|[:=,(*]|\b(?:is|was|be|are|to|of|at|answer|approximately|about|now))[\s*_]*(?P<minus>(?:minus|negative)\s+[$€£]?\s?)$",
+    r"(?:^|[:=,(*]|\b(?:is|was|be|are|to|of|at|answer|approximately|about|now))[\s*_]*"
+    r"(?P<minus>(?:minus|negative)\s+[$€£]?\s?)$",
     re.IGNORECASE,
 )
 _CLOCK = re.compile(r"\b(?:half|quarter)\s+(?:past|to|after)\b|\bo['’]?clock\b", re.IGNORECASE)
@@ -234,11 +237,17 @@ def _words_before(text: str, match: re.Match[str], alone: bool) -> Answer | None
     before = text[: match.start()]
     if joined := _AND.search(before):
         words = read_words(before[: joined.start()], "")
-        if words is not None and words.value.denominator == 1 and words.text == before[: joined.start()].strip():
+        if (
+            words is not None
+            and words.value.denominator == 1
+            and words.text == before[: joined.start()].strip()
+        ):
             return words
     if alone and _CLOCK.search(before):
         return Answer(None, "", text=text[:80], refusal=CLOCK)
-    return Answer(None, "", text=text[:80], refusal=CALCULATION) if alone and _CHANGES.search(before) else None
+    return (
+        Answer(None, "", text=text[:80], refusal=CALCULATION) if alone and _CHANGES.search(before) else None
+    )
 
 
 def _result(match: re.Match[str], text: str) -> re.Match[str]:
@@ -276,7 +285,9 @@ def read_last_number(text: str, rule: str) -> Answer | None:
     if (number := next(iter(deque(_NUMBER.finditer(before), maxlen=1)), None)) is not None:
         both = before[number.end() :] + text[last.start() : end + 20]
         if (more := _COMPOUND.match(both)) and more.end() > len(before) - number.end():
-            return Answer(None, rule, text=(before[number.start() :] + text[last.start() : end]), refusal=COMPOUND)
+            return Answer(
+                None, rule, text=(before[number.start() :] + text[last.start() : end]), refusal=COMPOUND
+            )
     if (minus := _MINUS_BEFORE.search(before)) and value > 0:
         return Answer(-value, rule, text=minus["minus"] + text[last.start() : end].strip())
     return Answer(value, rule, text=text[last.start() : end].strip())
@@ -320,7 +331,7 @@ def _sum_of_words(words: list[str]) -> tuple[Fraction, int]:
     total, group, used = Fraction(0), Fraction(0), 0  # group: what a "thousand" that follows would multiply
     for index, word in enumerate(words):
         following = words[index + 1] if index + 1 < len(words) else ""
-        if word == "and" and used and following in _UNITS and words[index + 2 : index + 3] and words[index + 2] in _PARTS:
+        if word == "and" and used and following in _UNITS and _PARTS.keys() & words[index + 2 : index + 3]:
             total, group = total + group, Fraction(0)  # two and three quarters
             continue
         if word in _PARTS and (used or word == "half" or words[:index] == ["a"]):

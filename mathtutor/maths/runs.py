@@ -169,10 +169,13 @@ COINS = set("penny pennies nickel nickels dime dimes quarter quarters".split())
 def unit_kind(unit: str) -> tuple[str, str] | None:
     """("length", "foot") for feet: what a unit measures, and which one it is; None for apples."""
     name = unit.lower().lstrip("/").rstrip("s")
-    name = {"inche": "inch", "feet": "foot", "ft": "foot", "hr": "hour", "min": "minute", "sec": "second"}.get(name, name)
+    name = _SPELLINGS.get(name, name)
     return (_UNIT_KINDS[name], name) if name in _UNIT_KINDS else None
 
 
+_SPELLINGS = {
+    "inche": "inch", "feet": "foot", "ft": "foot", "yd": "yard", "hr": "hour", "min": "minute", "sec": "second",
+}  # fmt: skip
 _UNIT_KINDS = {
     name: kind
     for kind, names in {

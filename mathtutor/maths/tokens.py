@@ -66,7 +66,11 @@ def tokenize(text: str) -> list[Token]:
         if kind == "word" and word.lower() in ("percent", "per-cent"):
             kind = "%"
         if kind == "unknown":
-            if unicodedata.category(word[0]) in ("Cf", "Mn", "Sk"):  # without width, or upon another character
+            if unicodedata.category(word[0]) in (
+                "Cf",
+                "Mn",
+                "Sk",
+            ):  # without width, or upon another character
                 continue
         if kind == "rest":
             word = word.replace(" ", "").upper()
