@@ -87,7 +87,7 @@ def results_table(summaries: list[dict]) -> list[str]:
             f"| {s['engine']} | {s['benchmark']} | {s['n']:,} | {s['correct']:,} | {s['accuracy']:.1%} | "
             f"{low:.1%} to {high:.1%} | {'on' if s['calculator'] else 'off'} | {s['cut_off']} | {s['tokens'] / s['n']:.0f} |"
         )
-    return [*lines, "", "Each line is one run of `python -m eval.run`; its command and every reply are in `evals/`."]
+    return [*lines, "", "Each line is one run of `python -m eval.run`; its record in `evals/` holds the command."]
 
 
 def size_lines(folder: Path, recipe: dict) -> list[str]:

@@ -125,7 +125,7 @@ class OpenAIEngine:
             pieces.put(kind(f"{self.name} did not answer: {without_urls(str(error) or type(error).__name__)}"))
 
     async def _read_chunks(self, response, pieces: queue.SimpleQueue) -> None:
-        thinking, finish = False, None
+        thinking, ends_line, finish = False, False, None
         async for chunk in response:
             while pieces.qsize() > MAX_AHEAD:
                 await asyncio.sleep(POLL)
@@ -136,10 +136,12 @@ class OpenAIEngine:
             extra = choice.delta.model_extra or {}
             thought = extra.get("reasoning_content") or extra.get("reasoning") or ""
             text = choice.delta.content or ""
+            # They cut the tags out and may leave the line breaks that stood beside them.
             if thought and not thinking:
-                thinking, thought = True, f"{THINK}\n{thought}"
+                thinking, thought = True, f"{THINK}\n{thought.lstrip()}"
+            ends_line = thought.endswith("\n") if thought else ends_line
             if text and thinking:
-                thinking, text = False, f"\n{END_THINK}\n\n{text.lstrip()}"
+                thinking, text = False, f"{'' if ends_line else chr(10)}{END_THINK}\n\n{text.lstrip()}"
             if thought or text:
                 pieces.put(Delta(thought + text))
             finish = choice.finish_reason or finish
