@@ -8,15 +8,18 @@ from mathtutor.tutoring.screen import MAX_CHARS, Finding
 TITLE = "Show Your Work"
 TAGLINE = "A word problem goes in. The working comes out, step by step."
 
-# label on the button -> problem
+# label on the button -> problem. All six are of kinds that Pocket was trained on; others it often gets wrong.
 EXAMPLES = {
-    "Marbles": "Ravi has 24 marbles. He gives 9 to Mia and then buys 15 more. How many marbles does he have now?",
-    "Fruit basket": "A basket has 12 apples. It has 5 more oranges than apples. How many pieces of fruit are in the basket?",
-    "Tickets": "A museum ticket costs $10 and a guide book costs $12. How much do 3 tickets and 1 guide book cost?",
-    "Sharing": "Four friends share 36 stickers equally. Each of them then gives 2 stickers away. "
-    "How many stickers does each friend have left?",
-    "Train ride": "A train travels 60 miles each hour. How many miles does it travel in 4 hours?",
-    "Find x": "If 3x + 7 = 22, what is the value of x?",
+    "Candles": "Ron made some candles. He gave 30 of them to Grace and put the rest into 22 baskets with 10 in each. "
+    "How many candles did Ron make?",
+    "Notepads": "Ken has $75. He buys a toolbox for $69 and spends everything that is left on notepads at $2 each. "
+    "The toolbox weighs 2 pounds. How many notepads does he get?",
+    "Paint": "To paint the stage set, Jasmine mixes silver and orange in the ratio 4 to 9. She uses 56 liters of silver. "
+    "How many liters of orange does Jasmine use?",
+    "Fence": "If a playground is 77 m long and 38 m wide, and all four sides are to be fenced at $8 a meter, "
+    "what is the total price of the fence?",
+    "Discount": "How many dollars does Tim pay for a bicycle, if the price of $164 is lowered by 15 percent?",
+    "Secret number": "Adding 82 to 9 times a secret number gives 685. Find the secret number.",
 }
 
 PROBLEM_LABEL = "Your word problem"
