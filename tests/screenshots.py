@@ -57,7 +57,6 @@ def main() -> None:
             page.get_by_role("tab", name=strings.ABOUT_TAB).click()
 
         shoot("learn-light", 1280, 860, False, learn)
-        shoot("learn-working", 1280, 860, False, lambda page: learn(page, ".mt-check"))
         shoot("learn-dark", 1280, 860, True, learn)
         shoot("learn-phone", 390, 844, False, learn)
         shoot("compare-light", 1280, 1100, False, compare)

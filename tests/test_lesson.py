@@ -166,11 +166,14 @@ def test_the_second_try_is_shown_only_if_it_is_whole():
     ("left", "right", "position"),
     [
         (GOOD, GOOD, None),
-        (GOOD, WRONG, 2),
+        (GOOD, WRONG, (2, 2)),
+        (GOOD, GOOD.replace("Step 1:", "Step 1: Think first.\nStep 2:"), None),  # a plan in words is no difference
+        (WRONG, GOOD.replace("Step 1:", "Step 1: Think first.\nStep 2:"), (2, 3)),
         (GOOD, GOOD.replace("She buys 3 * 2 = 6", "Three twos: 3 * 2 = 6"), None),  # other words, same value
-        (GOOD, GOOD.replace("3 * 2 = 6", "2 * 2 = 4"), 1),
-        (GOOD, GOOD.replace("\nStep 2: She has 6 + 4 = 10 pens.", ""), 2),
-        ("", GOOD, 1),
+        (GOOD, GOOD.replace("3 * 2 = 6", "2 * 2 = 4"), (1, 1)),
+        (GOOD, GOOD.replace("\nStep 2: She has 6 + 4 = 10 pens.", ""), (2, None)),
+        ("", GOOD, (None, 1)),
+        ("<think>\nStep 1: I see.\n</think>\n\n", "<think>\nStep 1: I do not.\n</think>\n\n", (1, 1)),
         ("", "", None),
     ],
 )

@@ -70,8 +70,23 @@ def pane(name: str, engine_name: str, side: Side, failed: bool = False, differs_
     return head + body + (render.raw(lesson, strings.RAW) if lesson.finish else "")
 
 
-def summary(sides: dict[str, Side], step: int | None) -> str:
-    """What the two replies have in common, once both have ended; `step` is where they first differ."""
+def where_they_differ(parting: tuple[int | None, int | None] | None) -> str:
+    """The sentence for `first_difference` of the base's and the tuned model's lesson."""
+    match parting:
+        case None:
+            return strings.SAME_STEPS
+        case (None, step):
+            return strings.MORE_STEPS.format(longer="tuned", step=step)
+        case (step, None):
+            return strings.MORE_STEPS.format(longer="base", step=step)
+        case (base, tuned) if base != tuned:
+            return strings.FIRST_DIFFERENCES.format(base=base, tuned=tuned)
+        case (step, _):
+            return strings.FIRST_DIFFERENCE.format(step=step)
+
+
+def summary(sides: dict[str, Side], parting: tuple[int | None, int | None] | None) -> str:
+    """What the two replies have in common, once both have ended; `parting` is where they first differ."""
     answers = {name: render.answer_text(sides[name].lesson) for name in sides}
     if answers["base"] and answers["base"] == answers["tuned"]:
         lines = [strings.SAME_ANSWER.format(answer=answers["base"])]
@@ -79,7 +94,7 @@ def summary(sides: dict[str, Side], step: int | None) -> str:
         shown = {name: text or strings.NO_ANSWER_SHORT for name, text in answers.items()}
         lines = [strings.OTHER_ANSWERS.format(**shown)]
     if any(side.lesson.cards for side in sides.values()):
-        lines.append(strings.SAME_STEPS if step is None else strings.FIRST_DIFFERENCE.format(step=step))
+        lines.append(where_they_differ(parting))
     items = "".join(f"<p>{escape(line)}</p>" for line in lines)
     return f'<section class="mt-summary" aria-label="Summary">{items}</section>'
 
@@ -94,8 +109,9 @@ def compare(problem: object, calculator: object, desk: Desk) -> Iterator[View]:
     failed = {name: False for name in desk.engines}
     sides = {name: Side() for name in desk.engines}
 
-    def view(words: str, busy: bool = True, about: str = "", step: int | None = None) -> View:
-        panes = {name: pane(name, desk.engines[name].name, sides[name], failed[name], step) for name in sides}
+    def view(words: str, busy: bool = True, about: str = "", parting: tuple | None = None) -> View:
+        marks = dict(zip(("base", "tuned"), parting or (None, None), strict=True))
+        panes = {name: pane(name, desk.engines[name].name, sides[name], failed[name], marks[name]) for name in sides}
         return View(words, panes["base"], panes["tuned"], about, busy)
 
     sampling = Sampling(max_tokens=desk.limits.max_tokens, calculator=bool(calculator))
@@ -122,9 +138,9 @@ def compare(problem: object, calculator: object, desk: Desk) -> Iterator[View]:
             if any(failed.values()):
                 yield view(status(strings.ASLEEP, kind="hint"), busy=False)
                 return
-            step = first_difference(sides["base"].lesson, sides["tuned"].lesson)
+            parting = first_difference(sides["base"].lesson, sides["tuned"].lesson)
             yield view(
-                status(strings.COMPARE_DONE, kind="done"), busy=False, about=summary(sides, step), step=step
+                status(strings.COMPARE_DONE, kind="done"), busy=False, about=summary(sides, parting), parting=parting
             )
     except Full:
         yield View(status(strings.FULL, kind="hint"), busy=False)

@@ -97,6 +97,8 @@ OTHER_ANSWERS = "Base model: {base}. Tuned model: {tuned}."
 NO_ANSWER_SHORT = "no answer"
 SAME_STEPS = "Their steps arrive at the same numbers."
 FIRST_DIFFERENCE = "They first differ at step {step}."
+FIRST_DIFFERENCES = "They first differ at step {base} of the base model and step {tuned} of the tuned one."
+MORE_STEPS = "The {longer} model goes on after the other has ended, at step {step}."
 DIFFERS = "differs"
 
 ABOUT = """

@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
+from itertools import zip_longest
 
 from mathtutor.chat import split_reply
 from mathtutor.engines import Delta
@@ -184,20 +185,27 @@ def better(first: Lesson, second: Lesson) -> Lesson:
     return second if second.phase is Phase.ANSWERED and second.first_wrong is None else first
 
 
-def first_difference(left: Lesson, right: Lesson) -> int | None:
-    """Position (from 1) of the first step in which two lessons part, None if they never do.
+def first_difference(left: Lesson, right: Lesson) -> tuple[int | None, int | None] | None:
+    """Positions (from 1) of the steps in which two lessons first part, None if they never do.
 
-    Steps are compared by the values they arrive at; where a step has no readable sum, by their words.
-    A step that only one of them has is a difference.
+    Steps are compared by the values they arrive at; steps without a sum, such as a plan in words, are passed
+    over unless neither lesson has any sum, when the words decide. Where one lesson has no such step any more, its
+    position is None.
     """
-    for position, (a, b) in enumerate(zip(left.cards, right.cards, strict=False), start=1):
-        if _arrives_at(a) != _arrives_at(b):
-            return position
-    if len(left.cards) != len(right.cards):
-        return min(len(left.cards), len(right.cards)) + 1
+    sides = [_values(lesson) for lesson in (left, right)]
+    if not any(sides):
+        sides = [[(n, card.text.casefold().split()) for n, card in enumerate(x.cards, 1)] for x in (left, right)]
+    for a, b in zip_longest(*sides, fillvalue=(None, None)):
+        if a[1] != b[1]:
+            return a[0], b[0]
     return None
 
 
-def _arrives_at(card: Card) -> object:
-    values = [claim.right for claim in card.check.claims if claim.right is not None]
-    return values[-1] if values else " ".join(card.text.casefold().split())
+def _values(lesson: Lesson) -> list[tuple[int, object]]:
+    """(position, value arrived at) of each step with a readable sum."""
+    arrived = []
+    for position, card in enumerate(lesson.cards, start=1):
+        values = [claim.right for claim in card.check.claims if claim.right is not None]
+        if values:
+            arrived.append((position, values[-1]))
+    return arrived
