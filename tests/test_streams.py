@@ -221,3 +221,10 @@ def test_a_spec_that_cannot_be_loaded_is_logged_without_its_secrets(spec, caplog
     engine.wait(20)
     assert has_failed(engine) and "could not be loaded" in caplog.text
     assert "hunter2" not in caplog.text and "hunter2" not in engine.failure
+
+
+def test_both_shipped_models_load_at_the_same_time():
+    # Two loads at once once left a model without data; the app starts both together.
+    for _ in range(3):
+        engines = [LazyEngine("pocket").start(), LazyEngine("pocket-base").start()]
+        assert [engine.wait(60) and engine.failure for engine in engines] == [None, None]

@@ -39,7 +39,7 @@ def model_card(folder: Path, evals: Path, recipe: dict) -> str:
         "",
         "It knows the kinds of problems that the bank of this repository tells, and little else. It misreads stories "
         "with unfamiliar words, more facts than it was taught, or more steps; it does not know when it is wrong. "
-        "With the calculator on, its sums are exact, which does not make its reasoning right.",
+        "With the calculator on, results whose decimals end are exact, which does not make its reasoning right.",
         "",
         "## How it was made",
         "",
@@ -115,8 +115,13 @@ def data_lines(folder: Path) -> list[str]:
     return [
         f"- Data: `{report['command']}`: {report['candidates']:,} candidates, {report['dropped']:,} dropped, "
         f"{report['clean']:,} kept ({sources}); {compared}: "
-        f"kept rows that share a gram with one: {report['decontamination']['clean_rows_with_overlap']}.",
+        f"kept rows that share word n-grams with one: {shared_grams(report)}.",
     ]
+
+
+def shared_grams(report: dict) -> str:
+    counts = report["decontamination"]["clean_rows_with_overlap"]
+    return ", ".join(f"{count} ({name.replace('_', ' ')})" for name, count in counts.items()) if counts else "not counted"
 
 
 def phase_line(phase: str, rows: list[dict]) -> str:

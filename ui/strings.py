@@ -6,7 +6,10 @@ from mathtutor.tutoring.lesson import Phase
 from mathtutor.tutoring.screen import MAX_CHARS, Finding
 
 TITLE = "Show Your Work"
-TAGLINE = "A word problem goes in. The working comes out, step by step."
+TAGLINE = (
+    "A word problem goes in. The working comes out, step by step. "
+    "This small tutor knows only some kinds of problems and is often wrong about others."
+)
 
 # label on the button -> problem. All six are of kinds that Pocket was trained on; others it often gets wrong.
 EXAMPLES = {
@@ -26,8 +29,8 @@ PROBLEM_LABEL = "Your word problem"
 PROBLEM_HINT = "Type it here, with all its numbers."
 SOLVE, STOP, AGAIN = "Solve", "Stop", "Try again"
 COMPARE = "Solve with both"
-CALCULATOR = "Work sums out exactly (calculator)"
-CALCULATOR_INFO = "When the tutor writes a sum and “=”, a calculator fills in the result."
+CALCULATOR = "Work sums out with a calculator"
+CALCULATOR_INFO = "When the tutor writes a sum and “=”, a calculator fills in the result, unless its decimals never end."
 EXAMPLES_LABEL = "Or try one of these"
 WORKING = "The working"
 STEPS_LABEL = "Solution steps"

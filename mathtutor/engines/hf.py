@@ -41,6 +41,10 @@ from mathtutor.engines.calculator import CalculatorProcessor  # noqa: E402
 from mathtutor.io import sha256_file  # noqa: E402
 
 
+# transformers' loader is not safe in two threads at once: the second model can keep weights without data.
+_LOADING = threading.Lock()
+
+
 class HFEngine:
     """One model in memory. Safe to use from several threads, which then share the processor."""
 
@@ -51,14 +55,15 @@ class HFEngine:
         self.device = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
         self.batch_size = batch_size
         try:
-            self._tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=False, padding_side="left")
-            self._model = AutoModelForCausalLM.from_pretrained(
-                path,
-                trust_remote_code=False,
-                use_safetensors=True,
-                # Processors without 16-bit units compute in 32 bit several times faster.
-                dtype="auto" if self.device == "cuda" else torch.float32,
-            )
+            with _LOADING:
+                self._tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=False, padding_side="left")
+                self._model = AutoModelForCausalLM.from_pretrained(
+                    path,
+                    trust_remote_code=False,
+                    use_safetensors=True,
+                    # Processors without 16-bit units compute in 32 bit several times faster.
+                    dtype="auto" if self.device == "cuda" else torch.float32,
+                )
         except (OSError, ValueError, ImportError) as error:
             reason = str(error).strip().split("\n")[0]
             raise ValueError(f"the model {path} could not be loaded: {reason}") from error
