@@ -50,7 +50,8 @@ def problem_box(name: str, lines: int) -> gr.Textbox:
     Without `autocomplete="off"` a browser writes the text to its session file on disk, to restore the tab with it.
     """
     return gr.Textbox(
-        label=strings.PROBLEM_LABEL, placeholder=strings.PROBLEM_HINT, lines=lines, max_lines=12, max_length=MAX_CHARS,
+        label=strings.PROBLEM_LABEL, placeholder=strings.PROBLEM_HINT, lines=lines, max_lines=12,
+        max_length=MAX_CHARS + 1,  # one more than `screen` takes: a text cut at the limit would pass for whole
         elem_id=f"{name}-problem", elem_classes="mt-problem", autofocus=False,
         html_attributes=gr.InputHTMLAttributes(autocomplete="off"),
     )  # fmt: skip

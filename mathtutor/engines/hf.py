@@ -40,7 +40,6 @@ from mathtutor.engines import Delta, Generation, Sampling  # noqa: E402
 from mathtutor.engines.calculator import CalculatorProcessor  # noqa: E402
 from mathtutor.io import sha256_file  # noqa: E402
 
-
 # transformers' loader is not safe in two threads at once: the second model can keep weights without data.
 _LOADING = threading.Lock()
 
