@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -200,8 +200,3 @@ def render(nodes: list[Node], rendering: Rendering) -> str:
     """The text with every sentence's first letter raised and single spaces."""
     text = re.sub(r"\s+", " ", _join(nodes, rendering)).strip()
     return SENTENCE_START.sub(lambda m: m[1] + m[2].upper(), text)
-
-
-def names_in(expressions: Sequence[str]) -> Set[str]:
-    """The identifiers that occur in some expressions."""
-    return {name for text in expressions for name in re.findall(r"[A-Za-z_]\w*", str(text))}
