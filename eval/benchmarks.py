@@ -12,22 +12,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from mathtutor.bank import is_held_out, load_bank
+from mathtutor.bank import load_bank, split_of
 from mathtutor.io import read_rows
 from mathtutor.maths.answers import read_gold
 from mathtutor.problem import Problem
 from mathtutor.sources import load_source
 
 BANK_SEED = 900_001  # no data set is built from this seed
-BANK_HELD_OUT, BANK_KNOWN = 15, 5  # instances a family
+BANK_HELD_OUT, BANK_KNOWN = 6, 2  # instances a family
 
 QUESTION_KEYS = ("question", "problem", "input")
 ANSWER_KEYS = ("answer", "target")
 
 
-def load_bank_problems(held_out: bool, instances: int) -> list[Problem]:
+def load_bank_problems(split: str, instances: int) -> list[Problem]:
     """The families in turn, so that any prefix (`--limit`) spans them evenly."""
-    families = [f for _, f in sorted(load_bank().items()) if is_held_out(f.id) is held_out]
+    families = [f for _, f in sorted(load_bank().items()) if split_of(f.id) == split]
     problems = []
     for index in range(instances):
         for family in families:
@@ -73,8 +73,8 @@ def load_file(path: str) -> list[Problem]:
 BENCHMARKS: dict[str, Callable[[], list[Problem]]] = {
     "gsm8k": lambda: load_source("gsm8k", "test"),
     "svamp": lambda: load_source("svamp", "test"),
-    "bank": lambda: load_bank_problems(held_out=True, instances=BANK_HELD_OUT),
-    "bank-known": lambda: load_bank_problems(held_out=False, instances=BANK_KNOWN),
+    "bank": lambda: load_bank_problems("held-out", instances=BANK_HELD_OUT),
+    "bank-known": lambda: load_bank_problems("train", instances=BANK_KNOWN),
 }
 
 

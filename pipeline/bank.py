@@ -15,7 +15,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 
-from mathtutor.bank import BankError, Family, Instance, is_held_out, load_bank
+from mathtutor.bank import BankError, Family, Instance, load_bank, split_of
 from mathtutor.bank.families import load_lexicon
 from mathtutor.chat import render_target
 from mathtutor.maths.answers import read_answer
@@ -119,8 +119,8 @@ def sample(family: Family, count: int, seed: int) -> None:
     """Print instances as a teacher would read them."""
     for index in range(count):
         instance = family.instantiate(seed, index)
-        held_out = ", held out" if is_held_out(family.id) else ""
-        print(f"\n[{family.id}] {instance.topic}, grade {instance.grade}, {instance.skill}{held_out}")
+        split = split_of(family.id)
+        print(f"\n[{family.id}] {instance.topic}, grade {instance.grade}, {instance.skill}, {split}")
         print(f"  {instance.problem}")
         for number, step in enumerate(instance.steps, 1):
             print(f"    Step {number}: {step}")
@@ -153,7 +153,7 @@ def main() -> None:
             sample(family, args.n or 1, args.seed)
     else:
         topics = Counter(family.topic for family in families.values())
-        held_out = [family.id for family in families.values() if is_held_out(family.id)]
+        held_out = [family.id for family in families.values() if split_of(family.id) == "held-out"]
         print(f"{len(families)} families, {sum(len(f.wordings) for f in families.values())} wordings, {len(topics)} topics")
         print("\n".join(f"  {topic:12} {number}" for topic, number in sorted(topics.items())))
         print(f"held out ({len(held_out)}): " + ", ".join(held_out))

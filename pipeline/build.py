@@ -1,10 +1,11 @@
 """Build a data set: teachers write candidates, filters judge them, and every row is accounted for.
 
-    python -m pipeline.build --out data/pocket --rows 60000 --gsm8k
+    python -m pipeline.build --out data/pocket --rows 60000 --composed 30000 --gsm8k
 
 writes to the folder
 
     clean.jsonl     the rows to train on
+    validation.jsonl  rows of families that are kept for the validation loss, never trained on
     dropped.jsonl   every other candidate with the stage and the reason
     report.json     the funnel; candidates = clean + dropped, stage by stage, or the build fails
 
@@ -30,9 +31,10 @@ from mathtutor.problem import Row
 from mathtutor.sources import SOURCES, load_source
 from pipeline.decontaminate import GramIndex
 from pipeline.filters import RULES, exact_key, first_reason
-from pipeline.teachers import gsm8k, procedural
+from pipeline.teachers import composed, gsm8k, procedural
 
 CHUNK = 500
+VALIDATION_ROWS = 400
 
 
 def judge(rows: list[Row]) -> list[tuple[str, str] | None]:
@@ -100,25 +102,29 @@ def main() -> None:
     parser.add_argument("--out", required=True, type=Path)
     parser.add_argument("--rows", type=int, default=50_000, help="candidates from the bank (default: 50000)")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--composed", type=int, default=0, help="candidates composed from random graphs (default: 0)")
     parser.add_argument("--gsm8k", action="store_true", help="add the tidied solutions of GSM8K train")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument(
         "--no-tests", action="store_true", help="skip the comparison with the test sets (no data at hand); the report says so"
     )
     args = parser.parse_args()
-    if args.rows < 1 or args.workers < 1:
-        raise SystemExit("--rows and --workers must be at least 1")
+    if args.rows < 1 or args.workers < 1 or args.composed < 0:
+        raise SystemExit("--rows and --workers must be at least 1, --composed at least 0")
     started = time.monotonic()
     try:
         tests = None if args.no_tests else benchmark_texts()
         human = list(gsm8k.write_rows()) if args.gsm8k else []
-        candidates = itertools.chain(procedural.write_rows(args.rows, args.seed), human)
-        clean, dropped, overlap = build(candidates, args.rows + len(human), args.workers, tests)
+        total = args.rows + args.composed + len(human)
+        candidates = itertools.chain(
+            procedural.write_rows(args.rows, args.seed), composed.write_rows(args.composed, args.seed), human
+        )
+        clean, dropped, overlap = build(candidates, total, args.workers, tests)
+        validation = list(procedural.write_rows(VALIDATION_ROWS, args.seed, split="validation"))
     except (ValueError, BankError) as error:
         hint = "" if args.no_tests else " (or --no-tests to build without the comparison)"
         raise SystemExit(f"{error}{hint}") from error
 
-    total = args.rows + len(human)
     if len(clean) + len(dropped) != total:
         raise SystemExit(f"{total} candidates became {len(clean)} + {len(dropped)} rows: a fault in the build")
     # The report stands for the rows beside it: it goes before they change, and comes when they are there.
@@ -127,8 +133,10 @@ def main() -> None:
     if not clean:
         raise SystemExit(f"no row passed the filters: {args.out / 'dropped.jsonl'} holds the reasons")
     write_rows(args.out / "clean.jsonl", [row.to_dict() for row in clean])
+    write_rows(args.out / "validation.jsonl", [row.to_dict() for row in validation])
     report = {
         "command": f"python -m pipeline.build --rows {args.rows} --seed {args.seed}"
+        + f" --composed {args.composed}" * (args.composed > 0)
         + " --gsm8k" * args.gsm8k
         + " --no-tests" * args.no_tests,
         "candidates": total,

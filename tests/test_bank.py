@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from mathtutor.bank import BankError, Family, is_held_out, load_bank
+from mathtutor.bank import BankError, Family, is_held_out, load_bank, split_of
 from mathtutor.bank.expressions import compile_expression
 from mathtutor.bank.families import FOLDER, insert_sentence, load_lexicon
 from mathtutor.bank.language import (
@@ -81,7 +81,7 @@ def test_no_name_and_no_noun_of_the_lexicon_stands_twice():
 
 def test_row_i_can_be_made_alone():
     rows = list(write_rows(600, seed=4))
-    families = [family for _, family in sorted(load_bank().items()) if not is_held_out(family.id)]
+    families = [family for _, family in sorted(load_bank().items()) if split_of(family.id) == "train"]
     for number in (599, 0, 311):
         instance = families[number % len(families)].instantiate(4, number // len(families))
         assert (rows[number].problem, rows[number].steps) == (instance.problem, instance.steps)
@@ -116,11 +116,10 @@ def test_the_split_depends_on_the_id_alone():
     assert 0.1 < sum(map(is_held_out, bank)) / len(bank) < 0.3
 
 
-@pytest.mark.parametrize("held_out", [True, False])
-def test_rows_come_from_the_wanted_side_of_the_split_only(held_out):
-    families = {row.family for row in write_rows(len(load_bank()), 0, held_out)}
-    assert {is_held_out(family) for family in families} == {held_out}
-    assert families == {family for family in load_bank() if is_held_out(family) is held_out}
+@pytest.mark.parametrize("split", ["train", "validation", "held-out"])
+def test_rows_come_from_the_wanted_side_of_the_split_only(split):
+    families = {row.family for row in write_rows(len(load_bank()), 0, split)}
+    assert families == {family for family in load_bank() if split_of(family) == split}
 
 
 # --- broken definitions

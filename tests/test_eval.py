@@ -20,7 +20,7 @@ from eval.run import main as run_main
 from eval.run import result_row
 from eval.run import run as run_all
 from eval.score import main as score_main
-from mathtutor.bank import is_held_out
+from mathtutor.bank import split_of
 from mathtutor.chat import render_prompt, render_target
 from mathtutor.engines import Generation, Sampling
 from mathtutor.engines.hf import HFEngine
@@ -104,11 +104,11 @@ def test_an_unknown_benchmark_is_answered_with_the_known_ones():
         load_benchmark("gsm9k")
 
 
-@pytest.mark.parametrize("name, held_out", [("bank", True), ("bank-known", False)])
-def test_the_bank_benchmarks_stay_on_their_side_of_the_split(name, held_out):
+@pytest.mark.parametrize("name, split", [("bank", "held-out"), ("bank-known", "train")])
+def test_the_bank_benchmarks_stay_on_their_side_of_the_split(name, split):
     problems = load_benchmark(name, 60)
     assert len(problems) == 60 == len({problem.id for problem in problems})
-    assert {is_held_out(problem.meta["family"]) for problem in problems} == {held_out}
+    assert {split_of(problem.meta["family"]) for problem in problems} == {split}
     assert load_benchmark(name, 60) == problems
 
 

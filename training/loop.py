@@ -14,7 +14,8 @@ import shutil
 import signal
 import sys
 import time
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -22,7 +23,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from tqdm import tqdm
 
-from mathtutor.io import Busy, Damaged, Journal, read_json, replace_folder, write_json
+from mathtutor.io import Busy, Damaged, Journal, read_json, replace_folder, sha256_file, write_json
 from training.data import Examples, batches_from, collate
 from training.recipe import Phase
 
@@ -62,17 +63,50 @@ def make_optimizers(model: torch.nn.Module, phase: Phase) -> list[torch.optim.Op
     return [torch.optim.AdamW(groups, lr=phase.learning_rate, betas=(0.9, 0.95), fused=True)]
 
 
-def token_loss(model: torch.nn.Module, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, int]:
+def _head_loss(head: torch.nn.Module, hidden: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    return torch.nn.functional.cross_entropy(head(hidden).float(), labels)
+
+
+@dataclass(frozen=True)
+class Compute:
+    """How the machine does its sums: not part of the recipe, for it changes speed and the last digits only.
+
+    `precision` "bf16" keeps the weights in float32 and multiplies in bfloat16; "auto" does so where the
+    hardware has it. `compile` lets torch.compile fuse the small operations: it needs a C++ compiler,
+    takes about two minutes at the start and pays in any longer run.
+    """
+
+    device: str = "cpu"
+    precision: str = "auto"
+    compile: bool = False
+
+    @property
+    def bf16(self) -> bool:
+        if self.precision != "auto":
+            return self.precision == "bf16"
+        return torch.cuda.is_bf16_supported() if self.device == "cuda" else torch.cpu._is_amx_tile_supported()
+
+    def autocast(self) -> torch.autocast:
+        return torch.autocast(self.device, dtype=torch.bfloat16, enabled=self.bf16)
+
+
+def token_loss(model: torch.nn.Module, batch: dict[str, torch.Tensor], compiled: bool = False) -> tuple[torch.Tensor, int]:
     """Mean cross entropy over the learned tokens, and their number.
 
     The head runs only at positions whose next token is learned: most of a fine-tuning batch is not.
     """
     core = model.get_base_model() if hasattr(model, "get_base_model") else model
-    hidden = core.model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"], use_cache=False)[0]
+    body, head_loss = (_compiled(core.model), _compiled(_head_loss)) if compiled else (core.model, _head_loss)
+    # Padding stands on the right and attention looks left: no mask is needed, and without one it is faster.
+    hidden = body(input_ids=batch["input_ids"], use_cache=False)[0]
     labels = batch["labels"][:, 1:]  # (batch, time - 1)
     wanted = labels != -100
-    logits = core.lm_head(hidden[:, :-1][wanted])  # (learned, vocabulary)
-    return torch.nn.functional.cross_entropy(logits.float(), labels[wanted]), int(wanted.sum())
+    return head_loss(core.lm_head, hidden[:, :-1][wanted], labels[wanted]), int(wanted.sum())
+
+
+@cache
+def _compiled(function):
+    return torch.compile(function, dynamic=True)
 
 
 def train(
@@ -86,7 +120,7 @@ def train(
     stamp: dict,
     validation: Examples | None = None,
     minutes: float | None = None,
-    device: str = "cpu",
+    compute: Compute = Compute(),
 ) -> bool:
     """Train until `phase.steps` are done (True) or `minutes` are over (False: call again to go on).
 
@@ -96,12 +130,13 @@ def train(
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with Journal(folder / "log.jsonl") as log:
-            return _train(model, examples, phase, folder, log, pad, seed, stamp, validation, minutes, device)
+            return _train(model, examples, phase, folder, log, pad, seed, stamp, validation, minutes, compute)
     except (Busy, Damaged, OSError) as error:
         raise SystemExit(str(error)) from error
 
 
-def _train(model, examples, phase: Phase, folder: Path, log: Journal, pad, seed, stamp, validation, minutes, device) -> bool:
+def _train(model, examples, phase: Phase, folder: Path, log: Journal, pad, seed, stamp, validation, minutes, compute: Compute) -> bool:
+    device = compute.device
     model.to(device).train()
     optimizers = make_optimizers(model, phase)
     full_rates = [optimizer.param_groups[0]["lr"] for optimizer in optimizers]
@@ -130,7 +165,8 @@ def _train(model, examples, phase: Phase, folder: Path, log: Journal, pad, seed,
             for optimizer, rate in zip(optimizers, full_rates, strict=True):
                 for group in optimizer.param_groups:
                     group["lr"] = rate * factor
-            loss, _ = token_loss(model, batch)
+            with compute.autocast():
+                loss, _ = token_loss(model, batch, compute.compile)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), phase.clip)
             for optimizer in optimizers:
@@ -169,7 +205,7 @@ def _train(model, examples, phase: Phase, folder: Path, log: Journal, pad, seed,
                 if not (weights_are_finite and all(map(math.isfinite, losses))):
                     raise _diverged(state["step"])
                 if validation is not None:
-                    log.append({"step": state["step"], "validation_loss": evaluate(model, validation, phase, pad, device)})
+                    log.append({"step": state["step"], "validation_loss": evaluate(model, validation, pad, compute)})
                 _save(folder, state | {"losses": losses}, model, optimizers, stamp)
                 seen, saved = 0, time.monotonic()
                 since = saved  # the pause is no training time
@@ -184,14 +220,15 @@ def _diverged(step: int) -> SystemExit:
 
 
 @torch.no_grad()
-def evaluate(model, examples: Examples, phase: Phase, pad: int, device: str) -> float:
+def evaluate(model, examples: Examples, pad: int, compute: Compute) -> float:
     """Mean loss a learned token over all `examples`."""
     model.eval()
     total = count = 0.0
     order = examples.lengths.argsort(kind="stable")
     for start in range(0, len(order), 16):
-        batch = {k: v.to(device) for k, v in collate(examples, order[start : start + 16], pad).items()}
-        loss, learned = token_loss(model, batch)
+        batch = {k: v.to(compute.device) for k, v in collate(examples, order[start : start + 16], pad).items()}
+        with compute.autocast():
+            loss, learned = token_loss(model, batch)
         total, count = total + loss.item() * learned, count + learned
     model.train()
     return round(total / count, 5)
@@ -275,6 +312,11 @@ def _restore(checkpoint: Path, model, optimizers, stamp: dict) -> dict:
         ) from error
 
 
+def validation_hash(recipe) -> str | int:
+    """Identifies the rows of a validation file; 0 where there is none."""
+    return sha256_file(recipe.data.validation_rows) if recipe.data.validation_rows else 0
+
+
 def stamp_of(recipe, phase_name: str, data_hash: str, tokenizer_hash: str, base: str = "") -> dict:
     """What must not change between the slices of one run. `steps` may grow: the schedule follows it.
 
@@ -288,7 +330,7 @@ def stamp_of(recipe, phase_name: str, data_hash: str, tokenizer_hash: str, base:
         "model": asdict(recipe.model),
         "seed": recipe.seed,
         "data": data_hash,
-        "validation": recipe.data.validation,
+        "validation": recipe.data.validation or validation_hash(recipe),
         "tokenizer": tokenizer_hash,
         "base": base,
     }

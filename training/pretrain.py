@@ -42,7 +42,7 @@ def make_model(recipe: Recipe, tokenizer) -> Qwen3ForCausalLM:
 
 def main() -> None:
     args = parser(__doc__).parse_args()
-    recipe, folder, device = prepare(args)
+    recipe, folder, compute = prepare(args)
 
     # Tokenizer: trained once on the training rows, both styles of reply included
     rows, _, data_hash = load_rows(recipe)
@@ -58,7 +58,7 @@ def main() -> None:
     model = make_model(recipe, tokenizer)
     embedding = model.get_input_embeddings().weight.numel()
     total = sum(p.numel() for p in model.parameters())
-    print(f"model: {total:,} parameters, {total - embedding:,} outside the embedding, on {device}")
+    print(f"model: {total:,} parameters, {total - embedding:,} outside the embedding, on {compute.device}")
 
     # Train
     done = train(
@@ -71,7 +71,7 @@ def main() -> None:
         stamp=stamp_of(recipe, "pretrain", data_hash, tokenizer_hash(tokenizer)),
         validation=validation,
         minutes=args.minutes,
-        device=device,
+        compute=compute,
     )
     if done:
         save_model(model, tokenizer, folder / "base")

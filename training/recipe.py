@@ -29,6 +29,7 @@ class Data:
 
     rows: str  # clean.jsonl
     validation: int = 200  # rows kept from training, chosen by the hash of their id
+    validation_rows: str = ""  # or a file of rows for the validation loss; `validation` is 0 then
 
 
 @dataclass(frozen=True)

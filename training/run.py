@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 from dataclasses import asdict
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import torch  # noqa: E402
 from mathtutor.io import Damaged, number_rows, read_json, sha256_file, write_atomic, write_json  # noqa: E402
 from mathtutor.problem import Row  # noqa: E402
 from training.data import Examples, is_validation, show_mask, tokenize  # noqa: E402
+from training.loop import Compute  # noqa: E402
 from training.recipe import Recipe, RecipeError, load_recipe  # noqa: E402
 
 
@@ -26,12 +28,16 @@ def parser(doc: str) -> argparse.ArgumentParser:
     result.add_argument("--minutes", type=float, help="stop with a checkpoint after so long; run again to go on")
     result.add_argument("--threads", type=int, default=0, help="CPU threads (default: all; 1 makes runs bit-identical)")
     result.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
+    result.add_argument(
+        "--precision", default="auto", choices=["auto", "fp32", "bf16"], help="of the products (default: bf16 where it is fast)"
+    )
+    result.add_argument("--compile", action="store_true", help="torch.compile: two minutes first, then up to twice as fast")
     result.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a recipe value")
     return result
 
 
-def prepare(args: argparse.Namespace) -> tuple[Recipe, Path, str]:
-    """(recipe, run folder, device). Ends with a sentence on a wrong recipe."""
+def prepare(args: argparse.Namespace) -> tuple[Recipe, Path, Compute]:
+    """(recipe, run folder, how to compute). Ends with a sentence on a wrong recipe."""
     try:
         recipe = load_recipe(args.recipe, args.set)
     except (RecipeError, OSError) as error:
@@ -44,7 +50,9 @@ def prepare(args: argparse.Namespace) -> tuple[Recipe, Path, str]:
     torch.manual_seed(recipe.seed)
     folder = Path(args.out or Path("runs") / recipe.name)
     folder.mkdir(parents=True, exist_ok=True)
-    return recipe, folder, device
+    if args.compile and not shutil.which(os.environ.get("CXX", "g++")):
+        raise SystemExit("--compile needs a C++ compiler (g++, or CXX): install one or leave --compile out")
+    return recipe, folder, Compute(device, args.precision, args.compile)
 
 
 def report_of(recipe: Recipe, data_hash: str) -> bytes | None:
@@ -78,9 +86,8 @@ def keep_records(folder: Path, recipe: Recipe, phase_name: str, data_hash: str) 
         write_atomic(folder / "data.json", report)
 
 
-def load_rows(recipe: Recipe) -> tuple[list[Row], list[Row], str]:
-    """(training rows, validation rows, hash of the file). Ends with `file:line` on a row that is none."""
-    path = Path(recipe.data.rows)
+def read_data_rows(path: Path) -> list[Row]:
+    """The rows of one file that `pipeline.build` wrote. Ends with `file:line` on a row that is none."""
     if not path.exists():
         raise SystemExit(f"{path} does not exist: build it with `python -m pipeline.build --out {path.parent}`")
     rows = []
@@ -92,6 +99,13 @@ def load_rows(recipe: Recipe) -> tuple[list[Row], list[Row], str]:
                 raise SystemExit(f"{path}:{number}: {error}") from error
     except (Damaged, OSError) as error:
         raise SystemExit(str(error)) from error
+    return rows
+
+
+def load_rows(recipe: Recipe) -> tuple[list[Row], list[Row], str]:
+    """(training rows, validation rows, hash of the file). Ends with `file:line` on a row that is none."""
+    path = Path(recipe.data.rows)
+    rows = read_data_rows(path)
     sources = {row.source for row in rows}
     for name in ("pretrain", "sft"):
         if unknown := sorted(getattr(recipe, name).shares.keys() - sources):
@@ -107,6 +121,10 @@ def load_rows(recipe: Recipe) -> tuple[list[Row], list[Row], str]:
         (validation if kept_out else training).append(row)
     if not training:
         raise SystemExit(f"{path} holds no row to train on")
+    if recipe.data.validation_rows:
+        if recipe.data.validation:
+            raise SystemExit("data.validation_rows names a file: set data.validation to 0, one of the two is enough")
+        validation = read_data_rows(Path(recipe.data.validation_rows))
     return training, validation, data_hash
 
 

@@ -30,7 +30,7 @@ def main() -> None:
     argument_parser = parser(__doc__)
     argument_parser.add_argument("--base", help="model folder to start from")
     args = argument_parser.parse_args()
-    recipe, folder, device = prepare(args)
+    recipe, folder, compute = prepare(args)
     base = Path(args.base) if args.base else folder / "base"
     if not (base / "config.json").exists():
         raise SystemExit(f"{base} holds no model: run training.pretrain first, or name one with --base")
@@ -69,12 +69,12 @@ def main() -> None:
         stamp=stamp_of(recipe, "sft", data_hash, tokenizer_hash(tokenizer), base=weights_hash(base)),
         validation=validation,
         minutes=args.minutes,
-        device=device,
+        compute=compute,
     )
     if not done:
         return
     if recipe.sft.method == "lora":
-        model = merge_checked(model, examples, tokenizer.pad_token_id, device)
+        model = merge_checked(model, examples, tokenizer.pad_token_id, compute.device)
     save_model(model, tokenizer, folder / "tuned")
     keep_records(folder, recipe, "sft", data_hash)
     print(f"tuned model: {folder / 'tuned'}")

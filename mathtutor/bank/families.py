@@ -30,7 +30,8 @@ FOLDER = Path(__file__).resolve().parents[2] / "assets" / "bank"
 TOPICS = (
     "shopping money cooking time travel sharing ages rates geometry averages ratios fractions comparison "
     "remainders measurement schedules farms sports school savings reverse equations percent probability "
-    "reading collections weather garden"
+    "reading collections weather garden work conversion restaurant crafts games music health parties building "
+    "camping pets business"
 ).split()
 MISTAKES = (
     "misread-question extra-quantity missing-quantity wrong-operation calculation unit went-too-far stopped-early"
@@ -43,6 +44,7 @@ OPTIONAL = ("let", "require", "extras")
 EXTRA_SHARE = 0.2  # share of instances with a useless sentence, in families that have some
 MAX_DRAWS = 2000
 HELD_OUT_ONE_IN = 5
+VALIDATION_ONE_IN = 25  # of the rest
 
 
 class BankError(ValueError):
@@ -84,6 +86,17 @@ class Instance:
 def is_held_out(family_id: str) -> bool:
     """Whether a family is kept from training: decided by the hash of its id, once and for all."""
     return int(hashlib.sha256(family_id.encode()).hexdigest(), 16) % HELD_OUT_ONE_IN == 0
+
+
+def is_validation(family_id: str) -> bool:
+    """Whether a family that is not held out is kept for the validation loss: neither trained on nor scored."""
+    digest = int(hashlib.sha256(f"validation:{family_id}".encode()).hexdigest(), 16)
+    return not is_held_out(family_id) and digest % VALIDATION_ONE_IN == 0
+
+
+def split_of(family_id: str) -> str:
+    """ "held-out", "validation" or "train": where a family belongs, by the hash of its id alone."""
+    return "held-out" if is_held_out(family_id) else "validation" if is_validation(family_id) else "train"
 
 
 @cache

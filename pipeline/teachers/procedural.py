@@ -7,18 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mathtutor.bank import Family, Instance, is_held_out, load_bank
+from mathtutor.bank import Family, Instance, load_bank, split_of
 from mathtutor.problem import Row
 
 
-def row_of(instance: Instance, number: int) -> Row:
+def row_of(instance: Instance, number: int, source: str = "bank") -> Row:
     """The data set row that teaches one instance."""
     return Row(
-        id=f"bank-{number:07d}",
+        id=f"{source}-{number:07d}",
         problem=instance.problem,
         steps=instance.steps,
         answer=instance.shown_answer,
-        source="bank",
+        source=source,
         family=instance.family,
         topic=instance.topic,
         grade=instance.grade,
@@ -27,11 +27,11 @@ def row_of(instance: Instance, number: int) -> Row:
     )
 
 
-def write_rows(count: int, seed: int, held_out: bool = False, bank: dict[str, Family] | None = None) -> Iterator[Row]:
-    """`count` rows, the families in turn. `held_out` chooses the families that are never trained on."""
-    families = [f for _, f in sorted((bank or load_bank()).items()) if is_held_out(f.id) is held_out]
+def write_rows(count: int, seed: int, split: str = "train", bank: dict[str, Family] | None = None) -> Iterator[Row]:
+    """`count` rows, the families of one split in turn: "train", "validation" or "held-out"."""
+    families = [f for _, f in sorted((bank or load_bank()).items()) if split_of(f.id) == split]
     if not families:
-        raise ValueError(f"the bank has no family with held_out={held_out}")
+        raise ValueError(f"the bank has no family in the split {split!r}")
     for number in range(count):
         family = families[number % len(families)]
         yield row_of(family.instantiate(seed, number // len(families)), number)

@@ -1,0 +1,676 @@
+"""Problems of any depth, composed from a random graph of quantities.
+
+    instance = compose(seed=0, index=7, depth=4)     # four sums lead to the answer
+    instance.problem   # "Ana has 12 stamps. Bo has 5 fewer stamps than Ana. ..."
+
+A family of the bank is one story told in several ways; here the story itself is drawn: who, what, how
+each quantity hangs on earlier ones ("twice as many as", "3 fewer than", "as many as both together",
+so many a day, in so many bags), what happens afterwards, and what is asked. Quantities that the
+answer does not need stay in the text as distractors. The idea of a random dependency graph is that
+of iGSM (Ye et al., arXiv 2407.20311); the sentences are ours, and their words are in
+`assets/bank/frames.yml`.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import cache
+from typing import Any
+
+import yaml
+
+from mathtutor.bank.families import FOLDER, Instance, Mistake, load_lexicon
+from mathtutor.bank.language import WORDS, Noun, Person
+
+MAX_DEPTH = 8
+MAX_SUBJECTS = 7
+MAX_VALUE = 5000
+TRIES = 20_000
+LETTERS = "A B C D E F".split()
+
+
+@dataclass
+class Quantity:
+    """One number of the story. `expression` is None when the text tells the value itself."""
+
+    value: int
+    sentences: tuple[str, ...] = ()
+    expression: str | None = None
+    result: str = ""  # the step's sentence, with "{}" where "expression = value" stands
+    needs: tuple[Quantity, ...] = ()
+    name: str = ""  # "the number of stamps that Ana has"
+    before: tuple[Quantity, ...] = field(default=(), repr=False)  # told in the same breath
+
+    @property
+    def step(self) -> str:
+        return self.result.format(f"{self.expression} = {self.value}")
+
+    def steps(self) -> list[Quantity]:
+        """The computed quantities that this one needs, itself last, each once, in order of dependency."""
+        found: list[Quantity] = []
+        for needed in self.needs:
+            found += [q for q in needed.steps() if not any(q is other for other in found)]
+        return found + [self] if self.expression else found
+
+
+class Impossible(Exception):
+    """This draw leads nowhere (a half of an odd number): draw again."""
+
+
+@cache
+def load_frames() -> dict[str, Any]:
+    """`assets/bank/frames.yml` with its noun lists resolved."""
+    frames = yaml.safe_load((FOLDER / "frames.yml").read_text(encoding="utf-8"))
+    for kind in ("who", "kinds", "places"):
+        for frame in frames[kind]:
+            things = frame["things"]
+            frame["things"] = [Noun.parse(t) for t in things] if isinstance(things, list) else list(load_lexicon()[things])
+    return frames
+
+
+def _alternatives(text: str, rng: random.Random) -> list[str]:
+    """ "on the [top|bottom] shelf" as every text it stands for; `{color}` and `{letter}` too."""
+    if match := re.search(r"\[([^\]]+)\]", text):
+        return [text[: match.start()] + option + text[match.end() :] for option in match[1].split("|")]
+    for name, options in (("{color}", load_lexicon()["color"]), ("{letter}", LETTERS)):
+        if name in text:
+            return [text.replace(name, option) for option in options]
+    return [text]
+
+
+class Scene:
+    """Subjects that each have a number of things, and the sentences that say so.
+
+    `fact(i, amount)` tells an amount ("12 shells", "5 more shells than Bo"), `ref(i)` names a subject
+    inside a comparison, `result(i)` is a step's sentence, `ask(i)` the question, `name(i)` the quantity.
+    """
+
+    keeps = False
+    packs: Sequence[str] = ()
+    lose: Sequence[str] = ()
+    gain: Sequence[str] = ()
+
+    def __init__(self, rng: random.Random, subjects: list, noun: Noun):
+        self.rng, self.subjects, self.thing = rng, subjects, noun
+
+    def noun(self, i: int) -> Noun:
+        return self.thing
+
+    def count(self, number: int, i: int) -> str:
+        return self.noun(i).singular if number == 1 else self.noun(i).plural
+
+    def plain_ref(self, i: int) -> str:
+        """A subject inside a list of subjects, where no verb may follow."""
+        return self.ref(i)
+
+    def amount(self, number: int, i: int, say: Callable[[int], str]) -> str:
+        return f"{say(number)} {self.count(number, i)}"
+
+
+class People(Scene):
+    """Persons or groups who own or do something."""
+
+    def __init__(self, rng: random.Random):
+        frames = load_frames()
+        frame = rng.choice(frames["who"])
+        if rng.random() < 0.8:
+            people = rng.sample(load_lexicon()["person"], MAX_SUBJECTS)
+            if rng.random() < 0.12:  # "her brother" beside a name
+                people[1] = Person(f"{people[0].name}'s {rng.choice(['brother', 'uncle', 'father'])}", "he")
+        else:
+            people = [Person(name, "they") for name in rng.sample(frames["groups"], MAX_SUBJECTS)]
+        super().__init__(rng, people, rng.choice(frame["things"]))
+        owning = frame["keeps"] and "has/have" in frame["verbs"] and rng.random() < 0.4
+        self.past, self.base = ("has/have" if owning else rng.choice(frame["verbs"])).split("/")
+        self.keeps = frame["keeps"]
+        self.packs, self.lose = frame.get("packs", ()), frame.get("lose") or frames["lose"]
+        self.gain = frame.get("gain") or frames["gain"]
+        if self.base in ("has", "have") and rng.random() < 0.3:
+            self.past = "had"
+        self.plural = people[0].gender == "they"
+        self.present = self.past in ("has", "knows")
+
+    def verb(self) -> str:
+        return self.base if self.present and self.plural else self.past
+
+    def fact(self, i: int, amount: str) -> str:
+        return f"{self.subjects[i]} {self.verb()} {amount}."
+
+    def ref(self, i: int) -> str:
+        if self.rng.random() < 0.75:
+            return str(self.subjects[i])
+        auxiliary = ("do" if self.plural else "does") if self.present else "had" if self.past == "had" else "did"
+        return f"{self.subjects[i]} {auxiliary}"
+
+    def plain_ref(self, i: int) -> str:
+        return str(self.subjects[i])
+
+    def result(self, i: int) -> str:
+        return f"{self.subjects[i]} {self.verb()} {{}} {self.noun(i).plural}."
+
+    def ask(self, i: int) -> str:
+        auxiliary = ("do" if self.plural else "does") if self.present else "did"
+        things, who = self.noun(i).plural, self.subjects[i]
+        return self.rng.choice(
+            [f"How many {things} {auxiliary} {who} {self.base}?"] * 3
+            + [f"What is the number of {things} that {who} {self.verb()}?", f"Find out how many {things} {who} {self.verb()}."]
+        )
+
+    def name(self, i: int) -> str:
+        return f"the number of {self.noun(i).plural} that {self.subjects[i]} {self.verb()}"
+
+    def ask_total(self, which: Sequence[int], everyone: bool) -> str:
+        auxiliary = "do" if self.present else "did"
+        things = self.noun(0).plural
+        who = "they" if everyone and self.rng.random() < 0.7 else _listed([str(self.subjects[i]) for i in which])
+        together = self.rng.choice(["altogether", "in all", "in total", "together", "all together" if len(which) > 2 else "combined"])
+        return self.rng.choice(
+            [f"How many {things} {auxiliary} {who} {self.base} {together}?"] * 3
+            + [f"What is the total number of {things} that {who} {self.base if self.present else self.past}?"]
+        )
+
+    def ask_difference(self, i: int, j: int) -> str:
+        auxiliary = ("do" if self.plural else "does") if self.present else "did"
+        return f"How many more {self.noun(i).plural} {auxiliary} {self.subjects[i]} {self.base} than {self.subjects[j]}?"
+
+
+class Days(Scene):
+    """One person on several days, or at several times of one day."""
+
+    def __init__(self, rng: random.Random):
+        frames = load_frames()
+        frame = rng.choice([f for f in frames["who"] if any(v.split("/")[1] not in ("have", "know") for v in f["verbs"])])
+        if rng.random() < 0.75:
+            first = rng.randrange(7)
+            times = [f"on {frames['times'][(first + k) % 7]}" for k in range(6)]
+        else:
+            times = list(frames["periods"])
+        super().__init__(rng, times, rng.choice(frame["things"]))
+        self.person: Person = rng.choice(load_lexicon()["person"])
+        self.past, self.base = rng.choice([v for v in frame["verbs"] if v.split("/")[1] not in ("have", "know")]).split("/")
+        self.keeps = frame["keeps"]
+        self.packs, self.lose = frame.get("packs", ()), frame.get("lose") or frames["lose"]
+        self.gain = frame.get("gain") or frames["gain"]
+        self._named = False
+
+    def fact(self, i: int, amount: str) -> str:
+        who = self.person.name
+        if self._named and self.rng.random() < 0.4:
+            who = "she" if self.person.gender == "she" else "he"
+        self._named = True
+        if self.rng.random() < 0.6 or " than " in amount or " as " in amount:
+            return f"{_upper_first(self.subjects[i])}, {who} {self.past} {amount}."
+        return f"{_upper_first(who)} {self.past} {amount} {self.subjects[i]}."
+
+    def ref(self, i: int) -> str:
+        return self.subjects[i]
+
+    def result(self, i: int) -> str:
+        return f"{_upper_first(self.subjects[i])}, {self.person} {self.past} {{}} {self.noun(i).plural}."
+
+    def ask(self, i: int) -> str:
+        return f"How many {self.noun(i).plural} did {self.person} {self.base} {self.subjects[i]}?"
+
+    def name(self, i: int) -> str:
+        return f"the number of {self.noun(i).plural} that {self.person} {self.past} {self.subjects[i]}"
+
+    def ask_total(self, which: Sequence[int], everyone: bool) -> str:
+        when = "" if everyone else " " + _listed([self.subjects[i] for i in which])
+        together = self.rng.choice(["altogether", "in all", "in total"])
+        if everyone and self.rng.random() < 0.3 and self.subjects[0].startswith("on "):
+            return f"How many {self.noun(0).plural} did {self.person} {self.base} in the {WORDS[len(which)]} days?"
+        return f"How many {self.noun(0).plural} did {self.person} {self.base}{when} {together}?"
+
+    def ask_difference(self, i: int, j: int) -> str:
+        return f"How many more {self.noun(0).plural} did {self.person} {self.base} {self.subjects[i]} than {self.subjects[j]}?"
+
+
+class Kinds(Scene):
+    """Several kinds of things in one place."""
+
+    def __init__(self, rng: random.Random):
+        frame = rng.choice(load_frames()["kinds"])
+        things = list(frame["things"])
+        rng.shuffle(things)
+        super().__init__(rng, things[:6], things[0])
+        self.where = rng.choice(frame["where"])
+        self._told = False
+
+    def noun(self, i: int) -> Noun:
+        return self.subjects[i]
+
+    def fact(self, i: int, amount: str) -> str:
+        first = not self._told
+        self._told = True
+        are = "is" if re.match(r"(1|one)\b", amount) else "are"
+        if not first and self.rng.random() < 0.6:
+            return f"There {are} {amount}."
+        if self.rng.random() < 0.3:
+            return f"{_upper_first(self.where)}, there {are} {amount}."
+        return f"There {are} {amount} {self.where}."
+
+    def ref(self, i: int) -> str:
+        return self.subjects[i].plural
+
+    def result(self, i: int) -> str:
+        return f"There are {{}} {self.noun(i).plural}."
+
+    def ask(self, i: int) -> str:
+        return f"How many {self.noun(i).plural} are {self.rng.choice([self.where, 'there'])}?"
+
+    def name(self, i: int) -> str:
+        return f"the number of {self.noun(i).plural}"
+
+    def ask_total(self, which: Sequence[int], everyone: bool) -> str:
+        together = self.rng.choice(["altogether", "in all", "in total"])
+        return f"How many {_listed([self.noun(i).plural for i in which])} are {self.rng.choice([self.where, 'there'])} {together}?"
+
+    def ask_difference(self, i: int, j: int) -> str:
+        return f"How many more {self.noun(i).plural} than {self.noun(j).plural} are there?"
+
+
+class Places(Scene):
+    """The same things in several places."""
+
+    def __init__(self, rng: random.Random):
+        frame = rng.choice([f for f in load_frames()["places"]])
+        wheres = _alternatives(rng.choice(frame["where"]), rng)
+        rng.shuffle(wheres)
+        super().__init__(rng, wheres[:6], rng.choice(frame["things"]))
+
+    def fact(self, i: int, amount: str) -> str:
+        are = "is" if re.match(r"(1|one)\b", amount) else "are"
+        if " than " in amount or " as " in amount or self.rng.random() < 0.35:
+            return f"{_upper_first(self.subjects[i])} there {are} {amount}."
+        return f"There {are} {amount} {self.subjects[i]}."
+
+    def ref(self, i: int) -> str:
+        return self.subjects[i]
+
+    def result(self, i: int) -> str:
+        return f"{_upper_first(self.subjects[i])} there are {{}} {self.noun(i).plural}."
+
+    def ask(self, i: int) -> str:
+        return f"How many {self.noun(i).plural} are {self.subjects[i]}?"
+
+    def name(self, i: int) -> str:
+        return f"the number of {self.noun(i).plural} {self.subjects[i]}"
+
+    def ask_total(self, which: Sequence[int], everyone: bool) -> str:
+        where = "" if everyone else " " + _listed([self.subjects[i] for i in which])
+        return f"How many {self.noun(0).plural} are there{where} {self.rng.choice(['altogether', 'in all', 'in total'])}?"
+
+    def ask_difference(self, i: int, j: int) -> str:
+        return f"How many more {self.noun(0).plural} are {self.subjects[i]} than {self.subjects[j]}?"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
+
+
+def _upper_first(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+TIMES = {2: "twice", 3: "three times", 4: "four times", 5: "five times", 6: "six times", 10: "ten times"}
+SHARES = {2: "half", 3: "a third", 4: "a quarter", 5: "a fifth"}
+
+
+class Story:
+    """One draw: a scene, its quantities, the question. Raises Impossible when the numbers do not fit."""
+
+    def __init__(self, rng: random.Random, depth: int):
+        self.rng = rng
+        self.scene = rng.choices([People, Days, Kinds, Places], [10, 3, 4, 3])[0](rng)
+        self.words = rng.random() < 0.3  # small numbers in words
+        self.big = rng.choice([12, 30, 60, 100, 300, 900])
+        self.quantities: list[Quantity] = []
+        limit = len(self.scene.subjects)
+        low, high = {1: (1, 3), 2: (1, 3), 3: (2, 4), 4: (2, 4), 5: (3, 5)}.get(depth, (depth - 2, depth - 1))
+        wanted = rng.randint(low, high)
+        for i in range(min(wanted, limit)):
+            self.quantities.append(self.add(i, depth))
+        self.tail: list[str] = []
+        self.of_everyone = False  # whether the question is about the total of all
+        self.end = self.ask(depth)
+
+    def say(self, number: int) -> str:
+        return WORDS[number] if self.words and 0 <= number <= 12 else str(number)
+
+    def number(self, low: int = 2, high: int | None = None) -> int:
+        return self.rng.randint(low, max(low, high or self.big))
+
+    # Quantities
+
+    def add(self, i: int, depth: int) -> Quantity:
+        """The number of subject `i`: told, built up on the spot, or hung on earlier quantities."""
+        rng = self.rng
+        if i == 0 or rng.random() < 0.15:
+            if rng.random() < (0.3 if depth < 6 else 0.6):
+                return rng.choice([self.changed, self.grouped])(i)
+            return self.told(i)
+        other = rng.randrange(i)
+        ways: list[tuple[Callable[[], Quantity], float]] = [
+            (lambda: self.more(i, other), 3),
+            (lambda: self.fewer(i, other), 3),
+            (lambda: self.times(i, other), 2.5),
+            (lambda: self.share(i, other), 1.5),
+            (lambda: self.reversed(i, other), 2),
+        ]
+        if i >= 2:
+            ways.append((lambda: self.together(i), 2))
+        return rng.choices([way for way, _ in ways], [weight for _, weight in ways])[0]()
+
+    def given(self, value: int) -> Quantity:
+        return Quantity(value)
+
+    def told(self, i: int) -> Quantity:
+        value = self.number()
+        return Quantity(value, (self.scene.fact(i, self.scene.amount(value, i, self.say)),), name=self.scene.name(i))
+
+    def found(self, i: int, value: int, expression: str, amount: str, *needs: Quantity) -> Quantity:
+        if not 2 <= value <= MAX_VALUE:
+            raise Impossible
+        sentence = self.scene.fact(i, amount)
+        return Quantity(value, (sentence,), expression, self.scene.result(i), needs, self.scene.name(i))
+
+    def more(self, i: int, j: int) -> Quantity:
+        scene, base, k = self.scene, self.quantities[j], self.number(2, self.big)
+        amount = self.rng.choice([f"{self.say(k)} more {scene.noun(i).plural} than {scene.ref(j)}"])
+        return self.found(i, base.value + k, f"{base.value} + {k}", amount, base)
+
+    def fewer(self, i: int, j: int) -> Quantity:
+        scene, base = self.scene, self.quantities[j]
+        if base.value < 4:
+            raise Impossible
+        k = self.number(2, min(base.value - 1, self.big))
+        amount = f"{self.say(k)} {self.rng.choice(['fewer'] * 6 + ['less'])} {scene.noun(i).plural} than {scene.ref(j)}"
+        return self.found(i, base.value - k, f"{base.value} - {k}", amount, base)
+
+    def times(self, i: int, j: int) -> Quantity:
+        scene, base = self.scene, self.quantities[j]
+        k = self.rng.choice([2, 2, 2, 3, 3, 4, 5, 6, 10])
+        amount = f"{TIMES[k]} as many {scene.noun(i).plural} as {scene.ref(j)}"
+        if k == 2 and isinstance(scene, People) and self.rng.random() < 0.3:
+            amount = f"double the number of {scene.noun(i).plural} that {scene.subjects[j]} {scene.verb()}"
+        expression = f"{k} * {base.value}" if self.rng.random() < 0.5 else f"{base.value} * {k}"
+        return self.found(i, base.value * k, expression, amount, base)
+
+    def share(self, i: int, j: int) -> Quantity:
+        scene, base = self.scene, self.quantities[j]
+        fits = [k for k in (2, 2, 2, 3, 4, 5) if base.value % k == 0 and base.value > k]
+        if not fits:
+            raise Impossible
+        k = self.rng.choice(fits)
+        amount = f"{SHARES[k]} as many {scene.noun(i).plural} as {scene.ref(j)}"
+        return self.found(i, base.value // k, f"{base.value} / {k}", amount, base)
+
+    def reversed(self, i: int, j: int) -> Quantity:
+        """The known one is compared with the unknown: "Bo has 5 more than Ana" asks for a subtraction."""
+        scene, base, kind = self.scene, self.quantities[j], self.rng.choice(["more", "fewer", "times"])
+        things = scene.noun(j).plural
+        if kind == "more":
+            if base.value < 4:
+                raise Impossible
+            k = self.number(2, min(base.value - 1, self.big))
+            value, expression, amount = base.value - k, f"{base.value} - {k}", f"{self.say(k)} more {things} than {scene.ref(i)}"
+        elif kind == "fewer":
+            k = self.number(2, self.big)
+            value, expression, amount = base.value + k, f"{base.value} + {k}", f"{self.say(k)} fewer {things} than {scene.ref(i)}"
+        else:
+            fits = [k for k in TIMES if base.value % k == 0 and base.value > k]
+            if not fits:
+                raise Impossible
+            k = self.rng.choice(fits)
+            value, expression, amount = base.value // k, f"{base.value} / {k}", f"{TIMES[k]} as many {things} as {scene.ref(i)}"
+        if not 2 <= value <= MAX_VALUE:
+            raise Impossible
+        return Quantity(value, (scene.fact(j, amount),), expression, scene.result(i), (base,), scene.name(i))
+
+    def together(self, i: int) -> Quantity:
+        scene = self.scene
+        j, k = self.rng.sample(range(i), 2)
+        a, b = self.quantities[j], self.quantities[k]
+        word = self.rng.choice(["together", "combined", "put together"])
+        amount = f"as many {scene.noun(i).plural} as {scene.plain_ref(j)} and {scene.plain_ref(k)} {word}"
+        return self.found(i, a.value + b.value, f"{a.value} + {b.value}", amount, a, b)
+
+    def changed(self, i: int) -> Quantity:
+        """A start and one or two changes, told in order."""
+        scene, rng = self.scene, self.rng
+        if not (isinstance(scene, People) and scene.keeps and scene.verb() in ("has", "have")):
+            raise Impossible
+        person, start = scene.subjects[i], self.number(8)
+        he = {"she": "she", "he": "he", "they": "they"}[person.gender]
+        had = f"{person} had {self.say(start)} {scene.count(start, i)}{rng.choice(['', '', ' at first', ' to start with'])}."
+        sentences, now = [had], Quantity(start)
+        for turn in range(rng.choice([1, 1, 2])):
+            plus = rng.random() < 0.45
+            k = self.number(2, self.big if plus else now.value - 1)
+            value = now.value + k if plus else now.value - k
+            if value < 2:
+                raise Impossible
+            what = rng.choice(scene.gain if plus else scene.lose).format(n=self.say(k) + ("" if plus else rng.choice(["", " of them"])))
+            link = rng.choice(["Then ", "After that, ", "Later, ", ""])
+            sentences.append(_upper_first(f"{link}{he} {what}."))
+            who = _upper_first(he) if turn else str(person)
+            now = Quantity(
+                value, (), f"{now.value} {'+' if plus else '-'} {k}", f"Now {person if rng.random() < 0.6 or turn == 0 else who.lower()} has {{}} {scene.noun(i).plural}."
+                if person.gender != "they" else f"Now {person} have {{}} {scene.noun(i).plural}.", (now,), f"the number of {scene.noun(i).plural} that {person} had after the change")  # fmt: skip
+        now.sentences, now.name = tuple(sentences), scene.name(i)
+        return now
+
+    def grouped(self, i: int) -> Quantity:
+        """So many in each of several containers, or so many a day."""
+        scene, rng = self.scene, self.rng
+        n, m = self.number(2, min(self.big, 40)), self.number(2, 12)
+        noun = scene.noun(i)
+        expression = f"{m} * {n}" if rng.random() < 0.5 else f"{n} * {m}"
+        if isinstance(scene, People) and scene.verb() not in ("has", "have", "had", "knows") and rng.random() < 0.6:
+            span, many = rng.choice([("a day", "days"), ("every day", "days"), ("each week", "weeks"), ("per hour", "hours")])
+            sentence = f"{scene.subjects[i]} {scene.verb()} {self.say(n)} {scene.count(n, i)} {span} for {self.say(m)} {many}."
+        elif scene.packs:
+            pack = Noun.parse(rng.choice(scene.packs))
+            amount = f"{self.say(m)} {pack.plural} of {noun.plural} with {self.say(n)} in each {pack.singular}"
+            if rng.random() < 0.5:
+                amount = f"{self.say(m)} {pack.plural} with {self.say(n)} {scene.count(n, i)} in each"
+            sentence = scene.fact(i, amount)
+        else:
+            raise Impossible
+        return Quantity(m * n, (sentence,), expression, scene.result(i), (), scene.name(i))
+
+    # Questions
+
+    def ask(self, depth: int) -> Quantity:
+        """The quantity asked for; its question goes to `self.question`."""
+        rng, scene, many = self.rng, self.scene, len(self.quantities)
+        kind = rng.choices(["one", "total", "difference"], [4 if depth < 6 else 1, 3 if many > 1 else 0, 1.5 if many > 1 else 0])[0]
+        if kind == "one":
+            i = many - 1 if rng.random() < 0.8 else rng.randrange(many)
+            end, holder = self.quantities[i], i
+            self.question = scene.ask(i)
+        elif kind == "total":
+            everyone = many == 2 or rng.random() < 0.75
+            self.of_everyone = everyone
+            which = list(range(many)) if everyone else sorted(rng.sample(range(many), 2))
+            parts = [self.quantities[i] for i in which]
+            value = sum(part.value for part in parts)
+            things = _listed([scene.noun(i).plural for i in which]) if isinstance(scene, Kinds) else scene.noun(0).plural
+            result = rng.choice([f"Altogether that is {{}} {things}.", f"In total there are {{}} {things}.", f"All together: {{}} {things}."])
+            expression = " + ".join(str(part.value) for part in parts)
+            end, holder = Quantity(value, (), expression, result, tuple(parts), f"the total number of {things}"), None
+            self.question = scene.ask_total(which, everyone)
+        else:
+            i, j = rng.sample(range(many), 2)
+            a, b = self.quantities[i], self.quantities[j]
+            if a.value <= b.value + 1:
+                raise Impossible
+            things = scene.noun(i).plural
+            end = Quantity(a.value - b.value, (), f"{a.value} - {b.value}", rng.choice([f"The difference is {{}} {things}.", f"That is {{}} more {things}."]), (a, b), f"how many more {things} there are")  # fmt: skip
+            self.question, holder = scene.ask_difference(i, j), None
+        if kind == "difference" or isinstance(scene, Kinds):
+            return end
+        for _ in range(rng.choices([0, 1, 2], [6, 4, 0 if depth <= 2 else 1 if depth < 6 else 4])[0]):
+            end = self.afterwards(end, holder, kind == "total")
+        return end
+
+    def afterwards(self, end: Quantity, holder: int | None, total: bool) -> Quantity:
+        """Something happens to the quantity asked for; the question changes with it."""
+        scene, rng = self.scene, self.rng
+        if isinstance(scene, Places) or not scene.keeps or self.tail and self.tail[-1] == "end":
+            raise Impossible
+        things = scene.noun(0).plural
+        if isinstance(scene, Days):
+            if not self.of_everyone:
+                raise Impossible
+            who, have = scene.person.name, "does"
+        elif total:
+            if not self.of_everyone:
+                raise Impossible
+            who, have = "they", "do"
+        else:
+            person = scene.subjects[holder]
+            who, have = str(person), "do" if person.gender == "they" else "does"
+        verb = "have" if have == "do" else "has"
+        way = rng.choice(["lose", "gain", "pack", "sell", "split"])
+        value = end.value
+        if way in ("lose", "gain"):
+            k = self.number(2, self.big) if way == "gain" else self.number(2, max(2, value - 1))
+            if way == "lose" and value - k < 2:
+                raise Impossible
+            what = rng.choice(scene.gain if way == "gain" else scene.lose).format(n=self.say(k) + (rng.choice(["", " of them"]) if way == "lose" else ""))
+            link = rng.choice(["Then ", "After that, ", "Later, "])
+            self.tail.append(_upper_first(f"{link}{who} {what}."))
+            last = "now" if way == "gain" else rng.choice(["now", "left"])
+            self.question = f"How many {things} {have} {who} have {last}?"
+            value, sign = (value + k, "+") if way == "gain" else (value - k, "-")
+            return Quantity(value, (), f"{end.value} {sign} {k}", rng.choice([f"Now {who} {verb} {{}} {things}.", f"After that there are {{}} {things}."]), (end,), f"the number of {things} that {who} {verb} in the end")  # fmt: skip
+        subject = _upper_first(who)
+        if way == "sell":
+            k = self.number(2, 12)
+            self.tail += [f"{subject} sold {'all of them' if not self.tail else 'all that were left'} for ${k} each.", "end"]
+            self.question = rng.choice([f"How much money did {who} get?", f"How many dollars did {who} make?"])
+            return Quantity(value * k, (), f"{value} * {k}", "The money is {} dollars.", (end,), f"the money that {who} got")
+        fits = [k for k in range(2, 13) if value % k == 0 and value > k]
+        if not fits:
+            raise Impossible
+        k = rng.choice(fits)
+        if way == "split":
+            self.tail += [f"{subject} shared {'them' if not self.tail else 'the rest'} equally among {self.say(k)} [friends|children|cousins].".replace("[friends|children|cousins]", pals := rng.choice(["friends", "children", "cousins"])), "end"]  # fmt: skip
+            self.question = f"How many {things} did each {'child' if pals == 'children' else pals[:-1]} get?"
+            return Quantity(value // k, (), f"{value} / {k}", f"Each gets {{}} {things}.", (end,), f"the number of {things} for each")
+        if not scene.packs:
+            raise Impossible
+        pack = Noun.parse(rng.choice(scene.packs))
+        self.tail += [f"{subject} put {'them all' if not self.tail else 'the rest'} into {pack.plural} with {self.say(k)} in each {pack.singular}.", "end"]
+        self.question = f"How many {pack.plural} did {who} {rng.choice(['need', 'fill'])}?"
+        return Quantity(value // k, (), f"{value} / {k}", f"That is {{}} {pack.plural}.", (end,), f"the number of {pack.plural}")
+
+    # Text
+
+    def problem(self) -> str:
+        units = [" ".join(quantity.sentences) for quantity in self.quantities]
+        # "In the morning, she ..." and "There are 5 more goats." lean on the sentence before.
+        if isinstance(self.scene, (People, Places)) and self.rng.random() < 0.25:
+            self.rng.shuffle(units)
+        if self.rng.random() < 0.12:
+            name = self.rng.choice([p.name for p in load_lexicon()["person"][:40]])
+            useless = self.rng.choice(load_frames()["useless"]).format(A=name, x=self.number(3, 60))
+            units.insert(self.rng.randint(0, len(units)), useless)
+        tail = [sentence for sentence in self.tail if sentence != "end"]
+        if not tail and len(units) > 1 and self.rng.random() < 0.06:
+            return " ".join([self.question, *units])
+        if not tail and self.question.startswith("How") and self.rng.random() < 0.12 and len(units) > 1:
+            last = re.sub(r"\.$", "", units[-1])
+            if ". " not in last:
+                lowered = last if last.split()[0] in _names(self.scene) else last[0].lower() + last[1:]
+                return " ".join([*units[:-1], f"If {lowered}, {self.question[0].lower()}{self.question[1:]}"])
+        return " ".join([*units, *tail, self.question])
+
+
+def _names(scene: Scene) -> set[str]:
+    names = {str(subject).split()[0] for subject in scene.subjects if isinstance(subject, Person)}
+    return {n for n in names if n != "the"} | ({scene.person.name} if isinstance(scene, Days) else set())
+
+
+def compose(seed: int, index: int, depth: int) -> Instance:
+    """Problem `index` of the stream (seed, depth), 1 <= depth <= 8; the same on every machine.
+
+    Raises ValueError for another depth.
+    """
+    if not 1 <= depth <= MAX_DEPTH:
+        raise ValueError(f"depth must be 1 to {MAX_DEPTH}, not {depth}")
+    rng = random.Random(f"{seed}:compose-{depth}:{index}")
+    for _ in range(TRIES):
+        try:
+            story = Story(rng, depth)
+        except Impossible:
+            continue
+        steps = story.end.steps()
+        if len(steps) == depth and len({step.name for step in steps}) == depth and story.end.value <= MAX_VALUE:
+            break
+    else:  # pragma: no cover - every depth is found within a few hundred draws
+        raise ValueError(f"no story of depth {depth} in {TRIES} draws")
+    return _instance(story, steps, rng)
+
+
+def _instance(story: Story, steps: list[Quantity], rng: random.Random) -> Instance:
+    end, depth = steps[-1], len(steps)
+    texts = []
+    for quantity in steps:
+        text = re.sub(r"\s+", " ", quantity.step)
+        texts.append(_upper_first(text))
+    asked = end.name
+    names = [step.name for step in steps]
+    plan = "Find " + (names[0] if depth == 1 else ", then ".join(names)) + "."
+    numbers = [int(n) for n in re.findall(r"\d+", end.expression or "")]
+    wrongs = _mistakes(numbers, end, steps)
+    return Instance(
+        family=f"compose-{depth}",
+        topic="comparison",
+        grade=min(8, 2 + depth // 2),
+        skill="composed",
+        problem=_polish(story.problem()),
+        steps=tuple(texts),
+        answer=Fraction(end.value),
+        unit="",
+        asked=asked,
+        understand=f"You need {asked}. Some of the numbers may not matter.",
+        plan=plan,
+        set_up=re.sub(r"= .*", "= ▢", f"{steps[0].expression} = ▢"),
+        mistakes=wrongs,
+    )
+
+
+def _mistakes(numbers: list[int], end: Quantity, steps: list[Quantity]) -> tuple[Mistake, ...]:
+    """Stopping one sum early, and the last sum with the wrong sign."""
+    found: list[Mistake] = []
+    if len(steps) > 1 and steps[-2].value != end.value:
+        found.append(Mistake(Fraction(steps[-2].value), "stopped-early", "That is a right step on the way. What is left to do?"))
+    expression = end.expression or ""
+    if len(numbers) == 2:
+        a, b = numbers
+        wrong = a - b if "+" in expression else a + b
+        if wrong != end.value and wrong > 0:
+            found.append(Mistake(Fraction(wrong), "wrong-operation", "Look at the last step again: should the number grow or shrink?"))
+    for slip in (1, 10, 2):
+        if len(found) < 2:
+            found.append(Mistake(Fraction(end.value + slip), "calculation", "The plan is right. Check the last sum once more."))
+    return tuple(found)
+
+
+def _polish(text: str) -> str:
+    """A capital after every full stop."""
+    return re.sub(r"(^|[.?!] )([a-z])", lambda m: m[1] + m[2].upper(), text)
+
+
+def compose_many(seed: int, count: int, depths: Sequence[float]) -> Iterator[Instance]:
+    """`count` problems; `depths[d - 1]` is the share of depth d. Row i depends on (seed, i) alone."""
+    choices = list(range(1, len(depths) + 1))
+    for index in range(count):
+        depth = random.Random(f"{seed}:depth:{index}").choices(choices, depths)[0]
+        yield compose(seed, index, depth)
