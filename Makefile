@@ -41,7 +41,7 @@ data: data/pocket/report.json  ## Pocket's data set: bank and GSM8K train (hub, 
 # The build removes the report first and writes it last, so it stands for the whole data set. Remove it
 # to build again.
 data/pocket/report.json: | $(VENV)/.dev
-	@$(BIN)/python -m pipeline.build --out data/pocket --rows 120000 --gsm8k
+	@$(BIN)/python -m pipeline.build --out data/pocket --rows 150000 --composed 60000 --gsm8k
 
 pocket: data  ## Pocket itself, from nothing: hours on two cores; stop it and start it at will
 	$(TRAIN_ENV) nice $(BIN)/python -m training.pretrain --recipe $(RECIPE)
