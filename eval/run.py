@@ -46,7 +46,7 @@ def result_row(problem: Problem, generation: Generation) -> dict:
     reply = generation.text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     failed = generation.finish == "failed"
     verdict = verify(reply, gold=problem.answer)
-    cut_off = not failed and (generation.finish == "length" or verdict.answer.cut_off)
+    cut_off = not failed and (generation.finish in ("length", "repeating") or verdict.answer.cut_off)
     answer = None if cut_off or failed else verdict.answer.value
     return {
         "id": problem.id,

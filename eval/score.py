@@ -62,8 +62,8 @@ def score_file(path: str, reading: str) -> FileScore:
         if is_null:
             unparsed += 1
             continue
-        # A reply that we know to have hit the token limit is no answer, whatever number it ends on.
-        limited = reading == "robust" and row.get("finish") == "length"
+        # A reply that we know to have hit the token limit, or to have gone in circles, is no answer, whatever number it ends on.
+        limited = reading == "robust" and row.get("finish") in ("length", "repeating")
         correct += score.correct and not limited
         if limited or score.answer.cut_off:
             cut_off += 1

@@ -16,6 +16,7 @@ import pytest
 
 from mathtutor.chat import conversation, render_prompt
 from mathtutor.engines import SHIPPED, Delta, Sampling, gather, load_engine
+from mathtutor.engines.cycles import EVERY, goes_in_circles
 from mathtutor.engines.scripted import ScriptedEngine
 
 PROBLEM = "Ana has 13 apples and buys 24 more. How many apples has she now?"
@@ -112,6 +113,33 @@ def test_the_stream_and_the_batch_write_the_same_reply(engine):
 def test_a_reply_that_meets_the_limit_says_so(engine):
     generation = gather(engine.stream(conversation(PROBLEM), Sampling(max_tokens=5)))
     assert generation.finish == "length" and generation.num_tokens == 5
+
+
+@pytest.mark.parametrize(
+    "text, circles",
+    [
+        ("", False),
+        ("Step 1: Ana has 3 + 4 = 7 apples.\n", False),
+        ("".join(f"Step {n}: It grows by {n} + 2 = {n + 2}.\n" for n in range(1, 4)), False),
+        ("".join(f"Step {n}: It grows by {n} + 2 = {n + 2}.\n" for n in range(1, 12)), True),
+        ("Together: " + " + ".join("99999999") + " = 72", False),
+        ("so we have to find out " * 9, True),
+        ("." * 400, False),
+        ("7" * 400, False),
+        ("".join(f"Step {n}: {name} has {n} + 2 = {n + 2}.\n" for n, name in enumerate(["Ana", "Bo", "Cy", "Di", "Ed", "Flo"])), False),
+    ],
+)
+def test_a_reply_in_circles_is_known_by_its_end_numbers_aside(text, circles):
+    assert goes_in_circles(text) is circles
+
+
+def test_a_reply_in_circles_is_ended_and_says_so(engine, monkeypatch):
+    monkeypatch.setattr("mathtutor.engines.hf.goes_in_circles", lambda text: True)
+    sampling = Sampling(max_tokens=400)
+    streamed = gather(engine.stream(conversation(PROBLEM), sampling))
+    ((_, batched),) = engine.replies([conversation(PROBLEM)], sampling)
+    assert streamed.finish == batched.finish == "repeating"
+    assert streamed.num_tokens == batched.num_tokens == EVERY and streamed.text == batched.text
 
 
 def test_sampling_is_repeatable_by_its_seed(engine):

@@ -549,10 +549,10 @@ def test_a_null_in_the_place_of_a_reply_is_no_answer(tmp_path, capsys, reading):
 
 
 def test_a_reply_that_hit_the_limit_is_no_answer(tmp_path, capsys):
-    rows = [{"reply": "So it is 10. Or", "gold": "10", "finish": finish} for finish in ("stop", "length")]
+    rows = [{"reply": "So it is 10. Or", "gold": "10", "finish": finish} for finish in ("stop", "length", "repeating")]
     score_main([write_lines(tmp_path / "a.jsonl", rows), "--json"])
     (score,) = json.loads(capsys.readouterr().out)
-    assert (score["correct"], score["cut_off"], score["unparsed"]) == (1, 1, 0)
+    assert (score["correct"], score["cut_off"], score["unparsed"]) == (1, 2, 0)
 
 
 @pytest.mark.parametrize(

@@ -71,6 +71,7 @@ def test_finished_cards_never_change_while_the_reply_grows(reply):
         (GOOD, None, Phase.THINKING, None),
         (GOOD, "stopped", Phase.STOPPED, None),
         (GOOD, "length", Phase.CUT_OFF, None),
+        (GOOD, "repeating", Phase.REPEATING, None),
         (GOOD, "failed", Phase.FAILED, None),
         (MONEY, "stop", Phase.ANSWERED, Fraction(22)),
         (DECIMAL, "stop", Phase.ANSWERED, Fraction(5)),

@@ -69,6 +69,7 @@ PHASES = {
     Phase.ANSWERED: "Done. This is my working.",
     Phase.STOPPED: "Stopped. What you have so far stays here.",
     Phase.CUT_OFF: "My working got too long, so I stopped. Try splitting the problem.",
+    Phase.REPEATING: "I went round in circles, so I stopped. This one is too hard for me.",
     Phase.NO_ANSWER: "I couldn't finish this one. Press “Try again”.",
     Phase.FAILED: SORRY,
 }
@@ -92,6 +93,7 @@ FINISHED = "finished."
 COMPARE_PHASES = {
     Phase.STOPPED: "Stopped.",
     Phase.CUT_OFF: "Its working got too long.",
+    Phase.REPEATING: "It went round in circles and was stopped.",
     Phase.NO_ANSWER: "It ended without an answer.",
     Phase.FAILED: "Something went wrong here.",
 }

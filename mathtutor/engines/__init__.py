@@ -56,7 +56,8 @@ class Delta:
     text: str
     num_tokens: int = 1
     computed: bool = False  # written by the calculator, not by the model
-    # "stop": the model ended; "length": the limit did; "stopped": the caller did; "failed": the engine did
+    # "stop": the model ended; "length": the limit did; "repeating": it went in circles and was ended;
+    # "stopped": the caller did; "failed": the engine did
     finish: str | None = None
 
 

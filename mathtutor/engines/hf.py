@@ -38,6 +38,7 @@ from mathtutor.chat import (  # noqa: E402
 )
 from mathtutor.engines import Delta, Generation, Sampling  # noqa: E402
 from mathtutor.engines.calculator import CalculatorProcessor  # noqa: E402
+from mathtutor.engines.cycles import EVERY, TAIL_TOKENS, goes_in_circles  # noqa: E402
 from mathtutor.io import sha256_file  # noqa: E402
 
 # transformers' loader is not safe in two threads at once: the second model can keep weights without data.
@@ -93,8 +94,9 @@ class HFEngine:
         return render_conversation(conversation) if self._is_chatml else self._tokenizer.decode(ids)
 
     def _generate(self, ids, mask, sampling: Sampling, stop: threading.Event, streamer=None):
-        """(token ids (rows, time), calculator or None); runs in the calling thread."""
+        """(token ids (rows, time), calculator or None, rows in circles); runs in the calling thread."""
         calculator = None
+        cycles = _StopCycles(self._tokenizer, ids.shape[1])
         processors = LogitsProcessorList()
         if sampling.calculator:
             calculator = CalculatorProcessor(self._tokenizer, ids.shape[1], ids.shape[0], self._model.config.vocab_size)
@@ -116,13 +118,13 @@ class HFEngine:
                 attention_mask=mask.to(self.device),
                 max_new_tokens=sampling.max_tokens,
                 logits_processor=processors,
-                stopping_criteria=StoppingCriteriaList([_StopWhenSet(stop)]),
+                stopping_criteria=StoppingCriteriaList([_StopWhenSet(stop), cycles]),
                 eos_token_id=sorted(self._ends),
                 pad_token_id=self._tokenizer.pad_token_id,
                 streamer=streamer,
                 **options,
             )
-        return output, calculator
+        return output, calculator, cycles.found
 
     def stream(
         self, conversation: Conversation, sampling: Sampling = Sampling(), stop: threading.Event | None = None
@@ -134,7 +136,8 @@ class HFEngine:
 
         def work():
             try:
-                self._generate(ids, torch.ones_like(ids), sampling, abandoned, streamer)
+                _, _, cycling = self._generate(ids, torch.ones_like(ids), sampling, abandoned, streamer)
+                streamer.in_circles = bool(cycling)
             except BaseException as error:  # it belongs to the thread that reads the stream
                 streamer.tokens.put(error)
             finally:
@@ -166,7 +169,7 @@ class HFEngine:
                 continue
             yield Delta(text[shown:], waiting, computed=all_computed)
             shown, waiting, all_computed = len(text), 0, True
-        finish = "stopped" if stop.is_set() else "length"
+        finish = "stopped" if stop.is_set() else "repeating" if streamer.in_circles else "length"
         yield Delta(text[shown:], waiting, finish=finish)
 
     def replies(
@@ -192,7 +195,7 @@ class HFEngine:
                 ids[row, longest - len(encoded[i]) :] = torch.tensor(encoded[i])
                 mask[row, longest - len(encoded[i]) :] = 1
             started = time.monotonic()
-            output, calculator = self._generate(ids, mask, sampling, halt)
+            output, calculator, cycling = self._generate(ids, mask, sampling, halt)
             if halt.is_set():
                 return  # half-written replies are not results
             seconds = (time.monotonic() - started) / len(indices)
@@ -200,13 +203,15 @@ class HFEngine:
                 reply = output[row, longest:].tolist()
                 end = next((n for n, token in enumerate(reply) if token in self._ends), None)
                 finish = "length" if end is None else "stop"
+                if row in cycling and (end is None or cycling[row] <= end):  # what follows is padding
+                    end, finish = cycling[row], "repeating"
                 kept = reply if end is None else reply[:end]
                 computed = calculator.computed[row] if calculator else set()
                 yield (
                     i,
                     Generation(
                         text=self._tokenizer.decode(kept),
-                        num_tokens=len(kept) + (end is not None),
+                        num_tokens=len(kept) + (finish == "stop"),
                         seconds=seconds,
                         finish=finish,
                         prompt=self._prompt_text(conversations[i], encoded[i]),
@@ -250,12 +255,32 @@ class _StopWhenSet(StoppingCriteria):
         return torch.full((input_ids.shape[0],), self._event.is_set(), device=input_ids.device)
 
 
+class _StopCycles(StoppingCriteria):
+    """Ends the rows whose reply goes in circles; `found` maps such a row to its length in tokens."""
+
+    def __init__(self, tokenizer, prompt_length: int):
+        self.found: dict[int, int] = {}
+        self._tokenizer, self._prompt_length = tokenizer, prompt_length
+
+    def __call__(self, input_ids, scores, **_):
+        place = input_ids.shape[1] - self._prompt_length
+        if place and place % EVERY == 0:
+            pad = self._tokenizer.pad_token_id
+            for row, last in enumerate(input_ids[:, -1].tolist()):
+                if row not in self.found and last != pad:
+                    tail = input_ids[row, max(self._prompt_length, input_ids.shape[1] - TAIL_TOKENS) :]
+                    if goes_in_circles(self._tokenizer.decode(tail)):
+                        self.found[row] = place
+        return torch.tensor([row in self.found for row in range(input_ids.shape[0])], device=input_ids.device)
+
+
 class _TokenQueue(BaseStreamer):
     """Hands token ids from `generate` to the reader; the first `put` is the prompt."""
 
     def __init__(self):
         self.tokens: queue.Queue = queue.Queue()
         self.computed: set[int] = set()
+        self.in_circles = False
         self._is_prompt = True
 
     def put(self, value):

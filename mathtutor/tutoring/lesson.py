@@ -35,6 +35,7 @@ class Phase(StrEnum):
     ANSWERED = "answered"
     STOPPED = "stopped"  # the student pressed Stop
     CUT_OFF = "cut off"  # the token or time limit did; whatever number stands there is no answer
+    REPEATING = "repeating"  # it went in circles and was ended
     NO_ANSWER = "no answer"  # the model ended, and no answer can be read
     FAILED = "failed"  # the engine broke down
 
@@ -119,6 +120,8 @@ class Lesson:
             return Phase.STOPPED
         if self.finish == "length":
             return Phase.CUT_OFF
+        if self.finish == "repeating":
+            return Phase.REPEATING
         if self.answer is not None:
             return Phase.ANSWERED
         return Phase.CUT_OFF if read_answer(self.text).cut_off else Phase.NO_ANSWER

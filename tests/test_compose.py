@@ -1,0 +1,112 @@
+"""Composed problems: any depth, sound by construction, the same everywhere."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mathtutor.bank.compose import MAX_DEPTH, MAX_VALUE, compose, compose_many, load_frames
+from mathtutor.bank.language import Noun
+from mathtutor.chat import render_target
+from mathtutor.maths.checks import State, verify
+from pipeline.bank import GRAMMAR
+from pipeline.teachers.composed import DEPTHS, write_rows
+
+ROOT = Path(__file__).resolve().parents[1]
+COUNT = {1: 400, 2: 400, 3: 300, 4: 200, 5: 100, 6: 50, 7: 30, 8: 30}
+
+
+@pytest.fixture(scope="module")
+def composed():
+    return {depth: [compose(3, index, depth) for index in range(count)] for depth, count in COUNT.items()}
+
+
+@pytest.mark.parametrize("depth", COUNT)
+def test_a_problem_of_depth_d_takes_d_sums_that_all_check(composed, depth):
+    for instance in composed[depth]:
+        verdict = verify(render_target(instance.steps, instance.shown_answer), gold=instance.answer)
+        assert len(instance.steps) == depth
+        assert [check.state for check in verdict.steps] == [State.OK] * depth, instance
+        assert verdict.correct and verdict.answer_matches_last_step, instance
+        assert 0 < instance.answer <= MAX_VALUE
+
+
+@pytest.mark.parametrize("depth", COUNT)
+def test_a_step_uses_only_numbers_that_were_told_or_found(composed, depth):
+    words = {"half": 2, "double": 2, "twice": 2, "third": 3, "three": 3, "quarter": 4, "four": 4, "fifth": 5, "five": 5,
+             "two": 2, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10, "eleven": 11, "twelve": 12}  # fmt: skip
+    for instance in composed[depth]:
+        known = {int(n) for n in re.findall(r"\d+", instance.problem)}
+        known |= {value for word, value in words.items() if re.search(rf"\b{word}\b", instance.problem, re.I)}
+        for step in instance.steps:
+            left, right = re.search(r"([\d +*/-]+) = (\d+)", step).groups()
+            assert {int(n) for n in re.findall(r"\d+", left)} <= known, (instance.problem, step)
+            known.add(int(right))
+
+
+@pytest.mark.parametrize("depth", COUNT)
+def test_the_language_is_sound(composed, depth):
+    patterns = {name: pattern for name, pattern in GRAMMAR.items() if name not in ("one with a plural", "a before a vowel")}
+    for instance in composed[depth]:
+        for text in (instance.problem, *instance.steps, instance.plan):
+            for name, pattern in patterns.items():
+                assert not pattern.search(text), (name, text)
+        assert not re.search(r"\b1 [a-z]+s\b|[[\]{}|]", " ".join(instance.steps)), instance.steps
+        assert instance.problem.count("?") + instance.problem.count("Find out") + instance.problem.count("What is the") >= 1
+
+
+@pytest.mark.parametrize("depth", COUNT)
+def test_hints_and_mistakes_do_not_give_the_answer(composed, depth):
+    for instance in composed[depth]:
+        assert not re.search(r"\d", instance.plan + instance.understand)
+        assert instance.set_up.endswith("= ▢")
+        assert len(instance.mistakes) >= 2
+        assert all(mistake.value != instance.answer for mistake in instance.mistakes)
+
+
+def test_problems_differ_and_some_hold_numbers_that_are_not_needed(composed):
+    everything = list(itertools.chain.from_iterable(composed.values()))
+    assert len({instance.problem for instance in everything}) == len(everything)
+    needless = 0
+    for instance in composed[2]:
+        used = set(re.findall(r"\d+", " ".join(instance.steps)))
+        needless += bool(set(re.findall(r"\d+", instance.problem)) - used)
+    assert 0.1 < needless / len(composed[2]) < 0.7
+
+
+def test_another_process_with_another_hash_seed_composes_the_same():
+    code = (
+        "import json; from mathtutor.bank.compose import compose_many; "
+        f"print(json.dumps([i.problem for i in compose_many(4, 60, {DEPTHS})]))"
+    )
+    environment = {**os.environ, "PYTHONHASHSEED": "12345"}
+    output = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, check=True)
+    assert json.loads(output.stdout) == [instance.problem for instance in compose_many(4, 60, DEPTHS)]
+
+
+def test_rows_say_that_they_were_composed():
+    rows = list(write_rows(20, seed=1))
+    assert [row.id for row in rows[:2]] == ["composed-0000000", "composed-0000001"]
+    assert {row.source for row in rows} == {"composed"} and {row.family for row in rows} == {""}
+
+
+@pytest.mark.parametrize("depth", [0, -1, MAX_DEPTH + 1])
+def test_a_depth_out_of_range_is_refused(depth):
+    with pytest.raises(ValueError, match="depth must be 1 to 8"):
+        compose(0, 0, depth)
+
+
+def test_every_frame_names_real_words():
+    frames = load_frames()
+    for kind in ("who", "kinds", "places"):
+        for frame in frames[kind]:
+            assert all(isinstance(thing, Noun) for thing in frame["things"])
+            assert all(re.fullmatch(r"[a-z ]+/[a-z ]+", verb) for verb in frame.get("verbs", []))
+            assert all("{n}" in text for text in frame.get("lose", []) + frame.get("gain", []))
