@@ -62,6 +62,7 @@ FINDINGS = {
     Finding.TOO_SHORT: "I need the whole problem, with its numbers.",
     Finding.PICTURE: "I cannot see pictures. Please type the numbers from it.",
     Finding.NOT_A_PROBLEM: "I only know school math word problems. Try one of these.",
+    Finding.LANGUAGE: "I only understand English so far. Please type the problem in English.",
     Finding.PERSONAL: "Leave out names and numbers that are about you.",
 }
 

@@ -25,6 +25,7 @@ class Finding(StrEnum):
     TOO_SHORT = "too short"  # or without a number
     PICTURE = "picture"
     NOT_A_PROBLEM = "not a problem"
+    LANGUAGE = "language"  # not English, as far as its small words tell
     WORRY = "worry"
     PERSONAL = "personal"
 
@@ -99,6 +100,13 @@ _OFF_SCOPE = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 
+# Hardly an English problem does without all of these; one of six words or more without any is of another language.
+_ENGLISH = re.compile(
+    r"\b(?:the|an?|of|and|to|in|is|are|was|were|has|have|had|how|what|if|for|at|on|he|she|they|it|i|we|you|each|more|"
+    r"many|much|from|with|by|find|than|that|this|there|do|does|did|number|total|solve|answer|equals?|plus|minus|times)\b",
+    re.IGNORECASE,
+)
+
 _NUMBER_WORD = re.compile(
     r"\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|"
     r"seventeen|eighteen|nineteen|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|thousand|dozens?|"
@@ -156,6 +164,9 @@ def _finding(problem: str) -> Finding:
         return Finding.PICTURE if _PICTURE.search(problem) else Finding.TOO_SHORT
     # "12 + 5" and "3x + 7 = 22" are whole; "5" and "apples 5" are not.
     is_sum = re.search(r"\d\s*[a-z)]?\s*[-+*/=×÷^−]", problem) is not None
+    num_words = len(re.findall(r"[^\W\d_]{2,}", problem))
+    if num_words >= 6 and not _ENGLISH.search(problem):
+        return Finding.LANGUAGE
     if len(problem.split()) < 5 and not is_sum:
         return Finding.TOO_SHORT
     return Finding.OK
