@@ -17,7 +17,7 @@ import ui  # noqa: F401  sets Gradio's environment, which Gradio reads when it i
 import gradio as gr
 
 from mathtutor.engines import Engine
-from ui import about, compare, learn, strings, theme
+from ui import about, compare, learn, strings, theme, wiring
 from ui.desk import Desk
 from ui.streams import LazyEngine, Limits, WaitingLine
 
@@ -31,9 +31,10 @@ def build_app(tuned: Engine, base: Engine, limits: Limits = Limits()) -> gr.Bloc
         gr.HTML(f'<header class="mt-header"><h1>{strings.TITLE}</h1><p>{strings.TAGLINE}</p></header>')
         with gr.Tabs(elem_id="mt-tabs"):
             with gr.Tab(strings.LEARN_TAB, id="learn"):
-                learn.build(desk)
-            with gr.Tab(strings.COMPARE_TAB, id="compare"):
-                compare.build(desk)
+                learned = learn.build(desk)
+            with gr.Tab(strings.COMPARE_TAB, id="compare") as compare_tab:
+                compared = compare.build(desk)
+            wiring.carry_over(compare_tab, learned, compared)
             with gr.Tab(strings.ABOUT_TAB, id="about"):
                 about.build(desk)
     return demo.queue(max_size=32, api_open=False)

@@ -216,6 +216,17 @@ def test_compares_both_sides_live_and_stops_both(site, page):
     assert page.is_enabled("#compare-solve")
 
 
+def test_an_empty_compare_box_takes_the_problem_over_and_a_filled_one_keeps_its_own(page):
+    page.fill("#learn-problem textarea", APPLES)
+    page.get_by_role("tab", name=strings.COMPARE_TAB).click()
+    page.wait_for_function("text => document.querySelector('#compare-problem textarea').value === text", arg=APPLES)
+    page.fill("#compare-problem textarea", LONG)
+    page.get_by_role("tab", name=strings.LEARN_TAB).click()
+    page.get_by_role("tab", name=strings.COMPARE_TAB).click()
+    page.wait_for_timeout(300)
+    assert page.input_value("#compare-problem textarea") == LONG
+
+
 def test_compares_to_the_end(page):
     solve(page, APPLES, "compare")
     page.wait_for_selector("#compare-summary .mt-summary")

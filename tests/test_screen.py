@@ -34,7 +34,7 @@ PASSES = [
     "He walks two kms and then five kms. How many kms is that?",
     "Change 3 miles to kms. How many kms are they?",
     "I don\u2019t want 3 of my 10 apples. How many do I want?",
-    "Ana hat 3 Äpfel 🍎 und kauft 4 dazu. Wie viele hat sie?",
+    "Zoë has 3 Äpfel 🍎 and buys 4 more. How many now?",
 ]
 
 REFUSED = [

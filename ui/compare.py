@@ -152,8 +152,8 @@ def _busy(sides: dict[str, Side], seconds: float) -> str:
     return status(strings.COMPARE_BUSY.format(seconds=int(seconds)), spoken=spoken)
 
 
-def build(desk: Desk) -> None:
-    """The Compare tab, inside an open `gr.Tab`."""
+def build(desk: Desk) -> gr.Textbox:
+    """The Compare tab, inside an open `gr.Tab`; returns the box for the problem."""
     empty = {name: pane(name, engine.name, Side()) for name, engine in desk.engines.items()}
     gr.HTML(f'<p class="mt-lead">{strings.COMPARE_INTRO}</p>')
     with gr.Row(elem_classes="mt-columns"):
@@ -185,3 +185,4 @@ def build(desk: Desk) -> None:
         [empty["base"], empty["tuned"], ""], resting=[go_button], again=None, api_name="compare",
     )  # fmt: skip
     wiring.stop(stop_button, [event], status_line, problem)
+    return problem

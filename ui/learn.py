@@ -130,8 +130,8 @@ def _stream(
                 yield lesson
 
 
-def build(desk: Desk) -> None:
-    """The Learn tab, inside an open `gr.Tab`."""
+def build(desk: Desk) -> gr.Textbox:
+    """The Learn tab, inside an open `gr.Tab`; returns the box for the problem."""
     with gr.Row(elem_classes="mt-columns"):
         with gr.Column(scale=5, min_width=300, elem_classes=["mt-left", "mt-ask"]):
             problem = wiring.problem_box("learn", lines=4)
@@ -163,3 +163,4 @@ def build(desk: Desk) -> None:
         for button, handler, name in ((solve_button, solve_first, "solve"), (again_button, solve_again, "solve_again"))
     ]  # fmt: skip
     wiring.stop(stop_button, events, status_line, problem)
+    return problem

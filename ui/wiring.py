@@ -57,6 +57,11 @@ def problem_box(name: str, lines: int) -> gr.Textbox:
     )  # fmt: skip
 
 
+def carry_over(tab: gr.Tab, source: gr.Textbox, target: gr.Textbox) -> None:
+    """Opening `tab` fills its empty box with the problem of another tab, in the page alone."""
+    tab.select(None, [source, target], target, js="(theirs, ours) => ours || theirs", api_visibility="private", show_progress="hidden")
+
+
 def calculator_box() -> gr.Checkbox:
     return gr.Checkbox(
         value=True, label=strings.CALCULATOR, info=strings.CALCULATOR_INFO, elem_classes="mt-calculator"
