@@ -3,6 +3,7 @@
     python -m pipeline.bank check                      # every family, 300 instances each; exit 1 on a defect
     python -m pipeline.bank check --file assets/bank/time.yaml -n 1000
     python -m pipeline.bank sample --family ID -n 3    # what a family says
+    python -m pipeline.bank compose --depth 4 -n 3     # problems composed from a random graph
     python -m pipeline.bank stats                      # families, topics, held out
 """
 
@@ -14,9 +15,11 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from fractions import Fraction
 
 from mathtutor.bank import BankError, Family, Instance, load_bank, split_of
-from mathtutor.bank.families import load_lexicon
+from mathtutor.bank.compose import compose
+from mathtutor.bank.families import NUMBER, first_value, load_lexicon
 from mathtutor.chat import render_target
 from mathtutor.maths.answers import read_answer
 from mathtutor.maths.checks import State, verify
@@ -59,6 +62,10 @@ def defects(family: Family, instance: Instance) -> Iterator[str]:
     for rung in ("understand", "plan"):
         if re.search(rf"(?<![\d.]){re.escape(instance.shown_answer)}(?![\d.]*\d)", getattr(instance, rung)):
             yield f"{rung}: gives the answer {instance.shown_answer} away"
+    if "▢" not in instance.set_up:
+        yield f"set up: has no ▢ for the unknown value: {instance.set_up!r}"
+    if any(Fraction(n) in (instance.answer, first_value(instance.steps[0])) for n in NUMBER.findall(instance.set_up)):
+        yield f"set up: gives a value away that it asks for: {instance.set_up!r}"
     if re.search(r"\d", instance.plan):
         yield f"plan: contains a number: {instance.plan!r}"
     if instance.answer < 0 and not (instance.topic in ("weather", "equations") or "negative" in family.skill):
@@ -115,29 +122,34 @@ def check(families: dict[str, Family], count: int) -> int:
     return num_bad
 
 
-def sample(family: Family, count: int, seed: int) -> None:
-    """Print instances as a teacher would read them."""
-    for index in range(count):
-        instance = family.instantiate(seed, index)
-        split = split_of(family.id)
-        print(f"\n[{family.id}] {instance.topic}, grade {instance.grade}, {instance.skill}, {split}")
-        print(f"  {instance.problem}")
-        for number, step in enumerate(instance.steps, 1):
-            print(f"    Step {number}: {step}")
-        print(f"    The answer is {instance.shown_answer}. ({instance.unit}; asked: {instance.asked})")
-        print(f"    understand: {instance.understand}\n    plan: {instance.plan}\n    set up: {instance.set_up}")
-        for mistake in instance.mistakes:
-            print(f"    if {mistake.value} ({mistake.kind}): {mistake.says}")
+def show(instance: Instance, note: str = "") -> None:
+    """Print an instance as a teacher would read it."""
+    print(f"\n[{instance.family}] {instance.topic}, grade {instance.grade}, {instance.skill}{note}")
+    print(f"  {instance.problem}")
+    for number, step in enumerate(instance.steps, 1):
+        print(f"    Step {number}: {step}")
+    print(f"    The answer is {instance.shown_answer}. ({instance.unit}; asked: {instance.asked})")
+    print(f"    understand: {instance.understand}\n    plan: {instance.plan}\n    set up: {instance.set_up}")
+    for mistake in instance.mistakes:
+        print(f"    if {mistake.value} ({mistake.kind}): {mistake.says}")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("command", choices=["check", "sample", "stats"])
+    parser.add_argument("command", choices=["check", "sample", "compose", "stats"])
     parser.add_argument("--file", help="one bank file instead of the whole bank")
     parser.add_argument("--family", help="one family's id")
-    parser.add_argument("-n", type=int, help="instances a family (check: 300, sample: 1)")
+    parser.add_argument("-n", type=int, help="instances a family (check: 300, sample: 1), or composed problems (3)")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6), help="of `sample`; default: another each time")
+    parser.add_argument("--depth", type=int, default=3, help="of `compose`: sums to the answer, 1 to 8 (default: 3)")
     args = parser.parse_args()
+    if args.command == "compose":
+        try:
+            for index in range(args.n or 3):
+                show(compose(args.seed, index, args.depth))
+        except ValueError as error:
+            sys.exit(str(error))
+        return
     try:
         families = load_bank(args.file) if args.file else load_bank()
     except (BankError, OSError) as error:
@@ -150,7 +162,8 @@ def main() -> None:
         sys.exit(1 if check(families, args.n or 300) else 0)
     if args.command == "sample":
         for family in families.values():
-            sample(family, args.n or 1, args.seed)
+            for index in range(args.n or 1):
+                show(family.instantiate(args.seed, index), f", {split_of(family.id)}")
     else:
         topics = Counter(family.topic for family in families.values())
         held_out = [family.id for family in families.values() if split_of(family.id) == "held-out"]

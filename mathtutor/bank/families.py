@@ -266,19 +266,20 @@ class Family:
             problem = render(rng.choice(self.wordings), prose)
             if self.extras and rng.random() < EXTRA_SHARE:
                 problem = insert_sentence(problem, render(rng.choice(self.extras), prose))
+            steps = tuple(render(rng.choice(phrasings), plain) for phrasings in self.steps)
             return Instance(
                 family=self.id,
                 topic=self.topic,
                 grade=self.grade,
                 skill=self.skill,
                 problem=problem,
-                steps=tuple(render(rng.choice(phrasings), plain) for phrasings in self.steps),
+                steps=steps,
                 answer=Fraction(answer),
                 unit=render(self._unit, plain),
                 asked=_lower_first(render(self._asked, plain)),
                 understand=render(self._understand, plain),
                 plan=render(self._plan, plain),
-                set_up=render(self._set_up, plain),
+                set_up=without_values(render(self._set_up, plain), {Fraction(answer), first_value(steps[0])}),
                 mistakes=tuple(
                     Mistake(Fraction(value), kind, render(says, plain))
                     for value, (_, kind, says) in zip(wrong, self._mistakes, strict=True)
@@ -306,6 +307,20 @@ def _distinct(options: list):
 def _lower_first(text: str) -> str:
     """ "The total" -> "the total"; a name keeps its capital."""
     return text[:1].lower() + text[1:] if re.match(r"(The|How|What|A|An|It)\b", text) else text
+
+
+NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?![\w.]*\d)")
+
+
+def first_value(step: str) -> Fraction | None:
+    """What the sum of a step comes to: the number after its last "="."""
+    match = re.search(r"= *(-?\d+(?:\.\d+)?)[^=]*$", step)
+    return Fraction(match[1]) if match else None
+
+
+def without_values(hint: str, values: set[Fraction | None]) -> str:
+    """`hint` with "?" for every number that happens to be one of `values`: in "8 - 4 = ▢" the 4 would tell."""
+    return NUMBER.sub(lambda m: "?" if Fraction(m[0]) in values or -Fraction(m[0]) in values else m[0], hint)
 
 
 def insert_sentence(problem: str, sentence: str) -> str:

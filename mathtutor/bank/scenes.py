@@ -1,0 +1,276 @@
+"""Who has what in a composed problem, and the sentences that say so.
+
+A scene is drawn from `assets/bank/frames.yml`: people or groups, one person on several days, several
+kinds of things in one place, or the same things in several places.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
+
+import yaml
+
+from mathtutor.bank.families import FOLDER, load_lexicon
+from mathtutor.bank.language import WORDS, Noun, Person
+
+MAX_SUBJECTS = 7
+LETTERS = "A B C D E F".split()
+
+
+@cache
+def load_frames() -> dict[str, Any]:
+    """`assets/bank/frames.yml` with its noun lists resolved."""
+    frames = yaml.safe_load((FOLDER / "frames.yml").read_text(encoding="utf-8"))
+    for kind in ("who", "kinds", "places"):
+        for frame in frames[kind]:
+            things = frame["things"]
+            frame["things"] = [Noun.parse(t) for t in things] if isinstance(things, list) else list(load_lexicon()[things])
+    return frames
+
+
+def _alternatives(text: str, rng: random.Random) -> list[str]:
+    """ "on the [top|bottom] shelf" as every text it stands for; `{color}` and `{letter}` too."""
+    if match := re.search(r"\[([^\]]+)\]", text):
+        return [text[: match.start()] + option + text[match.end() :] for option in match[1].split("|")]
+    for name, options in (("{color}", load_lexicon()["color"]), ("{letter}", LETTERS)):
+        if name in text:
+            return [text.replace(name, option) for option in options]
+    return [text]
+
+
+class Scene:
+    """Subjects that each have a number of things, and the sentences that say so.
+
+    `fact(i, amount)` tells an amount ("12 shells", "5 more shells than Bo"), `ref(i)` names a subject
+    inside a comparison, `result(i)` is a step's sentence, `ask(i)` the question, `name(i)` the quantity.
+    """
+
+    keeps = False
+    packs: Sequence[str] = ()
+    lose: Sequence[str] = ()
+    gain: Sequence[str] = ()
+
+    def __init__(self, rng: random.Random, subjects: list, noun: Noun):
+        self.rng, self.subjects, self.thing = rng, subjects, noun
+
+    def noun(self, i: int) -> Noun:
+        return self.thing
+
+    def count(self, number: int, i: int) -> str:
+        return self.noun(i).singular if number == 1 else self.noun(i).plural
+
+    def plain_ref(self, i: int) -> str:
+        """A subject inside a list of subjects, where no verb may follow."""
+        return self.ref(i)
+
+    def amount(self, number: int, i: int, say: Callable[[int], str]) -> str:
+        return f"{say(number)} {self.count(number, i)}"
+
+
+class People(Scene):
+    """Persons or groups who own or do something."""
+
+    def __init__(self, rng: random.Random):
+        frames = load_frames()
+        frame = rng.choice(frames["who"])
+        if rng.random() < 0.8:
+            people = rng.sample(load_lexicon()["person"], MAX_SUBJECTS)
+            if rng.random() < 0.12:  # "her brother" beside a name
+                people[1] = Person(f"{people[0].name}'s {rng.choice(['brother', 'uncle', 'father'])}", "he")
+        else:
+            people = [Person(name, "they") for name in rng.sample(frames["groups"], MAX_SUBJECTS)]
+        super().__init__(rng, people, rng.choice(frame["things"]))
+        owning = frame["keeps"] and "has/have" in frame["verbs"] and rng.random() < 0.4
+        self.past, self.base = ("has/have" if owning else rng.choice(frame["verbs"])).split("/")
+        self.keeps = frame["keeps"]
+        self.packs, self.lose = frame.get("packs", ()), frame.get("lose") or frames["lose"]
+        self.gain = frame.get("gain") or frames["gain"]
+        if self.base in ("has", "have") and rng.random() < 0.3:
+            self.past = "had"
+        self.plural = people[0].gender == "they"
+        self.present = self.past in ("has", "knows")
+
+    def verb(self) -> str:
+        return self.base if self.present and self.plural else self.past
+
+    def fact(self, i: int, amount: str) -> str:
+        return f"{self.subjects[i]} {self.verb()} {amount}."
+
+    def ref(self, i: int) -> str:
+        if self.rng.random() < 0.75:
+            return str(self.subjects[i])
+        auxiliary = ("do" if self.plural else "does") if self.present else "had" if self.past == "had" else "did"
+        return f"{self.subjects[i]} {auxiliary}"
+
+    def plain_ref(self, i: int) -> str:
+        return str(self.subjects[i])
+
+    def result(self, i: int) -> str:
+        return f"{self.subjects[i]} {self.verb()} {{}} {self.noun(i).plural}."
+
+    def ask(self, i: int) -> str:
+        auxiliary = ("do" if self.plural else "does") if self.present else "did"
+        things, who = self.noun(i).plural, self.subjects[i]
+        return self.rng.choice(
+            [f"How many {things} {auxiliary} {who} {self.base}?"] * 3
+            + [f"What is the number of {things} that {who} {self.verb()}?", f"Find out how many {things} {who} {self.verb()}."]
+        )
+
+    def name(self, i: int) -> str:
+        return f"the number of {self.noun(i).plural} that {self.subjects[i]} {self.verb()}"
+
+    def ask_total(self, which: Sequence[int], everyone: bool) -> str:
+        auxiliary = "do" if self.present else "did"
+        things = self.noun(0).plural
+        who = "they" if everyone and self.rng.random() < 0.7 else listed([str(self.subjects[i]) for i in which])
+        together = self.rng.choice(["altogether", "in all", "in total", "together", "all together" if len(which) > 2 else "combined"])
+        return self.rng.choice(
+            [f"How many {things} {auxiliary} {who} {self.base} {together}?"] * 3
+            + [f"What is the total number of {things} that {who} {self.base if self.present else self.past}?"]
+        )
+
+    def ask_difference(self, i: int, j: int) -> str:
+        auxiliary = ("do" if self.plural else "does") if self.present else "did"
+        return f"How many more {self.noun(i).plural} {auxiliary} {self.subjects[i]} {self.base} than {self.subjects[j]}?"
+
+
+class Days(Scene):
+    """One person on several days, or at several times of one day."""
+
+    def __init__(self, rng: random.Random):
+        frames = load_frames()
+        frame = rng.choice([f for f in frames["who"] if any(v.split("/")[1] not in ("have", "know") for v in f["verbs"])])
+        if rng.random() < 0.75:
+            first = rng.randrange(7)
+            times = [f"on {frames['times'][(first + k) % 7]}" for k in range(6)]
+        else:
+            times = list(frames["periods"])
+        super().__init__(rng, times, rng.choice(frame["things"]))
+        self.person: Person = rng.choice(load_lexicon()["person"])
+        self.past, self.base = rng.choice([v for v in frame["verbs"] if v.split("/")[1] not in ("have", "know")]).split("/")
+        self.keeps = frame["keeps"]
+        self.packs, self.lose = frame.get("packs", ()), frame.get("lose") or frames["lose"]
+        self.gain = frame.get("gain") or frames["gain"]
+        self._named = False
+
+    def fact(self, i: int, amount: str) -> str:
+        who = self.person.name
+        if self._named and self.rng.random() < 0.4:
+            who = "she" if self.person.gender == "she" else "he"
+        self._named = True
+        if self.rng.random() < 0.6 or " than " in amount or " as " in amount:
+            return f"{upper_first(self.subjects[i])}, {who} {self.past} {amount}."
+        return f"{upper_first(who)} {self.past} {amount} {self.subjects[i]}."
+
+    def ref(self, i: int) -> str:
+        return self.subjects[i]
+
+    def result(self, i: int) -> str:
+        return f"{upper_first(self.subjects[i])}, {self.person} {self.past} {{}} {self.noun(i).plural}."
+
+    def ask(self, i: int) -> str:
+        return f"How many {self.noun(i).plural} did {self.person} {self.base} {self.subjects[i]}?"
+
+    def name(self, i: int) -> str:
+        return f"the number of {self.noun(i).plural} that {self.person} {self.past} {self.subjects[i]}"
+
+    def ask_total(self, which: Sequence[int], everyone: bool) -> str:
+        when = "" if everyone else " " + listed([self.subjects[i] for i in which])
+        together = self.rng.choice(["altogether", "in all", "in total"])
+        if everyone and self.rng.random() < 0.3 and self.subjects[0].startswith("on "):
+            return f"How many {self.noun(0).plural} did {self.person} {self.base} in the {WORDS[len(which)]} days?"
+        return f"How many {self.noun(0).plural} did {self.person} {self.base}{when} {together}?"
+
+    def ask_difference(self, i: int, j: int) -> str:
+        return f"How many more {self.noun(0).plural} did {self.person} {self.base} {self.subjects[i]} than {self.subjects[j]}?"
+
+
+class Kinds(Scene):
+    """Several kinds of things in one place."""
+
+    def __init__(self, rng: random.Random):
+        frame = rng.choice(load_frames()["kinds"])
+        things = list(frame["things"])
+        rng.shuffle(things)
+        super().__init__(rng, things[:6], things[0])
+        self.where = rng.choice(frame["where"])
+        self._told = False
+
+    def noun(self, i: int) -> Noun:
+        return self.subjects[i]
+
+    def fact(self, i: int, amount: str) -> str:
+        first = not self._told
+        self._told = True
+        are = "is" if re.match(r"(1|one)\b", amount) else "are"
+        if not first and self.rng.random() < 0.6:
+            return f"There {are} {amount}."
+        if self.rng.random() < 0.3:
+            return f"{upper_first(self.where)}, there {are} {amount}."
+        return f"There {are} {amount} {self.where}."
+
+    def ref(self, i: int) -> str:
+        return self.subjects[i].plural
+
+    def result(self, i: int) -> str:
+        return f"There are {{}} {self.noun(i).plural}."
+
+    def ask(self, i: int) -> str:
+        return f"How many {self.noun(i).plural} are {self.rng.choice([self.where, 'there'])}?"
+
+    def name(self, i: int) -> str:
+        return f"the number of {self.noun(i).plural}"
+
+    def ask_total(self, which: Sequence[int], everyone: bool) -> str:
+        together = self.rng.choice(["altogether", "in all", "in total"])
+        return f"How many {listed([self.noun(i).plural for i in which])} are {self.rng.choice([self.where, 'there'])} {together}?"
+
+    def ask_difference(self, i: int, j: int) -> str:
+        return f"How many more {self.noun(i).plural} than {self.noun(j).plural} are there?"
+
+
+class Places(Scene):
+    """The same things in several places."""
+
+    def __init__(self, rng: random.Random):
+        frame = rng.choice([f for f in load_frames()["places"]])
+        wheres = _alternatives(rng.choice(frame["where"]), rng)
+        rng.shuffle(wheres)
+        super().__init__(rng, wheres[:6], rng.choice(frame["things"]))
+
+    def fact(self, i: int, amount: str) -> str:
+        are = "is" if re.match(r"(1|one)\b", amount) else "are"
+        if " than " in amount or " as " in amount or self.rng.random() < 0.35:
+            return f"{upper_first(self.subjects[i])} there {are} {amount}."
+        return f"There {are} {amount} {self.subjects[i]}."
+
+    def ref(self, i: int) -> str:
+        return self.subjects[i]
+
+    def result(self, i: int) -> str:
+        return f"{upper_first(self.subjects[i])} there are {{}} {self.noun(i).plural}."
+
+    def ask(self, i: int) -> str:
+        return f"How many {self.noun(i).plural} are {self.subjects[i]}?"
+
+    def name(self, i: int) -> str:
+        return f"the number of {self.noun(i).plural} {self.subjects[i]}"
+
+    def ask_total(self, which: Sequence[int], everyone: bool) -> str:
+        where = "" if everyone else " " + listed([self.subjects[i] for i in which])
+        return f"How many {self.noun(0).plural} are there{where} {self.rng.choice(['altogether', 'in all', 'in total'])}?"
+
+    def ask_difference(self, i: int, j: int) -> str:
+        return f"How many more {self.noun(0).plural} are {self.subjects[i]} than {self.subjects[j]}?"
+
+
+def listed(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
+
+
+def upper_first(text: str) -> str:
+    return text[:1].upper() + text[1:]
