@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 TRAIN_ENV := OMP_WAIT_POLICY=PASSIVE MALLOC_TOP_PAD_=268435456 MALLOC_MMAP_THRESHOLD_=4294967296 MALLOC_TRIM_THRESHOLD_=4294967296
 RECIPE ?= training/recipes/pocket.yaml
 
-.PHONY: help setup setup-dev app test lint data pocket speedrun screenshots clean
+.PHONY: help setup setup-dev app test lint data pocket evals speedrun screenshots clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -43,10 +43,23 @@ data: data/pocket/report.json  ## Pocket's data set: bank and GSM8K train (hub, 
 data/pocket/report.json: | $(VENV)/.dev
 	@$(BIN)/python -m pipeline.build --out data/pocket --rows 150000 --composed 60000 --gsm8k
 
-pocket: data  ## Pocket itself, from nothing: hours on two cores; stop it and start it at will
-	$(TRAIN_ENV) nice $(BIN)/python -m training.pretrain --recipe $(RECIPE)
-	$(TRAIN_ENV) nice $(BIN)/python -m training.sft --recipe $(RECIPE)
+pocket: data  ## Pocket itself, from nothing: hours on two cores; stop it and start it at will (TRAIN_FLAGS=--compile with g++)
+	$(TRAIN_ENV) nice $(BIN)/python -m training.pretrain --recipe $(RECIPE) $(TRAIN_FLAGS)
+	$(TRAIN_ENV) nice $(BIN)/python -m training.sft --recipe $(RECIPE) $(TRAIN_FLAGS)
 	$(BIN)/python -m training.export --recipe $(RECIPE) --to assets/models/pocket
+
+EVAL = $(BIN)/python -m eval.run --max-tokens 320 --engine
+
+evals: $(VENV)/.dev  ## every figure of the README: an hour or so on two cores; stop it and start it at will (MATHTUTOR_DATA, or the hub)
+	$(EVAL) pocket --benchmark bank --out evals/pocket-bank
+	$(EVAL) pocket --benchmark bank-known --out evals/pocket-bank-known
+	$(EVAL) pocket --benchmark svamp --out evals/pocket-svamp
+	$(EVAL) pocket --benchmark gsm8k --out evals/pocket-gsm8k
+	for b in bank bank-known svamp gsm8k; do \
+	  $(EVAL) pocket --no-calculator --benchmark $$b --out evals/pocket-$$b-no-calculator && \
+	  $(EVAL) pocket-base --benchmark $$b --out evals/pocket-base-$$b || exit 1; \
+	done
+	$(BIN)/python -m training.export --recipe $(RECIPE) --to assets/models/pocket --card-only --readme README.md
 
 speedrun: $(VENV)/.dev  ## the whole road at toy size, in minutes: data, tokenizer, base, tuned, evaluation
 	@$(BIN)/python -m pipeline.build --out runs/speedrun/data --rows 4000 --no-tests

@@ -23,7 +23,9 @@ from mathtutor.bank.families import NUMBER, first_value, load_lexicon
 from mathtutor.chat import render_target
 from mathtutor.maths.answers import read_answer
 from mathtutor.maths.checks import State, verify
+from pipeline.reading import PARTS_OF_SOMEONE, UNSAFE, reading_grade
 
+READING_MARGIN = 6.0  # grades that a family's language may lie above its grade: the formula is rough with short texts
 # Each pattern is a slip that a reader would stumble over.
 GRAMMAR = {
     "leftover markup": re.compile(r"[{}\[\]|@]|\bNone\b"),
@@ -53,6 +55,10 @@ def defects(family: Family, instance: Instance) -> Iterator[str]:
         for name, pattern in GRAMMAR.items():
             if match := pattern.search(text):
                 yield f"{where}: {name}: {text[max(0, match.start() - 20) : match.end() + 20]!r}"
+        if match := UNSAFE.search(text):
+            yield f"{where}: not for children: {match[0]!r}"
+        if match := PARTS_OF_SOMEONE.search(text):
+            yield f"{where}: a part of somebody: {match[0]!r}"
     if not re.search(r"[.?!)\"”]$", instance.problem):
         yield f"problem: no mark at the end: {instance.problem[-30:]!r}"
     if not any(ch.isdigit() for ch in instance.problem) and not re.search(r"\b(one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\w+teen|twenty|half)\b", instance.problem, re.I):
@@ -110,6 +116,10 @@ def check(families: dict[str, Family], count: int) -> int:
         except BankError as error:
             found["error"] += 1
             examples["error"] = str(error)
+        reading = sum(map(reading_grade, problems)) / max(1, len(problems))
+        if reading > family.grade + READING_MARGIN:
+            found["reading age"] += 1
+            examples["reading age"] = f"reads like grade {reading:.1f}, {family.grade} is said: shorter sentences, or a higher grade"
         if len(problems) < count // 2:
             found["variety"] += 1
             examples["variety"] = f"only {len(problems)} different problems in {count}"

@@ -17,7 +17,7 @@ import pytest
 
 from mathtutor.bank import BankError, Family, is_held_out, load_bank, split_of
 from mathtutor.bank.expressions import compile_expression
-from mathtutor.bank.families import FOLDER, insert_sentence, load_lexicon
+from mathtutor.bank.families import FOLDER, NUMBER, first_value, insert_sentence, load_lexicon, without_values
 from mathtutor.bank.language import (
     Noun,
     Person,
@@ -29,6 +29,7 @@ from mathtutor.bank.language import (
     show_number,
 )
 from pipeline.bank import check, defects
+from pipeline.reading import PARTS_OF_SOMEONE, UNSAFE, reading_grade
 from pipeline.teachers.procedural import write_rows
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -438,3 +439,52 @@ def test_a_useless_sentence_never_follows_the_last_question_of_a_story(problem, 
 def test_an_expression_is_exact(text, value):
     result = compile_expression(text, {"n", "place"})({"n": 7, "place": "zoo"})
     assert result == value and type(result) is type(value)
+
+
+# --- who can read it, and who should
+
+
+@pytest.mark.parametrize(
+    "text, low, high",
+    [
+        ("", 0, 0),
+        ("Ana has 3 cats. Ben has 2 cats. How many cats are there?", -3, 2),
+        ("How many kilometers remain if the expedition's electric bicycles travelled at an average velocity of 21 kilometers an hour?", 10, 20),
+    ],
+)
+def test_the_reading_grade_grows_with_long_words_and_sentences(text, low, high):
+    assert low <= reading_grade(text) <= high
+
+
+@pytest.mark.parametrize(
+    "text, unsafe",
+    [("He bets on a horse.", True), ("A gun costs $3.", True), ("The war ended.", True), ("She diets.", False),
+     ("A better bottle of warm water", False), ("Begun at dawn", False), ("Skills and dice", False)],
+)  # fmt: skip
+def test_words_that_do_not_belong_in_a_childs_problem_are_found(text, unsafe):
+    assert bool(UNSAFE.search(text)) is unsafe
+
+
+@pytest.mark.parametrize(
+    "text, found",
+    [("3.7 children", True), ("2.5 young people", True), ("4.5 kilograms", False), ("37 children", False), ("2.5 hens", True)],
+)
+def test_a_part_of_somebody_is_found(text, found):
+    assert bool(PARTS_OF_SOMEONE.search(text)) is found
+
+
+def test_no_hint_holds_the_answer_or_the_value_that_it_asks_for():
+    for number, family in enumerate(load_bank().values()):
+        instance = family.instantiate(6, number)
+        asked = {instance.answer, first_value(instance.steps[0])}
+        for hint in (instance.understand, instance.plan, instance.set_up):
+            assert not {Fraction(n) for n in NUMBER.findall(hint)} & asked, (family.id, hint)
+
+
+@pytest.mark.parametrize(
+    "hint, values, shown",
+    [("8 - 4 = ▢", {4}, "8 - ? = ▢"), ("40 - 4.5 = ▢", {4, 5}, "40 - 4.5 = ▢"), ("12 / 12 = ▢", {12, None}, "? / ? = ▢"),
+     ("-3 + 3 = ▢", {3}, "-? + ? = ▢"), ("3 x 14 = ▢", {1}, "3 x 14 = ▢")],
+)  # fmt: skip
+def test_a_hint_leaves_out_a_number_that_would_tell(hint, values, shown):
+    assert without_values(hint, {None if value is None else Fraction(value) for value in values}) == shown

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mathtutor.io import read_json
-from training.card import data_lines, of_weights, read_summaries, results_table
+from training.card import data_lines, of_weights, read_summaries, refill, results_table
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -23,6 +23,14 @@ RESULTS = results_table(of_weights(read_summaries(ROOT / "evals"), POCKET))
 def test_there_are_results_and_a_data_report_of_a_model_that_is_there():
     """The tests below run over what is on record: nothing on record would pass them all."""
     assert of_weights(read_summaries(ROOT / "evals"), POCKET) and data_lines(POCKET)
+
+
+def test_marked_lines_are_refilled_and_nothing_else():
+    text = "a\n<!-- results -->\nold\nolder\n<!-- /results -->\nb"
+    assert refill(text, {"results": ["new"]}) == "a\n<!-- results -->\nnew\n<!-- /results -->\nb"
+    with pytest.raises(ValueError, match="has no lines <!-- funnel -->"):
+        refill(text, {"funnel": ["new"]})
+    assert refill(README, {"results": RESULTS, "funnel": data_lines(POCKET)}) == README
 
 
 @pytest.mark.parametrize("line", RESULTS)

@@ -90,6 +90,18 @@ def results_table(summaries: list[dict]) -> list[str]:
     return [*lines, "", "Each line is one run of `python -m eval.run`; its record in `evals/` holds the command."]
 
 
+def refill(text: str, sections: dict[str, list[str]]) -> str:
+    """`text` with the lines between `<!-- name -->` and `<!-- /name -->` replaced. Raises ValueError if a mark is missing."""
+    for name, lines in sections.items():
+        first, last = f"<!-- {name} -->\n", f"<!-- /{name} -->"
+        before, opened, rest = text.partition(first)
+        _, closed, after = rest.partition(last)
+        if not opened or not closed:
+            raise ValueError(f"it has no lines {first.strip()} and {last}")
+        text = before + first + "\n".join(lines) + "\n" + last + after
+    return text
+
+
 def size_lines(folder: Path, recipe: dict) -> list[str]:
     model, config = recipe["model"], read_json(folder / "tuned" / "config.json")
     megabytes = (folder / "tuned" / "model.safetensors").stat().st_size / 1e6

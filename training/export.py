@@ -18,7 +18,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 from mathtutor.chat import conversation, encode_conversation
 from mathtutor.io import Damaged, read_json, replace_folder, write_atomic
-from training.card import model_card
+from training.card import data_lines, model_card, of_weights, read_summaries, refill, results_table
 from training.recipe import RecipeError, load_recipe
 
 PROBE = "Ana has 3 boxes with 12 pencils each. She gives away 7 pencils. How many pencils are left?"
@@ -57,6 +57,7 @@ def main() -> None:
     parser.add_argument("--run", help="run folder (default: runs/<recipe name>)")
     parser.add_argument("--to", required=True, help="folder that gets base/, tuned/ and README.md")
     parser.add_argument("--evals", default="evals", help="folder with the records of eval.run (default: evals)")
+    parser.add_argument("--readme", type=Path, help="also refill the marked results and data lines of this README")
     parser.add_argument("--card-only", action="store_true", help="write the card again, leave the weights")
     args = parser.parse_args()
     try:
@@ -85,6 +86,14 @@ def main() -> None:
         raise SystemExit(str(error)) from error
     write_atomic(target / "README.md", card)
     print(f"card: {target / 'README.md'}")
+    if args.readme:
+        results = results_table(of_weights(read_summaries(Path(args.evals)), target))
+        try:
+            text = refill(args.readme.read_text(encoding="utf-8"), {"results": results, "funnel": data_lines(target)})
+        except (ValueError, OSError) as error:
+            raise SystemExit(f"{args.readme}: {error}") from error
+        write_atomic(args.readme, text)
+        print(f"refilled: {args.readme}")
 
 
 if __name__ == "__main__":
