@@ -108,8 +108,9 @@ def check_folder(out: Path, stamp: dict, journal: Journal, known: Collection[str
         if not isinstance(old, dict):
             raise Damaged(f"{record} is no record of a run: choose a new --out, or remove the folder")
         if old != stamp:
-            different = ", ".join(key for key in stamp if old.get(key) != stamp[key]) or "version"
-            raise Damaged(f"{out} holds a run with another {different}: choose a new --out, or remove the folder")
+            different = [key for key in stamp if old.get(key) != stamp[key]] or ["version"]
+            names = ", ".join({"problems": "choice of problems (--limit)"}.get(key, key) for key in different)
+            raise Damaged(f"{out} holds a run with another {names}: choose a new --out, or remove the folder")
     elif journal.rows:
         raise Damaged(f"{out} holds results without a run.json: choose a new --out, or remove the folder")
     for number, row in enumerate(journal.rows, start=1):

@@ -294,7 +294,7 @@ def test_a_finished_run_asks_nothing_when_it_is_started_again(files, tmp_path):
     [
         (("--engine", "scripted:{other}"), "another engine, revision"),
         (("--benchmark", "file:{copy}"), "another benchmark:"),
-        (("--limit", "4"), "another problems"),
+        (("--limit", "4"), "another choice of problems"),
         (("--temperature", "0.5"), "another sampling"),
         (("--seed", "3"), "another sampling"),
         (("--no-calculator",), "another sampling"),
@@ -460,7 +460,7 @@ def test_a_full_disk_is_told_and_the_rows_are_kept(files, tmp_path, monkeypatch)
     [
         ("run.json", "{", "run.json is not JSON"),
         ("run.json", "[1]", "run.json is no record of a run"),
-        ("run.json", "{}", "another engine, revision, benchmark, problems, sampling"),
+        ("run.json", "{}", r"another engine, revision, benchmark, choice of problems \(--limit\), sampling"),
         ("run.json", None, "holds results without a run.json"),
         ("results.jsonl", '{"id": "p1"}\n', "row 1 is no result of this run"),
         ("results.jsonl", '{"id": ["p1"]}\n', "row 1 is no result of this run"),
