@@ -184,7 +184,7 @@ def test_the_family_that_the_tables_below_break_is_sound():
         (changed(topic="astrology"), "unknown topic 'astrology'"),
         (changed(grade=9), "grade must be 1 to 8"),
         (changed(grade="3"), "grade must be 1 to 8"),
-        (changed(wordings=GOOD["wordings"][:3]), "has 3 wordings, needs 4"),
+        (changed(wordings=GOOD["wordings"][:3]), "has 3 wordings, needs 5"),
         (changed(mistakes=GOOD["mistakes"][:1]), "has 1 mistakes, needs 2"),
         (changed(mistakes=[{**GOOD["mistakes"][0], "kind": "silly"}] * 2), "unknown kind of mistake 'silly'"),
         (changed(steps=[12]), "12 must be a text in quotes"),

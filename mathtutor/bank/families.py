@@ -185,8 +185,8 @@ class Family:
             self._mistakes.append(
                 (compile_expression(mistake["value"], names), mistake["kind"], self._text(mistake["says"]))
             )
-        if len(self.wordings) < 4:
-            raise BankError(f"{self._where}: has {len(self.wordings)} wordings, needs 4")
+        if len(self.wordings) < 5:
+            raise BankError(f"{self._where}: has {len(self.wordings)} wordings, needs 5")
         if len(self._mistakes) < 2:
             raise BankError(f"{self._where}: has {len(self._mistakes)} mistakes, needs 2")
 
