@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
 import pipeline.build
@@ -26,6 +27,7 @@ from mathtutor.engines import Sampling, gather, load_engine
 from mathtutor.io import Journal, read_json, read_rows, sha256_file, write_json
 from mathtutor.problem import Row
 from training import export, loop, pretrain, sft
+from training.crew import Crew
 from training.data import (
     IGNORED,
     Examples,
@@ -893,3 +895,27 @@ def test_a_command_that_cannot_work_ends_with_a_sentence(work, tmp_path, argv, s
 def test_a_missing_gpu_is_told(work, tmp_path):
     with pytest.raises(SystemExit, match="this torch sees no GPU; use --device cpu"):
         run_here(command("training.pretrain", work, str(tmp_path), "--device", "cuda"))
+
+
+# --- a crew
+
+
+def test_two_processes_train_as_one(work):
+    options = ["--set", "pretrain.steps=6", "--precision", "fp32"]
+    run_here(command("training.pretrain", work, "alone", *options))
+    crew = ["torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", *command("training.pretrain", work, "crew", *options)]
+    output = finish(start(crew))
+    losses = {
+        name: [row["loss"] for row in read_rows(work / name / "pretrain" / "log.jsonl") if "loss" in row] for name in ("alone", "crew")
+    }
+    assert losses["crew"] == pytest.approx(losses["alone"], abs=1e-5) and losses["alone"]
+    alone, crew = (load_file(work / name / "base" / "model.safetensors") for name in ("alone", "crew"))
+    assert all((alone[key] - crew[key]).abs().max() < 1e-4 for key in alone)
+    assert output.count("base model:") == 1
+
+
+def test_a_share_is_dealt_out_in_turn_and_may_be_empty():
+    indices = np.arange(5)
+    assert [Crew(rank, 3).share(indices).tolist() for rank in range(3)] == [[0, 3], [1, 4], [2]]
+    assert Crew(1, 2).share(indices[:1]).tolist() == []
+    assert Crew().share(indices).tolist() == indices.tolist() and Crew().sum_up([], 1.5) == [1.5]

@@ -41,6 +41,10 @@ class Examples:
     def lengths(self) -> np.ndarray:
         return np.diff(self.starts)
 
+    def num_learned(self, indices: Sequence[int]) -> int:
+        """Tokens of these examples that are learned from; an example's first token follows nothing."""
+        return sum(int(self.mask[self.starts[i] + 1 : self.starts[i + 1]].sum()) for i in indices)
+
 
 def write_prose(row: Row) -> str:
     """A row's solution as an untuned model would talk: the plan, the steps in sentences, the answer.

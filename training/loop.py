@@ -1,4 +1,4 @@
-"""The training loop: one process, exact resume, slices of any length.
+"""The training loop: exact resume, slices of any length, one process or a crew of them.
 
 A run folder holds `checkpoint-000120/` (weights, optimizer, place in the data; safetensors and JSON,
 no pickle), `latest.json` that points at it, and `log.jsonl` with a row every few steps. Killed at any
@@ -24,6 +24,7 @@ from safetensors.torch import load_file, save_file
 from tqdm import tqdm
 
 from mathtutor.io import Busy, Damaged, Journal, read_json, replace_folder, sha256_file, write_json
+from training.crew import Crew
 from training.data import Examples, batches_from, collate
 from training.recipe import Phase
 
@@ -79,6 +80,7 @@ class Compute:
     device: str = "cpu"
     precision: str = "auto"
     compile: bool = False
+    crew: Crew = Crew()
 
     @property
     def bf16(self) -> bool:
@@ -129,14 +131,14 @@ def train(
     """
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        with Journal(folder / "log.jsonl") as log:
+        with Journal(folder / "log.jsonl") if compute.crew.leads else _NoLog() as log:
             return _train(model, examples, phase, folder, log, pad, seed, stamp, validation, minutes, compute)
     except (Busy, Damaged, OSError) as error:
         raise SystemExit(str(error)) from error
 
 
 def _train(model, examples, phase: Phase, folder: Path, log: Journal, pad, seed, stamp, validation, minutes, compute: Compute) -> bool:
-    device = compute.device
+    device, crew = compute.device, compute.crew
     model.to(device).train()
     optimizers = make_optimizers(model, phase)
     full_rates = [optimizer.param_groups[0]["lr"] for optimizer in optimizers]
@@ -160,20 +162,17 @@ def _train(model, examples, phase: Phase, folder: Path, log: Journal, pad, seed,
         losses, seen, since = state.pop("losses"), 0, time.monotonic()
         while state["step"] < phase.steps:
             epoch, position, indices = next(batches)
-            batch = {k: v.to(device) for k, v in collate(examples, indices, pad).items()}
             factor = rate_factor(phase, state["step"])
             for optimizer, rate in zip(optimizers, full_rates, strict=True):
                 for group in optimizer.param_groups:
                     group["lr"] = rate * factor
-            with compute.autocast():
-                loss, _ = token_loss(model, batch, compute.compile)
-            loss.backward()
+            loss, over = _gradients(model, examples, indices, pad, compute, stop.asked or time.monotonic() > deadline)
             torch.nn.utils.clip_grad_norm_(model.parameters(), phase.clip)
             for optimizer in optimizers:
                 optimizer.step()
                 optimizer.zero_grad(set_to_none=True)
-            losses.append(loss.detach())
-            tokens = int(batch["attention_mask"].sum())
+            losses.append(loss)
+            tokens = int(examples.lengths[indices].sum())
             seen += tokens
             state = {
                 "step": state["step"] + 1,
@@ -197,8 +196,9 @@ def _train(model, examples, phase: Phase, folder: Path, log: Journal, pad, seed,
                 log.append(row)
                 bar.set_postfix(loss=f"{row['loss']:.3f}", tok_s=row["tokens_per_second"])
                 losses, seen, since = [], 0, now
-            over = time.monotonic() > deadline or stop.asked
-            if over or state["step"] == phase.steps or time.monotonic() - saved > phase.checkpoint_minutes * 60:
+            if crew.size == 1:  # a crew has to agree, which it did with the gradients
+                over = stop.asked or time.monotonic() > deadline
+            if crew.leads and (over or state["step"] == phase.steps or time.monotonic() - saved > phase.checkpoint_minutes * 60):
                 # Before a checkpoint could replace a good one, and also where the loss does not tell it yet
                 losses = list(map(float, losses))
                 weights_are_finite = all(torch.isfinite(p).all() for p in _trained(model).values())
@@ -213,6 +213,39 @@ def _train(model, examples, phase: Phase, folder: Path, log: Journal, pad, seed,
                 print(f"stopped at step {state['step']} of {phase.steps}: run the same command to go on")
                 return False
     return True
+
+
+def _gradients(model, examples: Examples, indices, pad: int, compute: Compute, over: bool) -> tuple[torch.Tensor, bool]:
+    """One batch forward and backward; (mean loss a learned token, whether any of the crew wants to stop)."""
+    crew, loss = compute.crew, torch.zeros(())
+    mine = crew.share(indices)
+    if len(mine):
+        batch = {k: v.to(compute.device) for k, v in collate(examples, mine, pad).items()}
+        with compute.autocast():
+            loss, learned = token_loss(model, batch, compute.compile)
+        if crew.size > 1:  # each token of the whole batch weighs the same
+            loss = loss * (learned / examples.num_learned(indices))
+        loss.backward()
+    if crew.size == 1:
+        return loss.detach(), over
+    total, num_over = crew.sum_up(model.parameters(), float(loss.detach()), float(over))
+    return torch.tensor(total), num_over > 0
+
+
+class _NoLog:
+    """The log of a process that does not write."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def retain(self, keep):
+        pass
+
+    def append(self, row):
+        pass
 
 
 def _diverged(step: int) -> SystemExit:

@@ -48,10 +48,15 @@ def main() -> None:
     rows, _, data_hash = load_rows(recipe)
     texts = (f"{row.problem}\n" + "\n".join(row.steps) + f"\n{row.plan}" for row in rows)
     identity = {"data": data_hash, "validation": recipe.data.validation}
+    if not compute.crew.leads:
+        compute.crew.wait()  # the first process makes it, the others find it
     try:
         tokenizer = load_or_train(folder / "tokenizer", texts, recipe.tokenizer.vocabulary, identity)
     except (ValueError, OSError) as error:
         raise SystemExit(str(error)) from error
+
+    if compute.crew.leads:
+        compute.crew.wait()
 
     # Model and data
     examples, validation, data_hash = examples_for("pretrain", recipe, tokenizer)
@@ -73,10 +78,11 @@ def main() -> None:
         minutes=args.minutes,
         compute=compute,
     )
-    if done:
+    if done and compute.crew.leads:
         save_model(model, tokenizer, folder / "base")
         keep_records(folder, recipe, "pretrain", data_hash)
         print(f"base model: {folder / 'base'}")
+    compute.crew.wait()
 
 
 if __name__ == "__main__":

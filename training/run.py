@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import torch  # noqa: E402
 
 from mathtutor.io import Damaged, number_rows, read_json, sha256_file, write_atomic, write_json  # noqa: E402
 from mathtutor.problem import Row  # noqa: E402
+from training.crew import join  # noqa: E402
 from training.data import Examples, is_validation, show_mask, tokenize  # noqa: E402
 from training.loop import Compute  # noqa: E402
 from training.recipe import Recipe, RecipeError, load_recipe  # noqa: E402
@@ -52,7 +54,10 @@ def prepare(args: argparse.Namespace) -> tuple[Recipe, Path, Compute]:
     folder.mkdir(parents=True, exist_ok=True)
     if args.compile and not shutil.which(os.environ.get("CXX", "g++")):
         raise SystemExit("--compile needs a C++ compiler (g++, or CXX): install one or leave --compile out")
-    return recipe, folder, Compute(device, args.precision, args.compile)
+    crew = join(device)
+    if not crew.leads:
+        sys.stdout = open(os.devnull, "w")
+    return recipe, folder, Compute(device, args.precision, args.compile, crew)
 
 
 def report_of(recipe: Recipe, data_hash: str) -> bytes | None:

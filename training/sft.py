@@ -71,13 +71,14 @@ def main() -> None:
         minutes=args.minutes,
         compute=compute,
     )
-    if not done:
-        return
+    if not done or not compute.crew.leads:
+        return compute.crew.wait()
     if recipe.sft.method == "lora":
         model = merge_checked(model, examples, tokenizer.pad_token_id, compute.device)
     save_model(model, tokenizer, folder / "tuned")
     keep_records(folder, recipe, "sft", data_hash)
     print(f"tuned model: {folder / 'tuned'}")
+    compute.crew.wait()
 
 
 def weights_hash(folder: Path) -> str:
