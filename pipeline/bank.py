@@ -24,6 +24,7 @@ from mathtutor.chat import render_target
 from mathtutor.maths.answers import read_answer
 from mathtutor.maths.checks import State, verify
 from pipeline.reading import PARTS_OF_SOMEONE, UNSAFE, reading_grade
+from pipeline.standards import is_code
 
 READING_MARGIN = 6.0  # grades that a family's language may lie above its grade: the formula is rough with short texts
 # Each pattern is a slip that a reader would stumble over.
@@ -116,6 +117,9 @@ def check(families: dict[str, Family], count: int) -> int:
         except BankError as error:
             found["error"] += 1
             examples["error"] = str(error)
+        if not is_code(family.standard):
+            found["standard"] += 1
+            examples["standard"] = f"{family.standard} is no Common Core code: see pipeline/standards.py"
         reading = sum(map(reading_grade, problems)) / max(1, len(problems))
         if reading > family.grade + READING_MARGIN:
             found["reading age"] += 1

@@ -30,6 +30,7 @@ from mathtutor.bank.language import (
 )
 from pipeline.bank import check, defects
 from pipeline.reading import PARTS_OF_SOMEONE, UNSAFE, reading_grade
+from pipeline.standards import is_code
 from pipeline.teachers.procedural import write_rows
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -68,6 +69,11 @@ def test_the_bank_is_as_large_as_promised():
     assert len(bank) >= 600
     assert len({family.topic for family in bank.values()}) >= 30
     assert all(len(family.wordings) >= 5 and 1 <= family.grade <= 8 for family in bank.values())
+
+
+def test_every_family_names_a_common_core_standard():
+    assert [(f.id, f.standard) for f in load_bank().values() if not is_code(f.standard)] == []
+    assert [is_code(code) for code in ("6.RP.A.3c", "3.OA.D.8", "3.OA.D.10", "5.OA.A.3", "9.A.A.1", "")] == [True, True, False, False, False, False]
 
 
 def test_no_name_and_no_noun_of_the_lexicon_stands_twice():
