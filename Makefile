@@ -4,7 +4,7 @@ PORT ?= 7860
 VENV := .venv
 BIN := $(VENV)/bin
 # A spinning OpenMP pool and a trimming allocator each cost a training run more than a tenth of its speed.
-TRAIN_ENV := OMP_WAIT_POLICY=PASSIVE MALLOC_TOP_PAD_=268435456 MALLOC_MMAP_THRESHOLD_=4294967296 MALLOC_TRIM_THRESHOLD_=4294967296
+TRAIN_ENV := OMP_WAIT_POLICY=PASSIVE ONEDNN_PRIMITIVE_CACHE_CAPACITY=128 MALLOC_TOP_PAD_=268435456 MALLOC_MMAP_THRESHOLD_=4294967296 MALLOC_TRIM_THRESHOLD_=4294967296
 RECIPE ?= training/recipes/pocket.yaml
 
 .PHONY: help setup setup-dev app test lint data pocket evals speedrun screenshots clean

@@ -13,7 +13,7 @@ from mathtutor.engines import load_engine
 from tests.browser import chromium, open_browser, serve
 from ui import strings
 
-PROBLEM = strings.EXAMPLES["Candles"]
+PROBLEM = strings.EXAMPLES["Toy cars"]
 
 
 def main() -> None:

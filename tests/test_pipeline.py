@@ -347,7 +347,7 @@ def test_a_build_without_the_test_sets_says_so_in_its_report(tmp_path, monkeypat
 
 def test_a_build_in_which_nothing_passes_fails_and_leaves_the_reasons(tmp_path, monkeypatch):
     bad = [replace(GOOD, answer="11"), replace(GOOD, steps=())]
-    monkeypatch.setattr(pipeline.build.procedural, "write_rows", lambda count, seed: iter(bad))
+    monkeypatch.setattr(pipeline.build.procedural, "write_rows", lambda count, seed, split="train": iter(bad))
     with pytest.raises(SystemExit, match="no row passed the filters"):
         run_build(monkeypatch, "--out", tmp_path, "--rows", 2, "--no-tests", "--workers", 1)
     assert [row["stage"] for row in read_rows(tmp_path / "dropped.jsonl")] == [

@@ -1,0 +1,517 @@
+"""The first paid teacher: Claude through Anthropic's Message Batches, at half price, and never paid twice.
+
+    report = teach(plan, Path("data/claude"), key, max_usd=5.0)
+
+The folder holds `journal.jsonl` (pipeline.teachers.journal), `results/NNNN.jsonl` (what the server sent, line
+by line), `raw.jsonl` (rows for the filters) and `report.json`. A run that was killed is simply run again.
+
+The SDK would send a failed `create` up to three times, and nothing in the protocol makes two sendings
+one batch. So it is sent once, by us, after "submitting" is on disk; and when its answer is lost, the
+server is asked for batches that are newer than the newest one before the sending and of the same size.
+Only one whose results carry our custom ids is ours. Until that is settled nothing else is sent.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from mathtutor.io import Damaged, read_rows, sha256_file, write_json, write_rows
+from mathtutor.problem import Row
+from pipeline.teachers.journal import Ask, Batch, BatchJournal
+from pipeline.teachers.prices import CACHE_READ, CACHE_WRITE
+from pipeline.teachers.prompts import Plan, read_reply
+
+BATCH_REQUESTS = 2_500  # some 20 MB to send; the API takes 100,000 requests or 256 MB
+MAX_ATTEMPTS = 3  # sendings of one request, the first included
+TRIES = 10  # of a call that costs nothing, and of a submission that was refused as too early
+FETCHES = 3  # downloads of results that do not add up
+CALL_TIMEOUT, CREATE_TIMEOUT = 60.0, 600.0  # seconds
+
+# The server read the request and said no: there is no batch. Any other failure leaves that open.
+REFUSALS = {400, 401, 402, 403, 404, 405, 413, 422, 429}
+PASSING = {408, 409, 429}  # and everything from 500 on: worth another try where a call costs nothing
+
+# What may go better another time. An error of the request itself is the same for ever, but "your credit is too
+# low" comes as one of those.
+AGAIN = {"truncated", "unreadable", "expired", "canceled", "errored"}
+OWN_FAULTS = {"invalid_request_error", "not_found_error", "request_too_large"}
+
+
+class TeacherError(RuntimeError):
+    """The run stops here; the message says what to do, and running the command again is always safe."""
+
+
+@dataclass(frozen=True)
+class Waits:
+    """Seconds. `settle` is how long a batch whose answer was lost may take to appear in the server's list."""
+
+    poll: float = 60.0
+    settle: float = 120.0
+    backoff: float = 2.0  # doubled with each try, up to `longest`
+    longest: float = 600.0
+    sleep: Callable[[float], None] = time.sleep
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one request. `kind`: answered, truncated, unreadable, refused, errored, canceled, expired."""
+
+    kind: str
+    detail: str = ""
+    problems: tuple[dict, ...] = ()
+    faults: tuple[str, ...] = ()
+    usage: dict | None = None  # None where nothing was billed, or the server did not say
+
+    @property
+    def may_be_asked_again(self) -> bool:
+        return self.kind in AGAIN and (self.detail not in OWN_FAULTS)
+
+
+def read_result(result: dict) -> Outcome:
+    """The outcome in one line of results. Never raises on what a model wrote."""
+    kind = result.get("type")
+    if kind == "errored":
+        error = result.get("error")
+        while isinstance(error, dict) and "error" in error:  # {"type": "error", "error": {"type": ..., "message": ...}}
+            error = error["error"]
+        error = error if isinstance(error, dict) else {}
+        return Outcome("errored", "billing_error" if "credit balance" in str(error) else str(error.get("type", "unknown")))
+    if kind in ("canceled", "expired"):
+        return Outcome(kind)
+    message = result.get("message")
+    if kind != "succeeded" or not isinstance(message, dict):
+        return Outcome("errored", f"unknown result {kind!r:.40}")
+    usage = message.get("usage")
+    usage = usage if isinstance(usage, dict) else None
+    stopped = message.get("stop_reason")
+    if stopped in ("max_tokens", "model_context_window_exceeded"):
+        return Outcome("truncated", usage=usage)
+    if stopped == "refusal":
+        return Outcome("refused", usage=usage)
+    blocks = message.get("content")
+    texts = [b.get("text") for b in blocks if isinstance(b, dict)] if isinstance(blocks, list) else []
+    problems, faults = read_reply("".join(text for text in texts if isinstance(text, str)))
+    if faults and faults[0].startswith("reply_"):
+        return Outcome("unreadable", faults[0], usage=usage)
+    return Outcome("answered", "", tuple(problems), tuple(faults), usage)
+
+
+def read_usage(usage: dict | None) -> tuple[float, int] | None:
+    """(input tokens, caching weighed by its price; output tokens), or None when either is not told."""
+    usage = usage or {}
+    counts = [usage.get("input_tokens"), usage.get("output_tokens")]
+    counts += [usage.get(key) or 0 for key in ("cache_creation_input_tokens", "cache_read_input_tokens")]
+    if not all(isinstance(count, int) for count in counts):
+        return None
+    return counts[0] + CACHE_WRITE * counts[2] + CACHE_READ * counts[3], counts[1]
+
+
+def teach(
+    plan: Plan,
+    folder: Path,
+    key: str,
+    max_usd: float,
+    again: bool = False,
+    waits: Waits = Waits(),
+    say: Callable[[str], None] = print,
+) -> dict:
+    """Run `plan` to its end, or go on with it, and return the report that lies in `folder`.
+
+    Nothing is submitted that could bring the run's bill above `max_usd`. With `again`, requests without a usable
+    reply are sent once more, up to MAX_ATTEMPTS times in all.
+
+    Raises TeacherError, mathtutor.io.Busy or Damaged, ValueError for a folder of another plan, OSError.
+    """
+    with BatchJournal(folder / "journal.jsonl", plan.sha256, plan.config) as journal:
+        return _Run(plan, folder, key, max_usd, waits, say, journal).go(again)
+
+
+class _Run:
+    def __init__(self, plan: Plan, folder: Path, key: str, max_usd: float, waits: Waits, say, journal: BatchJournal):
+        import anthropic
+
+        self.plan, self.folder, self.max_usd, self.waits, self.say = plan, folder, max_usd, waits, say
+        self.journal = journal
+        self.api, self._key = anthropic, key
+        self.batches = anthropic.Anthropic(api_key=key, max_retries=0, timeout=CALL_TIMEOUT).messages.batches
+        self._outcomes: dict[int, dict[str, Outcome]] = {}  # of the batches that were read, by custom id
+
+    def go(self, again: bool) -> dict:
+        answered = -1
+        while True:
+            for batch in self.journal.of_state("submitting"):
+                self._settle(batch)
+            self._plan_unasked(again)
+            over = self._over_budget()
+            if not over:
+                for batch in self.journal.of_state("planned"):
+                    self._submit(batch)
+            self._collect()
+            report = self._write()
+            if over:
+                raise TeacherError(over)
+            before, answered = answered, report["requests"]["outcomes"].get("answered", 0)
+            if not self._unasked(again) or answered == before:  # a round that brought nothing is not repeated
+                return report
+
+    # --- what to ask
+
+    def _unasked(self, again: bool) -> list[Ask]:
+        """What no batch has taken up yet."""
+        last = {ask.index: (batch, ask) for batch in self.journal.batches for ask in batch.asks}
+        asks = [Ask(i, 0, self.plan.max_tokens(i)) for i in range(self.plan.requests) if i not in last]
+        if again:
+            for index, (batch, ask) in sorted(last.items()):
+                if batch.state != "reconciled" or ask.attempt + 1 >= MAX_ATTEMPTS:
+                    continue
+                outcome = self._read(batch)[self._id(ask)]
+                if outcome.may_be_asked_again:
+                    more = 2 if outcome.kind == "truncated" else 1
+                    asks.append(Ask(index, ask.attempt + 1, ask.max_tokens * more))
+        return asks
+
+    def _plan_unasked(self, again: bool) -> None:
+        asks = iter(self._unasked(again))
+        while chunk := list(itertools.islice(asks, BATCH_REQUESTS)):
+            self.journal.plan(chunk)
+
+    def _id(self, ask: Ask) -> str:
+        return f"{self.journal.run}-{self.plan.key(ask.index)}-{ask.attempt}"
+
+    def _over_budget(self) -> str | None:
+        """Why nothing may be submitted now, or None."""
+        planned = self.journal.of_state("planned")
+        if not planned:
+            return None
+        billed = sum(batch.facts["usd"] for batch in self.journal.of_state("reconciled"))
+        pending = self._worst(self.journal.of_state("submitted", "ended", "fetched"))
+        new = self._worst(planned)
+        if billed + pending + new <= self.max_usd:
+            return None
+        return (
+            f"nothing was submitted: {sum(len(b.asks) for b in planned):,} requests could cost up to ${new:.2f}, "
+            f"${billed:.2f} are billed and up to ${pending:.2f} under way, and --max-usd is {self.max_usd:.2f}"
+        )
+
+    def _worst(self, batches: list[Batch]) -> float:
+        return self.plan.estimate([(a.index, a.max_tokens) for batch in batches for a in batch.asks]).worst_usd
+
+    # --- calls
+
+    def _said(self, error: BaseException) -> str:
+        text = str(getattr(error, "message", "") or error) or type(error).__name__
+        return text.replace(self._key, "...")[:300]
+
+    def _retry_after(self, error: BaseException, attempt: int) -> float:
+        """Seconds to wait before the next try: what the server says, else ever longer."""
+        response = getattr(error, "response", None)
+        try:
+            asked = float(response.headers["retry-after"])
+        except (AttributeError, KeyError, ValueError):
+            asked = -1.0
+        return asked if asked >= 0 else min(self.waits.backoff * 2**attempt, 60.0)  # NaN is not >= 0 either
+
+    def _get(self, call: Callable[[], Any]) -> Any:
+        """The value of a call that may be made again without harm."""
+        for attempt in range(TRIES):
+            try:
+                return call()
+            except self.api.APIStatusError as error:
+                if error.status_code not in PASSING and error.status_code < 500:
+                    raise TeacherError(f"the API refused ({error.status_code}): {self._said(error)}") from None
+                failure = error
+            except Exception as error:  # the library's own errors, the network's in mid-stream, bad JSON
+                failure = error
+            wait = self._retry_after(failure, attempt)
+            if wait > self.waits.longest:
+                break
+            self.waits.sleep(wait)
+        raise TeacherError(
+            f"the API does not answer as it should ({self._said(failure)}): run the same command again later"
+        ) from None
+
+    def _newer(self, newest: str | None, since: str | None) -> list:
+        """All batches on the server, newest first, that came after the batch `newest`, created at `since`."""
+        found = []
+        for batch in self.batches.list(limit=100):
+            # By the server's clock on both sides, so that ours may be wrong.
+            if batch.id == newest or (since and batch.created_at < datetime.fromisoformat(since)):
+                break
+            found.append(batch)
+        return found
+
+    # --- submitting
+
+    def _submit(self, batch: Batch) -> None:
+        """Take a planned batch to "submitted"."""
+        requests = [{"custom_id": self._id(a), "params": self.plan.params(a.index, a.max_tokens)} for a in batch.asks]
+        for attempt in range(TRIES):
+            newest = self._get(lambda: next(iter(self.batches.list(limit=1)), None))
+            self.journal.enter(
+                batch,
+                "submitting",
+                newest=newest and newest.id,
+                since=newest and newest.created_at.isoformat(),
+                time=datetime.now(UTC).isoformat(timespec="seconds"),
+            )
+            try:
+                made = self.batches.create(requests=requests, timeout=CREATE_TIMEOUT)
+                if not isinstance(getattr(made, "id", None), str):
+                    raise ValueError("an answer without the id of a batch")
+            except Exception as error:  # which of them it is decides whether there may be a batch now
+                status = getattr(error, "status_code", None)
+                # By name: which package these come from is the library's own affair.
+                unreachable = type(error.__cause__).__name__ in ("ConnectError", "ConnectTimeout")
+                if status in REFUSALS or unreachable:
+                    self.journal.enter(batch, "planned", refused=status or "unreachable")
+                    wait = self._retry_after(error, attempt)
+                    if status != 429 or wait > self.waits.longest:
+                        raise TeacherError(
+                            f"batch {batch.number + 1} was not accepted ({status or 'unreachable'}): {self._said(error)}. "
+                            "Nothing was paid for it; mend this and run the same command again"
+                        ) from None
+                    self.say(f"batch {batch.number + 1}: too many requests, waiting {wait:.0f} s")
+                    self.waits.sleep(wait)
+                    continue
+                self.say(f"batch {batch.number + 1}: the answer was lost ({self._said(error)}); looking for the batch")
+                self._settle(batch)
+                if batch.state == "submitted":
+                    return
+                continue
+            self.journal.enter(batch, "submitted", id=made.id)
+            self.say(f"batch {batch.number + 1}: {len(batch.asks):,} requests submitted as {made.id}")
+            return
+        raise TeacherError(f"batch {batch.number + 1} was not accepted in {TRIES} tries: run the same command again later")
+
+    def _settle(self, batch: Batch) -> None:
+        """Find out whether a batch at "submitting" was accepted: take it to "submitted", or back to "planned"."""
+        not_ours = {known.facts.get("id") for known in self.journal.batches}
+        until = time.monotonic() + self.waits.settle
+        while True:
+            num_open = 0
+            for found in self._get(lambda: self._newer(batch.facts["newest"], batch.facts["since"])):
+                if found.id in not_ours or sum(_counts(found).values()) != len(batch.asks):
+                    continue
+                if found.processing_status != "ended":
+                    num_open += 1
+                elif self._is_ours(found, batch):
+                    self.journal.enter(batch, "submitted", id=found.id, found_again=True)
+                    self.say(f"batch {batch.number + 1}: found on the server as {found.id}; it is not paid for twice")
+                    return
+                else:
+                    not_ours.add(found.id)
+            if num_open:
+                # Ours or not shows in the results alone, and waiting costs nothing.
+                self.say(f"batch {batch.number + 1}: {num_open} under way on the server may be the lost one; waiting")
+                self.waits.sleep(self.waits.poll)
+            elif time.monotonic() >= until:
+                self.journal.enter(batch, "planned", refused="not on the server")
+                return
+            else:
+                self.waits.sleep(min(self.waits.poll, max(0.01, self.waits.settle / 8)))
+
+    def _is_ours(self, found, batch: Batch) -> bool:
+        ids = {self._id(ask) for ask in batch.asks}
+
+        def first_id() -> str:
+            with self._results(found.id) as results:
+                return next(results)["custom_id"]
+
+        try:
+            return self._get(first_id) in ids
+        except TeacherError as error:
+            raise TeacherError(
+                f"batch {batch.number + 1} was sent once and its answer was lost; {found.id} on the server may be it, but "
+                f"its results cannot be read: {error}. Nothing was sent again"
+            ) from None
+
+    # --- collecting
+
+    def _collect(self) -> None:
+        """Take every submitted batch to "reconciled"."""
+        while pending := self.journal.of_state("submitted", "ended", "fetched"):
+            for batch in pending:
+                if batch.state == "submitted":
+                    found = self._get(lambda id=batch.facts["id"]: self.batches.retrieve(id))
+                    if found.processing_status == "ended":
+                        self.journal.enter(batch, "ended", counts=_counts(found))
+                if batch.state == "ended":
+                    self._fetch(batch)
+                if batch.state == "fetched":
+                    self._reconcile(batch)
+            if left := self.journal.of_state("submitted"):
+                self.say(f"{len(left)} of {len(self.journal.batches)} batches under way")
+                self.waits.sleep(self.waits.poll)
+
+    @contextmanager
+    def _results(self, id: str) -> Iterator[Iterator[dict]]:
+        """The result lines of a batch, read as they come; the connection is closed in any case."""
+        with self.batches.with_streaming_response.results(id) as response:
+            yield map(_line, _split(response.iter_bytes()))
+
+    def _download(self, batch: Batch) -> tuple[dict[str, dict], int]:
+        """(result lines by custom id, lines that are double or not ours)."""
+        wanted = {self._id(ask) for ask in batch.asks}
+        rows, others = {}, 0
+        with self._results(batch.facts["id"]) as results:
+            for row in results:
+                if row["custom_id"] in wanted and row["custom_id"] not in rows:
+                    rows[row["custom_id"]] = row
+                else:
+                    others += 1
+        return rows, others
+
+    def _fetch(self, batch: Batch) -> None:
+        """Store a result for each request, or raise: a stream that is cut at the end of a line looks whole."""
+        for attempt in range(FETCHES):
+            if attempt:
+                self.waits.sleep(min(self.waits.backoff * 2**attempt, 60.0))
+            rows, others = self._get(lambda: self._download(batch))
+            counts = dict(Counter(row["result"].get("type") for row in rows.values()))
+            if missing := len(batch.asks) - len(rows):
+                why = f"{missing} of {len(batch.asks)} results are missing"
+            elif {kind: count for kind, count in batch.facts["counts"].items() if count} != counts:
+                why = f"the results are {counts}, the server counted {batch.facts['counts']}"
+            else:
+                break
+        else:
+            raise TeacherError(
+                f"the results of batch {batch.number + 1} ({batch.facts['id']}) cannot be fetched whole: {why}. "
+                "They stay on the server for 29 days: run the same command again"
+            )
+        path = self._path(batch)
+        # The server's order is any order.
+        write_rows(path, [rows[self._id(ask)] for ask in batch.asks])
+        self.journal.enter(batch, "fetched", sha256=sha256_file(path), other_lines=others)
+
+    def _path(self, batch: Batch) -> Path:
+        return self.folder / "results" / f"{batch.number + 1:04d}.jsonl"
+
+    def _read(self, batch: Batch) -> dict[str, Outcome]:
+        """The outcomes of a fetched batch by custom id."""
+        if batch.number not in self._outcomes:
+            path = self._path(batch)
+            if not path.exists() or sha256_file(path) != batch.facts["sha256"]:
+                raise Damaged(f"{path} is not the file that was fetched: put it back, or start anew in another folder")
+            self._outcomes[batch.number] = {r["custom_id"]: read_result(r["result"]) for r in read_rows(path)}
+        return self._outcomes[batch.number]
+
+    def _reconcile(self, batch: Batch) -> None:
+        """Count what came back and what it cost."""
+        outcomes = self._read(batch)
+        usages = [read_usage(outcome.usage) for outcome in outcomes.values()]
+        tokens = [sum(usage[i] for usage in usages if usage) for i in (0, 1)]
+        billed = sum(o.kind not in ("errored", "canceled", "expired") for o in outcomes.values())
+        self.journal.enter(
+            batch,
+            "reconciled",
+            outcomes=dict(sorted(Counter(outcome.kind for outcome in outcomes.values()).items())),
+            input_tokens=round(tokens[0]),
+            output_tokens=tokens[1],
+            without_usage=billed - sum(usage is not None for usage in usages),
+            usd=round(self.plan.model.cost(*tokens), 6),
+        )
+
+    # --- what came of it
+
+    def _write(self) -> dict:
+        """raw.jsonl and report.json of all that is reconciled: the same bytes however often the run was killed."""
+        done = self.journal.of_state("reconciled")
+        # Nothing is asked again once it is answered, so the last outcome of a request is its answer.
+        last = {ask.index: (ask, self._read(batch)[self._id(ask)]) for batch in done for ask in batch.asks}
+        rows = [
+            {**row_of(self.plan, index, number, problem).to_dict(), "model": self.plan.model.id}
+            | {"seeds": [row.id for row in self.plan.shown(index)]}
+            for index, (_, outcome) in sorted(last.items())
+            for number, problem in enumerate(outcome.problems)
+        ]
+        faults = Counter(fault for _, outcome in last.values() for fault in outcome.faults)
+        estimate = self.plan.estimate([(a.index, a.max_tokens) for batch in done for a in batch.asks])
+        usd = round(sum(batch.facts["usd"] for batch in done), 6)
+        again = sum(o.may_be_asked_again and a.attempt + 1 < MAX_ATTEMPTS for a, o in last.values())
+        # The report stands for the rows beside it: it goes before they change, and comes when they are there.
+        (self.folder / "report.json").unlink(missing_ok=True)
+        write_rows(self.folder / "raw.jsonl", rows)
+        report = {
+            "plan": self.plan.config,
+            "requests": {
+                "planned": self.plan.requests,
+                "settled": len(last),
+                "outcomes": dict(sorted(Counter(outcome.kind for _, outcome in last.values()).items())),
+                "details": dict(sorted(Counter(o.detail for _, o in last.values() if o.detail).items())),
+                "sent": estimate.requests,
+                "can_be_asked_again": again,
+            },
+            "problems": {
+                "asked": self.plan.problems,
+                "rows": len(rows),
+                "unreadable": dict(sorted(faults.items())),
+            },
+            "tokens": {
+                "estimated": [estimate.input_tokens, estimate.output_tokens],
+                "billed": [sum(batch.facts[k] for batch in done) for k in ("input_tokens", "output_tokens")],
+                "replies_without_usage": sum(batch.facts["without_usage"] for batch in done),
+            },
+            "usd": {
+                "per_million_tokens": [self.plan.model.input_usd, self.plan.model.output_usd],
+                "estimated": round(estimate.usd, 6),
+                "at_most": round(estimate.worst_usd, 6),
+                "billed": usd,
+                "billed_to_estimated": round(usd / estimate.usd, 3) if estimate.usd else None,
+            },
+            "sha256": sha256_file(self.folder / "raw.jsonl"),
+        }
+        write_json(self.folder / "report.json", report)
+        return report
+
+
+def row_of(plan: Plan, index: int, number: int, problem: dict) -> Row:
+    """The row of problem `number` in the reply to request `index`."""
+    return Row(
+        id=f"anthropic-{plan.key(index)}-{number}",
+        problem=problem["problem"],
+        steps=tuple(problem["steps"]),
+        answer=problem["answer"],
+        source="anthropic",
+    )
+
+
+def _counts(batch) -> dict[str, int]:
+    """Requests by what became of them; their sum is the size of the batch."""
+    kinds = ("processing", "succeeded", "errored", "canceled", "expired")
+    return {kind: getattr(batch.request_counts, kind, 0) or 0 for kind in kinds}
+
+
+def _split(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Lines, by line feeds alone: JSON may hold the other characters at which text is usually split."""
+    rest: list[bytes] = []
+    for chunk in chunks:
+        *whole, last = chunk.split(b"\n")
+        for line in whole:
+            yield b"".join([*rest, line])
+            rest = []
+        rest.append(last)
+    if any(rest):
+        yield b"".join(rest)
+
+
+def _line(raw: bytes) -> dict:
+    """One line of results. Raises ValueError when it is cut or is something else."""
+    row = json.loads(raw.decode("utf-8"), parse_constant=_no_constant)
+    if not isinstance(row, dict) or not isinstance(row.get("custom_id"), str) or not isinstance(row.get("result"), dict):
+        raise ValueError(f"a line of the results is none: {raw[:60]!r}")
+    # Half a character, which an escape can hold and no file can, becomes a question mark.
+    return json.loads(json.dumps(row, ensure_ascii=False).encode("utf-8", "replace")) if b"\\ud" in raw.lower() else row
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not a number that JSON allows")
