@@ -1,4 +1,4 @@
-"""Count the rows that share words with test files: any JSON, JSON lines or CSV that holds problems.
+"""Count the rows that share words with test files: a JSON list, JSON lines or CSV that holds problems.
 
     python -m pipeline.overlap data/pocket/clean.jsonl --against tests/*.jsonl SVAMP.json --out assets/bank/overlap.json
 
@@ -54,6 +54,8 @@ def rows_of(path: Path, sources: set[str]) -> Iterator[tuple[str, str]]:
     """(id, problem) of the rows of a data set that come from `sources`; of all when that is empty."""
     for row in read_rows(path):
         if not sources or row.get("source") in sources:
+            if not isinstance(row.get("problem"), str):
+                raise ValueError(f"{path}: the row {row.get('id', '?')!r:.40} has no text under problem")
             yield str(row.get("id", "")), row["problem"]
 
 
@@ -65,6 +67,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="where the report goes (JSON)")
     args = parser.parse_args()
     try:
+        shown = [path.name for path in args.against]
+        if doubles := {name for name in shown if shown.count(name) > 1}:
+            raise ValueError(f"two files are called {', '.join(sorted(doubles))}: give them other names, for the report goes by name")
         tests = {path.name: read_questions(path) for path in args.against}
         indices = {
             name: {measure: GramIndex(texts, n, mask_numbers=masked) for measure, (n, masked) in MEASURES.items()}
@@ -78,7 +83,7 @@ def main() -> None:
                 for measure, index in by_measure.items():
                     if index.overlaps(problem):
                         found[name][measure].append(row_id)
-    except (Damaged, OSError, ValueError, KeyError) as error:
+    except (Damaged, OSError, ValueError) as error:
         raise SystemExit(str(error)) from error
     if not count:
         raise SystemExit(f"{args.rows} holds no row of {', '.join(args.source)}")

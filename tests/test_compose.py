@@ -8,15 +8,18 @@ import os
 import re
 import subprocess
 import sys
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
 from mathtutor.bank.compose import MAX_DEPTH, MAX_VALUE, compose, compose_many, load_frames
+from mathtutor.bank.families import NUMBER, first_value
 from mathtutor.bank.language import Noun
 from mathtutor.chat import render_target
 from mathtutor.maths.checks import State, verify
 from pipeline.bank import GRAMMAR
+from pipeline.reading import UNSAFE
 from pipeline.teachers.composed import DEPTHS, write_rows
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -58,6 +61,7 @@ def test_the_language_is_sound(composed, depth):
         for text in (instance.problem, *instance.steps, instance.plan):
             for name, pattern in patterns.items():
                 assert not pattern.search(text), (name, text)
+            assert not UNSAFE.search(text) and not re.search(r"\bthey was\b|\b(?:If|and|than|as) [a-z]+ lives\b", text), text
         assert not re.search(r"\b1 [a-z]+s\b|[[\]{}|]", " ".join(instance.steps)), instance.steps
         assert instance.problem.count("?") + instance.problem.count("Find out") + instance.problem.count("What is the") >= 1
 
@@ -67,6 +71,9 @@ def test_hints_and_mistakes_do_not_give_the_answer(composed, depth):
     for instance in composed[depth]:
         assert not re.search(r"\d", instance.plan + instance.understand)
         assert instance.set_up.endswith("= ▢")
+        told = {Fraction(n) for n in NUMBER.findall(instance.set_up)}
+        assert not told & {instance.answer, first_value(instance.steps[0])}, instance.set_up
+        assert len({mistake.value for mistake in instance.mistakes}) == len(instance.mistakes)
         assert len(instance.mistakes) >= 2
         assert all(mistake.value != instance.answer for mistake in instance.mistakes)
 
@@ -103,7 +110,7 @@ def test_a_depth_out_of_range_is_refused(depth):
         compose(0, 0, depth)
 
 
-def test_every_frame_names_real_words():
+def test_every_frame_has_what_the_composer_reads():
     frames = load_frames()
     for kind in ("who", "kinds", "places"):
         for frame in frames[kind]:

@@ -120,12 +120,13 @@ def test_a_reply_that_meets_the_limit_says_so(engine):
     [
         ("", False),
         ("Step 1: Ana has 3 + 4 = 7 apples.\n", False),
-        ("".join(f"Step {n}: It grows by {n} + 2 = {n + 2}.\n" for n in range(1, 4)), False),
+        ("".join(f"Step {n}: It grows by {n} + 2 = {n + 2}.\n" for n in range(1, 5)), False),
         ("".join(f"Step {n}: It grows by {n} + 2 = {n + 2}.\n" for n in range(1, 12)), True),
         ("Together: " + " + ".join("99999999") + " = 72", False),
         ("so we have to find out " * 9, True),
         ("." * 400, False),
         ("7" * 400, False),
+        ("| --- " * 40, False),
         ("".join(f"Step {n}: {name} has {n} + 2 = {n + 2}.\n" for n, name in enumerate(["Ana", "Bo", "Cy", "Di", "Ed", "Flo"])), False),
     ],
 )

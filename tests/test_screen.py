@@ -34,6 +34,9 @@ PASSES = [
     "He walks two kms and then five kms. How many kms is that?",
     "Change 3 miles to kms. How many kms are they?",
     "I don\u2019t want 3 of my 10 apples. How many do I want?",
+    "Ana buys 3 apples. Bo buys 5 apples. Altogether?",
+    "Tom bought 3 pens, lost 2 pens, found 4 pens. Pens left?",
+    "In Los Angeles, La Rosa sells 3 tacos for $2. How much do 12 tacos cost?",
     "Zoë has 3 Äpfel 🍎 and buys 4 more. How many now?",
 ]
 
@@ -46,6 +49,8 @@ REFUSED = [
     (12, Finding.EMPTY),
     ({"text": "3 + 4"}, Finding.EMPTY),
     (["3 + 4"], Finding.EMPTY),
+    ("Ana va a la tienda y compra 3 manzanas. Luego compra 4 más. ¿Cuántas manzanas tiene?", Finding.LANGUAGE),
+    ("In einem Korb liegen 12 Äpfel. Ben nimmt 5 heraus. Wie viele Äpfel sind noch im Korb?", Finding.LANGUAGE),
     ("Ana tiene 3 manzanas y compra 4 más. ¿Cuántas manzanas tiene ahora?", Finding.LANGUAGE),
     ("Lena hat 12 Äpfel und kauft noch 5 dazu. Wie viele Äpfel sind es nun?", Finding.LANGUAGE),
     ("Léa possède 12 billes et perd 5 billes. Combien lui en reste-t-il ?", Finding.LANGUAGE),

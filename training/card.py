@@ -50,7 +50,7 @@ def model_card(folder: Path, evals: Path, recipe: dict) -> str:
         "|---|---|---|---|---|---|",
         *[phase_line(phase, rows) for phase, rows in logs.items()],
         "",
-        "Every hyperparameter: `recipe.json` beside this card. Reproduce: `make pocket`.",
+        "Every hyperparameter: `recipe.json` beside this card. Made by `make pocket`; for the very rows, at the commit that docs/LAB.md names.",
         "",
         "## Limits and licence",
         "",

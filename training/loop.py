@@ -86,7 +86,7 @@ class Compute:
     def bf16(self) -> bool:
         if self.precision != "auto":
             return self.precision == "bf16"
-        return torch.cuda.is_bf16_supported() if self.device == "cuda" else torch.cpu._is_amx_tile_supported()
+        return torch.cuda.is_bf16_supported(including_emulation=False) if self.device == "cuda" else torch.cpu._is_amx_tile_supported()
 
     def autocast(self) -> torch.autocast:
         return torch.autocast(self.device, dtype=torch.bfloat16, enabled=self.bf16)
@@ -158,7 +158,7 @@ def _train(model, examples, phase: Phase, folder: Path, log: Journal, pad, seed,
     started = saved = time.monotonic()
     deadline = started + minutes * 60 if minutes else math.inf
     batches = batches_from(examples, phase.batch_tokens, seed, state["epoch"], state["position"])
-    with tqdm(total=phase.steps, initial=state["step"], unit="step", disable=None, mininterval=1) as bar:
+    with tqdm(total=phase.steps, initial=state["step"], unit="step", disable=None if crew.leads else True, mininterval=1) as bar:
         losses, seen, since = state.pop("losses"), 0, time.monotonic()
         while state["step"] < phase.steps:
             epoch, position, indices = next(batches)

@@ -28,7 +28,7 @@ def parser(doc: str) -> argparse.ArgumentParser:
     result.add_argument("--recipe", required=True, help="a file of training/recipes/")
     result.add_argument("--out", help="run folder (default: runs/<recipe name>)")
     result.add_argument("--minutes", type=float, help="stop with a checkpoint after so long; run again to go on")
-    result.add_argument("--threads", type=int, default=0, help="CPU threads (default: all; 1 makes runs bit-identical)")
+    result.add_argument("--threads", type=int, default=0, help="CPU threads (default: all, one each under torchrun; 1 makes runs bit-identical)")
     result.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
     result.add_argument(
         "--precision", default="auto", choices=["auto", "fp32", "bf16"], help="of the products (default: bf16 where it is fast)"

@@ -8,21 +8,19 @@ from mathtutor.tutoring.screen import MAX_CHARS, Finding
 TITLE = "Show Your Work"
 TAGLINE = (
     "A word problem goes in. The working comes out, step by step. "
-    "This small tutor knows only some kinds of problems and is often wrong about others."
+    "This small tutor is often wrong, above all about long stories and new kinds of problems."
 )
 
-# label on the button -> problem. All six are of kinds that Pocket was trained on; others it often gets wrong.
+# label on the button -> problem. Pocket solves all six as they stand; with other words or numbers it often fails.
 EXAMPLES = {
-    "Candles": "Ron made some candles. He gave 30 of them to Grace and put the rest into 22 baskets with 10 in each. "
-    "How many candles did Ron make?",
-    "Notepads": "Ken has $75. He buys a toolbox for $69 and spends everything that is left on notepads at $2 each. "
-    "The toolbox weighs 2 pounds. How many notepads does he get?",
-    "Paint": "To paint the stage set, Jasmine mixes silver and orange in the ratio 4 to 9. She uses 56 liters of silver. "
-    "How many liters of orange does Jasmine use?",
-    "Fence": "If a playground is 77 m long and 38 m wide, and all four sides are to be fenced at $8 a meter, "
-    "what is the total price of the fence?",
-    "Discount": "How many dollars does Tim pay for a bicycle, if the price of $164 is lowered by 15 percent?",
-    "Secret number": "Adding 82 to 9 times a secret number gives 685. Find the secret number.",
+    "Toy cars": "Omar has 18 toy cars. Lena has twice as many toy cars as Omar. Noah has 7 fewer toy cars than Lena. "
+    "How many toy cars do they have altogether?",
+    "Birds": "There were 45 birds in a tree. 18 flew away and 7 came back. How many birds are in the tree now?",
+    "Pencils": "Priya has 3 boxes with 12 pencils each. She gives away 7 pencils. How many pencils are left?",
+    "Cookies": "Lisa bakes 36 cookies. She eats 4 and shares the rest equally among 8 friends. "
+    "How many cookies does each friend get?",
+    "Sale": "A shirt costs $40. It is on sale for 25% off. What is the sale price?",
+    "Secret number": "I think of a number, multiply it by 4 and add 9. I get 41. What is my number?",
 }
 
 PROBLEM_LABEL = "Your word problem"

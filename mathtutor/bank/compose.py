@@ -75,6 +75,7 @@ class Story:
         for i in range(min(wanted, limit)):
             self.quantities.append(self.add(i, depth))
         self.tail: list[str] = []
+        self.lost = False  # whether something went away before the question
         self.of_everyone = False  # whether the question is about the total of all
         self.end = self.ask(depth)
 
@@ -128,7 +129,7 @@ class Story:
         if base.value < 4:
             raise Impossible
         k = self.number(2, min(base.value - 1, self.big))
-        amount = f"{self.say(k)} {self.rng.choice(['fewer'] * 6 + ['less'])} {scene.noun(i).plural} than {scene.ref(j)}"
+        amount = f"{self.say(k)} {self.rng.choice(['fewer'])} {scene.noun(i).plural} than {scene.ref(j)}"
         return self.found(i, base.value - k, f"{base.value} - {k}", amount, base)
 
     def times(self, i: int, j: int) -> Quantity:
@@ -194,7 +195,7 @@ class Story:
             value = now.value + k if plus else now.value - k
             if value < 2:
                 raise Impossible
-            what = rng.choice(scene.gain if plus else scene.lose).format(n=self.say(k) + ("" if plus else rng.choice(["", " of them"])))
+            what = _agree(rng.choice(scene.gain if plus else scene.lose), person.gender == "they").format(n=self.say(k) + ("" if plus else rng.choice(["", " of them"])))
             link = rng.choice(["Then ", "After that, ", "Later, ", ""])
             sentences.append(upper_first(f"{link}{he} {what}."))
             who = upper_first(he) if turn else str(person)
@@ -209,11 +210,15 @@ class Story:
         scene, rng = self.scene, self.rng
         n, m = self.number(2, min(self.big, 40)), self.number(2, 12)
         noun = scene.noun(i)
-        expression = f"{m} * {n}" if rng.random() < 0.5 else f"{n} * {m}"
         if isinstance(scene, People) and scene.verb() not in ("has", "have", "had", "knows") and rng.random() < 0.6:
-            span, many = rng.choice([("a day", "days"), ("every day", "days"), ("each week", "weeks"), ("per hour", "hours")])
+            spans = [("a day", "days"), ("every day", "days"), ("each week", "weeks"), ("per hour", "hours")]
+            if noun.singular in ("minute", "hour"):
+                spans, n = spans[:2], min(n, 9 if noun.singular == "hour" else 60)
+            span, many = rng.choice(spans)
+            expression = f"{m} * {n}" if rng.random() < 0.5 else f"{n} * {m}"
             sentence = f"{scene.subjects[i]} {scene.verb()} {self.say(n)} {scene.count(n, i)} {span} for {self.say(m)} {many}."
-        elif scene.packs:
+        elif scene.packs and (not isinstance(scene, People) or scene.base in ("have", "buy", "get", "bring")):
+            expression = f"{m} * {n}" if rng.random() < 0.5 else f"{n} * {m}"
             pack = Noun.parse(rng.choice(scene.packs))
             amount = f"{self.say(m)} {pack.plural} of {noun.plural} with {self.say(n)} in each {pack.singular}"
             if rng.random() < 0.5:
@@ -277,14 +282,17 @@ class Story:
             who, have = str(person), "do" if person.gender == "they" else "does"
         verb = "have" if have == "do" else "has"
         way = rng.choice(["lose", "gain", "pack", "sell", "split"])
+        if way in ("sell", "split") and not scene.packs:  # points, say, are nothing to hand over
+            raise Impossible
         value = end.value
         if way in ("lose", "gain"):
             k = self.number(2, self.big) if way == "gain" else self.number(2, max(2, value - 1))
             if way == "lose" and value - k < 2:
                 raise Impossible
-            what = rng.choice(scene.gain if way == "gain" else scene.lose).format(n=self.say(k) + (rng.choice(["", " of them"]) if way == "lose" else ""))
+            what = _agree(rng.choice(scene.gain if way == "gain" else scene.lose), have == "do").format(n=self.say(k) + (rng.choice(["", " of them"]) if way == "lose" else ""))
             link = rng.choice(["Then ", "After that, ", "Later, "])
             self.tail.append(upper_first(f"{link}{who} {what}."))
+            self.lost |= way == "lose"
             last = "now" if way == "gain" else rng.choice(["now", "left"])
             self.question = f"How many {things} {have} {who} have {last}?"
             value, sign = (value + k, "+") if way == "gain" else (value - k, "-")
@@ -292,7 +300,7 @@ class Story:
         subject = upper_first(who)
         if way == "sell":
             k = self.number(2, 12)
-            self.tail += [f"{subject} sold {'all of them' if not self.tail else 'all that were left'} for ${k} each.", "end"]
+            self.tail += [f"{subject} sold {'all that were left' if self.lost else 'all of them'} for ${k} each.", "end"]
             self.question = rng.choice([f"How much money did {who} get?", f"How many dollars did {who} make?"])
             return Quantity(value * k, (), f"{value} * {k}", "The money is {} dollars.", (end,), f"the money that {who} got")
         fits = [k for k in range(2, 13) if value % k == 0 and value > k]
@@ -300,13 +308,13 @@ class Story:
             raise Impossible
         k = rng.choice(fits)
         if way == "split":
-            self.tail += [f"{subject} shared {'them' if not self.tail else 'the rest'} equally among {self.say(k)} [friends|children|cousins].".replace("[friends|children|cousins]", pals := rng.choice(["friends", "children", "cousins"])), "end"]  # fmt: skip
+            self.tail += [f"{subject} shared {'the rest' if self.lost else 'all of them'} equally among {self.say(k)} [friends|children|cousins].".replace("[friends|children|cousins]", pals := rng.choice(["friends", "children", "cousins"])), "end"]  # fmt: skip
             self.question = f"How many {things} did each {'child' if pals == 'children' else pals[:-1]} get?"
             return Quantity(value // k, (), f"{value} / {k}", f"Each gets {{}} {things}.", (end,), f"the number of {things} for each")
         if not scene.packs:
             raise Impossible
         pack = Noun.parse(rng.choice(scene.packs))
-        self.tail += [f"{subject} put {'them all' if not self.tail else 'the rest'} into {pack.plural} with {self.say(k)} in each {pack.singular}.", "end"]
+        self.tail += [f"{subject} put {'the rest' if self.lost else 'them all'} into {pack.plural} with {self.say(k)} in each {pack.singular}.", "end"]
         self.question = f"How many {pack.plural} did {who} {rng.choice(['need', 'fill'])}?"
         return Quantity(value // k, (), f"{value} / {k}", f"That is {{}} {pack.plural}.", (end,), f"the number of {pack.plural}")
 
@@ -317,19 +325,26 @@ class Story:
         # "In the morning, she ..." and "There are 5 more goats." lean on the sentence before.
         if isinstance(self.scene, (People, Places)) and self.rng.random() < 0.25:
             self.rng.shuffle(units)
+        useless = None
         if self.rng.random() < 0.12:
             name = self.rng.choice([p.name for p in load_lexicon()["person"][:40]])
-            useless = self.rng.choice(load_frames()["useless"]).format(A=name, x=self.number(3, 60))
+            text, low, high = self.rng.choice(load_frames()["useless"])
+            useless = text.format(A=name, x=self.number(low, high))
             units.insert(self.rng.randint(0, len(units)), useless)
         tail = [sentence for sentence in self.tail if sentence != "end"]
         if not tail and len(units) > 1 and self.rng.random() < 0.06:
             return " ".join([self.question, *units])
         if not tail and self.question.startswith("How") and self.rng.random() < 0.12 and len(units) > 1:
             last = re.sub(r"\.$", "", units[-1])
-            if ". " not in last:
+            if ". " not in last and units[-1] != useless:
                 lowered = last if last.split()[0] in _names(self.scene) else last[0].lower() + last[1:]
                 return " ".join([*units[:-1], f"If {lowered}, {self.question[0].lower()}{self.question[1:]}"])
         return " ".join([*units, *tail, self.question])
+
+
+def _agree(text: str, plural: bool) -> str:
+    """ "was given" -> "were given" after several."""
+    return re.sub(r"^was\b", "were", text) if plural else text
 
 
 def _names(scene: Scene) -> set[str]:
@@ -371,7 +386,7 @@ def _instance(story: Story, steps: list[Quantity], rng: random.Random) -> Instan
     wrongs = _mistakes(numbers, end, steps)
     return Instance(
         family=f"compose-{depth}",
-        topic="comparison",
+        topic="composed",
         grade=min(8, 2 + depth // 2),
         skill="composed",
         problem=_polish(story.problem()),
@@ -395,10 +410,13 @@ def _mistakes(numbers: list[int], end: Quantity, steps: list[Quantity]) -> tuple
     if len(numbers) == 2:
         a, b = numbers
         wrong = a - b if "+" in expression else a + b
-        if wrong != end.value and wrong > 0:
-            found.append(Mistake(Fraction(wrong), "wrong-operation", "Look at the last step again: should the number grow or shrink?"))
+        known = {mistake.value for mistake in found}
+        if wrong != end.value and wrong > 0 and wrong not in known:
+            grows = "Look at the last step again: should the number grow or shrink?"
+            equal = "Look at the last step again: are these equal groups, or two amounts to put together?"
+            found.append(Mistake(Fraction(wrong), "wrong-operation", grows if re.search(r"[+-]", expression) else equal))
     for slip in (1, 10, 2):
-        if len(found) < 2:
+        if len(found) < 2 and end.value + slip not in {mistake.value for mistake in found}:
             found.append(Mistake(Fraction(end.value + slip), "calculation", "The plan is right. Check the last sum once more."))
     return tuple(found)
 

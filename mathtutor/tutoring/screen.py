@@ -100,10 +100,16 @@ _OFF_SCOPE = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 
-# Hardly an English problem does without all of these; one of six words or more without any is of another language.
+# Small words that are common in one language and no words in the other.
 _ENGLISH = re.compile(
-    r"\b(?:the|an?|of|and|to|in|is|are|was|were|has|have|had|how|what|if|for|at|on|he|she|they|it|i|we|you|each|more|"
-    r"many|much|from|with|by|find|than|that|this|there|do|does|did|number|total|solve|answer|equals?|plus|minus|times)\b",
+    r"\b(?:the|of|and|to|is|are|have|had|how|what|if|for|at|she|they|it|we|you|each|more|many|much|from|with|by|find|than|that|"
+    r"this|there|does|did|buys?|has|altogether|left|now|solve|answer|equals?|plus|minus|times)\b",
+    re.IGNORECASE,
+)
+_FOREIGN = re.compile(
+    r"\b(?:el|la|los|las|un|una|y|que|tiene|compra|cu[aá]ntas?|cu[aá]ntos?|m[aá]s|le|les|des|et|combien|possède|lui|reste|il|ils|elle|"
+    r"der|das|und|ist|sind|wie|viele|hat|noch|liegen|kauft|nimmt|von|den|einem|einer|gli|sono|quanti|quante|ogni|che|ha|het|een|"
+    r"hoeveel|heeft|os|um|uma|quantos|quantas|tem)\b",
     re.IGNORECASE,
 )
 
@@ -164,8 +170,7 @@ def _finding(problem: str) -> Finding:
         return Finding.PICTURE if _PICTURE.search(problem) else Finding.TOO_SHORT
     # "12 + 5" and "3x + 7 = 22" are whole; "5" and "apples 5" are not.
     is_sum = re.search(r"\d\s*[a-z)]?\s*[-+*/=×÷^−]", problem) is not None
-    num_words = len(re.findall(r"[^\W\d_]{2,}", problem))
-    if num_words >= 6 and not _ENGLISH.search(problem):
+    if len(_FOREIGN.findall(problem)) >= max(3, 2 * len(_ENGLISH.findall(problem))):
         return Finding.LANGUAGE
     if len(problem.split()) < 5 and not is_sum:
         return Finding.TOO_SHORT
