@@ -149,6 +149,7 @@ GOOD = {
         "There are {n} boxes of {m} pens. {who} gives away {g} of the pens. How many remain?",
         "After giving away {g} pens, how many has {who} left of {n} boxes with {m} pens each?",
         "{who} fills {n} boxes with {m} pens each, then gives {g} pens to a friend. How many pens stay?",
+        "How many pens are left of {n} boxes with {m} pens each, when {who} gives {g} away?",
     ],
     "steps": ["In all there are {n} * {m} = {all} pens.", "{all} - {g} = {left} pens are left."],
     "understand": "You know the boxes and the pens in each. You need the pens that are left.",
