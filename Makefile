@@ -50,7 +50,7 @@ pocket: data  ## Pocket itself, from nothing: hours on two cores; stop it and st
 
 EVAL = $(BIN)/python -m eval.run --max-tokens 320 --engine
 
-evals: $(VENV)/.dev  ## every figure of the README: an hour or so on two cores; stop it and start it at will (MATHTUTOR_DATA, or the hub)
+evals: $(VENV)/.dev  ## every figure of the README, and more; stop it and start it at will (MATHTUTOR_DATA, or the hub)
 	$(EVAL) pocket --benchmark bank --out evals/pocket-bank
 	$(EVAL) pocket --benchmark bank-known --out evals/pocket-bank-known
 	$(EVAL) pocket --benchmark svamp --out evals/pocket-svamp

@@ -154,13 +154,19 @@ def main() -> None:
     parser.add_argument("--file", help="one bank file instead of the whole bank")
     parser.add_argument("--family", help="one family's id")
     parser.add_argument("-n", type=int, help="instances a family (check: 300, sample: 1), or composed problems (3)")
-    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6), help="of `sample`; default: another each time")
-    parser.add_argument("--depth", type=int, default=3, help="of `compose`: sums to the answer, 1 to 8 (default: 3)")
+    parser.add_argument("--seed", type=int, help="of `sample` and `compose`; default: another each time")
+    parser.add_argument("--depth", type=int, help="of `compose`: sums to the answer, 1 to 8 (default: 3)")
     args = parser.parse_args()
+    unread = {"check": ("seed", "depth"), "sample": ("depth",), "compose": ("file", "family"), "stats": ("n", "seed", "depth", "family")}
+    if given := [name for name in unread[args.command] if getattr(args, name) is not None]:
+        parser.error(f"{args.command} does not read {', '.join(('-' if name == 'n' else '--') + name for name in given)}")
+    if args.n is not None and args.n < 1:
+        parser.error("-n must be at least 1")
+    seed = random.SystemRandom().randrange(10**6) if args.seed is None else args.seed
     if args.command == "compose":
         try:
             for index in range(args.n or 3):
-                show(compose(args.seed, index, args.depth))
+                show(compose(seed, index, 3 if args.depth is None else args.depth))
         except ValueError as error:
             sys.exit(str(error))
         return
@@ -177,7 +183,7 @@ def main() -> None:
     if args.command == "sample":
         for family in families.values():
             for index in range(args.n or 1):
-                show(family.instantiate(args.seed, index), f", {split_of(family.id)}")
+                show(family.instantiate(seed, index), f", {split_of(family.id)}")
     else:
         topics = Counter(family.topic for family in families.values())
         held_out = [family.id for family in families.values() if split_of(family.id) == "held-out"]

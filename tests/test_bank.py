@@ -29,6 +29,7 @@ from mathtutor.bank.language import (
     show_number,
 )
 from pipeline.bank import check, defects
+from pipeline.bank import main as bank_main
 from pipeline.reading import PARTS_OF_SOMEONE, UNSAFE, reading_grade
 from pipeline.standards import is_code
 from pipeline.teachers.procedural import write_rows
@@ -295,6 +296,18 @@ def command(*arguments: str) -> subprocess.CompletedProcess:
     return subprocess.run(
         [sys.executable, "-m", "pipeline.bank", *arguments], cwd=ROOT, capture_output=True, text=True
     )
+
+
+@pytest.mark.parametrize(
+    "arguments, says",
+    [(["check", "--seed", "5"], "check does not read --seed"), (["compose", "--family", "x"], "compose does not read --family"),
+     (["stats", "-n", "3"], "stats does not read -n"), (["sample", "-n", "0"], "-n must be at least 1")],
+)  # fmt: skip
+def test_an_option_that_a_command_would_ignore_is_refused(monkeypatch, capsys, arguments, says):
+    monkeypatch.setattr(sys, "argv", ["bank", *arguments])
+    with pytest.raises(SystemExit):
+        bank_main()
+    assert says in capsys.readouterr().err
 
 
 def test_the_command_checks_a_file_and_fails_on_a_defect(tmp_path):

@@ -57,6 +57,18 @@ def test_every_summary_was_measured_on_the_weights_that_are_shipped(summary):
     assert record["revision"] == sha256_file(weights)[:16]
 
 
+@pytest.mark.skipif(not (POCKET / "tuned").exists(), reason="Pocket is not exported yet")
+def test_pocket_solves_the_examples_that_the_page_offers():
+    from mathtutor.chat import conversation
+    from mathtutor.engines import load_engine
+    from mathtutor.maths.answers import read_answer
+    from ui.strings import EXAMPLES
+
+    replies = dict(load_engine("pocket").replies([conversation(text) for text in EXAMPLES.values()]))
+    found = {name: read_answer(replies[i].text).value for i, name in enumerate(EXAMPLES)}
+    assert found == {"Toy cars": 83, "Birds": 34, "Pencils": 29, "Cookies": 4, "Sale": 30, "Secret number": 8}
+
+
 @pytest.mark.parametrize("target", sorted(set(re.findall(r"\]\(([^)#:]+)\)", README))))
 def test_every_linked_file_exists(target):
     assert (ROOT / target).exists()

@@ -16,7 +16,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 
 from mathtutor.bank.families import Instance, Mistake, load_lexicon, without_values
@@ -38,7 +38,6 @@ class Quantity:
     result: str = ""  # the step's sentence, with "{}" where "expression = value" stands
     needs: tuple[Quantity, ...] = ()
     name: str = ""  # "the number of stamps that Ana has"
-    before: tuple[Quantity, ...] = field(default=(), repr=False)  # told in the same breath
 
     @property
     def step(self) -> str:
@@ -74,7 +73,8 @@ class Story:
         wanted = rng.randint(low, high)
         for i in range(min(wanted, limit)):
             self.quantities.append(self.add(i, depth))
-        self.tail: list[str] = []
+        self.tail: list[str] = []  # what happens afterwards
+        self.over = False  # nothing more can happen: all is sold, shared or packed
         self.lost = False  # whether something went away before the question
         self.of_everyone = False  # whether the question is about the total of all
         self.end = self.ask(depth)
@@ -106,9 +106,6 @@ class Story:
             ways.append((lambda: self.together(i), 2))
         return rng.choices([way for way, _ in ways], [weight for _, weight in ways])[0]()
 
-    def given(self, value: int) -> Quantity:
-        return Quantity(value)
-
     def told(self, i: int) -> Quantity:
         value = self.number()
         return Quantity(value, (self.scene.fact(i, self.scene.amount(value, i, self.say)),), name=self.scene.name(i))
@@ -121,7 +118,7 @@ class Story:
 
     def more(self, i: int, j: int) -> Quantity:
         scene, base, k = self.scene, self.quantities[j], self.number(2, self.big)
-        amount = self.rng.choice([f"{self.say(k)} more {scene.noun(i).plural} than {scene.ref(j)}"])
+        amount = f"{self.say(k)} more {scene.noun(i).plural} than {scene.ref(j)}"
         return self.found(i, base.value + k, f"{base.value} + {k}", amount, base)
 
     def fewer(self, i: int, j: int) -> Quantity:
@@ -129,7 +126,7 @@ class Story:
         if base.value < 4:
             raise Impossible
         k = self.number(2, min(base.value - 1, self.big))
-        amount = f"{self.say(k)} {self.rng.choice(['fewer'])} {scene.noun(i).plural} than {scene.ref(j)}"
+        amount = f"{self.say(k)} fewer {scene.noun(i).plural} than {scene.ref(j)}"
         return self.found(i, base.value - k, f"{base.value} - {k}", amount, base)
 
     def times(self, i: int, j: int) -> Quantity:
@@ -186,7 +183,7 @@ class Story:
         if not (isinstance(scene, People) and scene.keeps and scene.verb() in ("has", "have")):
             raise Impossible
         person, start = scene.subjects[i], self.number(8)
-        he = {"she": "she", "he": "he", "they": "they"}[person.gender]
+        he = person.gender  # "she", "he" or "they" is the pronoun too
         had = f"{person} had {self.say(start)} {scene.count(start, i)}{rng.choice(['', '', ' at first', ' to start with'])}."
         sentences, now = [had], Quantity(start)
         for turn in range(rng.choice([1, 1, 2])):
@@ -198,10 +195,10 @@ class Story:
             what = _agree(rng.choice(scene.gain if plus else scene.lose), person.gender == "they").format(n=self.say(k) + ("" if plus else rng.choice(["", " of them"])))
             link = rng.choice(["Then ", "After that, ", "Later, ", ""])
             sentences.append(upper_first(f"{link}{he} {what}."))
-            who = upper_first(he) if turn else str(person)
-            now = Quantity(
-                value, (), f"{now.value} {'+' if plus else '-'} {k}", f"Now {person if rng.random() < 0.6 or turn == 0 else who.lower()} has {{}} {scene.noun(i).plural}."
-                if person.gender != "they" else f"Now {person} have {{}} {scene.noun(i).plural}.", (now,), f"the number of {scene.noun(i).plural} that {person} had after the change")  # fmt: skip
+            who = he if turn and he != "they" and rng.random() < 0.4 else person
+            result = f"Now {who} {'have' if he == 'they' else 'has'} {{}} {scene.noun(i).plural}."
+            name = f"the number of {scene.noun(i).plural} that {person} had after the change"
+            now = Quantity(value, (), f"{now.value} {'+' if plus else '-'} {k}", result, (now,), name)
         now.sentences, now.name = tuple(sentences), scene.name(i)
         return now
 
@@ -266,7 +263,7 @@ class Story:
     def afterwards(self, end: Quantity, holder: int | None, total: bool) -> Quantity:
         """Something happens to the quantity asked for; the question changes with it."""
         scene, rng = self.scene, self.rng
-        if isinstance(scene, Places) or not scene.keeps or self.tail and self.tail[-1] == "end":
+        if isinstance(scene, Places) or not scene.keeps or self.over:
             raise Impossible
         things = scene.noun(0).plural
         if isinstance(scene, Days):
@@ -300,7 +297,8 @@ class Story:
         subject = upper_first(who)
         if way == "sell":
             k = self.number(2, 12)
-            self.tail += [f"{subject} sold {'all that were left' if self.lost else 'all of them'} for ${k} each.", "end"]
+            self.tail += [f"{subject} sold {'all that were left' if self.lost else 'all of them'} for ${k} each."]
+            self.over = True
             self.question = rng.choice([f"How much money did {who} get?", f"How many dollars did {who} make?"])
             return Quantity(value * k, (), f"{value} * {k}", "The money is {} dollars.", (end,), f"the money that {who} got")
         fits = [k for k in range(2, 13) if value % k == 0 and value > k]
@@ -308,13 +306,16 @@ class Story:
             raise Impossible
         k = rng.choice(fits)
         if way == "split":
-            self.tail += [f"{subject} shared {'the rest' if self.lost else 'all of them'} equally among {self.say(k)} [friends|children|cousins].".replace("[friends|children|cousins]", pals := rng.choice(["friends", "children", "cousins"])), "end"]  # fmt: skip
+            pals = rng.choice(["friends", "children", "cousins"])
+            self.tail.append(f"{subject} shared {'the rest' if self.lost else 'all of them'} equally among {self.say(k)} {pals}.")
+            self.over = True
             self.question = f"How many {things} did each {'child' if pals == 'children' else pals[:-1]} get?"
             return Quantity(value // k, (), f"{value} / {k}", f"Each gets {{}} {things}.", (end,), f"the number of {things} for each")
         if not scene.packs:
             raise Impossible
         pack = Noun.parse(rng.choice(scene.packs))
-        self.tail += [f"{subject} put {'the rest' if self.lost else 'them all'} into {pack.plural} with {self.say(k)} in each {pack.singular}.", "end"]
+        self.tail += [f"{subject} put {'the rest' if self.lost else 'them all'} into {pack.plural} with {self.say(k)} in each {pack.singular}."]
+        self.over = True
         self.question = f"How many {pack.plural} did {who} {rng.choice(['need', 'fill'])}?"
         return Quantity(value // k, (), f"{value} / {k}", f"That is {{}} {pack.plural}.", (end,), f"the number of {pack.plural}")
 
@@ -331,15 +332,14 @@ class Story:
             text, low, high = self.rng.choice(load_frames()["useless"])
             useless = text.format(A=name, x=self.number(low, high))
             units.insert(self.rng.randint(0, len(units)), useless)
-        tail = [sentence for sentence in self.tail if sentence != "end"]
-        if not tail and len(units) > 1 and self.rng.random() < 0.06:
+        if not self.tail and len(units) > 1 and self.rng.random() < 0.06:
             return " ".join([self.question, *units])
-        if not tail and self.question.startswith("How") and self.rng.random() < 0.12 and len(units) > 1:
+        if not self.tail and self.question.startswith("How") and self.rng.random() < 0.12 and len(units) > 1:
             last = re.sub(r"\.$", "", units[-1])
             if ". " not in last and units[-1] != useless:
                 lowered = last if last.split()[0] in _names(self.scene) else last[0].lower() + last[1:]
                 return " ".join([*units[:-1], f"If {lowered}, {self.question[0].lower()}{self.question[1:]}"])
-        return " ".join([*units, *tail, self.question])
+        return " ".join([*units, *self.tail, self.question])
 
 
 def _agree(text: str, plural: bool) -> str:
@@ -368,12 +368,12 @@ def compose(seed: int, index: int, depth: int) -> Instance:
         steps = story.end.steps()
         if len(steps) == depth and len({step.name for step in steps}) == depth and story.end.value <= MAX_VALUE:
             break
-    else:  # pragma: no cover - every depth is found within a few hundred draws
+    else:
         raise ValueError(f"no story of depth {depth} in {TRIES} draws")
-    return _instance(story, steps, rng)
+    return _instance(story, steps)
 
 
-def _instance(story: Story, steps: list[Quantity], rng: random.Random) -> Instance:
+def _instance(story: Story, steps: list[Quantity]) -> Instance:
     end, depth = steps[-1], len(steps)
     texts = []
     for quantity in steps:

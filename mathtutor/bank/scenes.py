@@ -57,6 +57,12 @@ class Scene:
     def __init__(self, rng: random.Random, subjects: list, noun: Noun):
         self.rng, self.subjects, self.thing = rng, subjects, noun
 
+    def take(self, frame: dict[str, Any]) -> None:
+        """What may happen to the things of a frame."""
+        frames = load_frames()
+        self.keeps, self.packs = frame["keeps"], frame.get("packs", ())
+        self.lose, self.gain = frame.get("lose") or frames["lose"], frame.get("gain") or frames["gain"]
+
     def noun(self, i: int) -> Noun:
         return self.thing
 
@@ -86,9 +92,7 @@ class People(Scene):
         super().__init__(rng, people, rng.choice(frame["things"]))
         owning = frame["keeps"] and "has/have" in frame["verbs"] and rng.random() < 0.4
         self.past, self.base = ("has/have" if owning else rng.choice(frame["verbs"])).split("/")
-        self.keeps = frame["keeps"]
-        self.packs, self.lose = frame.get("packs", ()), frame.get("lose") or frames["lose"]
-        self.gain = frame.get("gain") or frames["gain"]
+        self.take(frame)
         if self.base in ("has", "have") and rng.random() < 0.3:
             self.past = "had"
         self.plural = people[0].gender == "they"
@@ -152,9 +156,7 @@ class Days(Scene):
         super().__init__(rng, times, rng.choice(frame["things"]))
         self.person: Person = rng.choice(load_lexicon()["person"])
         self.past, self.base = rng.choice([v for v in frame["verbs"] if v.split("/")[1] not in ("have", "know")]).split("/")
-        self.keeps = frame["keeps"]
-        self.packs, self.lose = frame.get("packs", ()), frame.get("lose") or frames["lose"]
-        self.gain = frame.get("gain") or frames["gain"]
+        self.take(frame)
         self._named = False
 
     def fact(self, i: int, amount: str) -> str:
@@ -237,7 +239,7 @@ class Places(Scene):
     """The same things in several places."""
 
     def __init__(self, rng: random.Random):
-        frame = rng.choice([f for f in load_frames()["places"]])
+        frame = rng.choice(load_frames()["places"])
         wheres = _alternatives(rng.choice(frame["where"]), rng)
         rng.shuffle(wheres)
         super().__init__(rng, wheres[:6], rng.choice(frame["things"]))
