@@ -26,9 +26,10 @@ from pathlib import Path
 from tqdm import tqdm
 
 from mathtutor.bank import BankError
-from mathtutor.io import sha256_file, write_json, write_rows
+from mathtutor.bank.families import FOLDER
+from mathtutor.io import Damaged, sha256_file, sha256_json, write_json, write_rows
 from mathtutor.problem import Row
-from mathtutor.sources import SOURCES, load_source
+from pipeline.benchmarks import benchmark_problems
 from pipeline.decontaminate import GramIndex
 from pipeline.filters import RULES, exact_key, first_reason
 from pipeline.teachers import composed, gsm8k, procedural
@@ -54,16 +55,6 @@ def judged(rows: Iterable[Row], workers: int) -> Iterator[tuple[Row, tuple[str, 
         while wave := list(itertools.islice(chunks, 4 * workers)):
             for chunk, verdicts in zip(wave, pool.map(judge, wave), strict=True):
                 yield from zip(chunk, verdicts, strict=True)
-
-
-def benchmark_texts() -> list[str]:
-    """The questions of every split that must not be trained on."""
-    return [
-        problem.question
-        for (name, split), source in SOURCES.items()
-        if not source.trainable
-        for problem in load_source(name, split)
-    ]
 
 
 def build(candidates: Iterable[Row], total: int, workers: int, tests: list[str] | None):
@@ -106,14 +97,20 @@ def main() -> None:
     parser.add_argument("--gsm8k", action="store_true", help="add the tidied solutions of GSM8K train")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument(
+        "--against", nargs="+", type=Path, default=[], metavar="FILE", help="more files of test problems to keep clear of"
+    )
+    parser.add_argument(
         "--no-tests", action="store_true", help="skip the comparison with the test sets (no data at hand); the report says so"
     )
     args = parser.parse_args()
     if args.rows < 1 or args.workers < 1 or args.composed < 0:
         raise SystemExit("--rows and --workers must be at least 1, --composed at least 0")
+    if args.against and args.no_tests:
+        raise SystemExit("--against compares with test problems and --no-tests does not: give one of them")
     started = time.monotonic()
     try:
-        tests = None if args.no_tests else benchmark_texts()
+        by_set = {} if args.no_tests else benchmark_problems(args.against)
+        tests = None if args.no_tests else [question for questions in by_set.values() for question in questions]
         human = list(gsm8k.write_rows()) if args.gsm8k else []
         total = args.rows + args.composed + len(human)
         candidates = itertools.chain(
@@ -121,7 +118,7 @@ def main() -> None:
         )
         clean, dropped, overlap = build(candidates, total, args.workers, tests)
         validation = list(procedural.write_rows(VALIDATION_ROWS, args.seed, split="validation"))
-    except (ValueError, BankError) as error:
+    except (Damaged, OSError, ValueError, BankError) as error:
         hint = "" if args.no_tests else " (or --no-tests to build without the comparison)"
         raise SystemExit(f"{error}{hint}") from error
 
@@ -138,7 +135,10 @@ def main() -> None:
         "command": f"python -m pipeline.build --rows {args.rows} --seed {args.seed}"
         + f" --composed {args.composed}" * (args.composed > 0)
         + " --gsm8k" * args.gsm8k
-        + " --no-tests" * args.no_tests,
+        + " --no-tests" * args.no_tests
+        + " --against" * bool(args.against)
+        + "".join(f" {path.name}" for path in args.against),
+        "bank_sha256": sha256_json({path.name: sha256_file(path) for path in sorted(FOLDER.glob("*.y*ml"))}),
         "candidates": total,
         "clean": len(clean),
         "dropped": len(dropped),
@@ -152,7 +152,7 @@ def main() -> None:
         "steps": dict(sorted(Counter(len(row.steps) for row in clean).items())),
         "mean_words": round(sum(len(row.problem.split()) for row in clean) / len(clean), 1),
         "decontamination": {
-            "tests": "not compared" if tests is None else [f"{n}/{s}" for (n, s), x in SOURCES.items() if not x.trainable],
+            "tests": "not compared" if tests is None else list(by_set),
             "test_problems": len(tests or []),
             "dropped_for_overlap": overlap,
             # Counted again over what was kept, so that the claim does not rest on the filter alone.

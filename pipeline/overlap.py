@@ -9,45 +9,18 @@ A row is counted once a test file: 13 words in a row, 8 words in a row, and 8 wi
 from __future__ import annotations
 
 import argparse
-import csv
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from tqdm import tqdm
 
-from mathtutor.io import Damaged, read_json, read_rows, sha256_file, write_json
+from mathtutor.io import Damaged, read_rows, sha256_file, write_json
+from pipeline.benchmarks import read_questions
 from pipeline.decontaminate import GramIndex
 
-QUESTION_KEYS = ("question", "problem", "Problem", "input", "Question", "sQuestion")
 MEASURES = {"13_gram": (13, False), "8_gram": (8, False), "8_gram_numbers_masked": (8, True)}
 SHOWN = 20  # ids of rows kept a measure
-
-
-def question_of(row: dict) -> str | None:
-    """The problem in one row of a test file, whatever the file calls it; SVAMP keeps it in two parts."""
-    if isinstance(row.get("Body"), str) and isinstance(row.get("Question"), str):
-        return f"{row['Body']} {row['Question']}"
-    return next((row[key] for key in QUESTION_KEYS if isinstance(row.get(key), str) and row[key].strip()), None)
-
-
-def read_questions(path: Path) -> list[str]:
-    """The problems of a file. Raises ValueError when it holds none, or a row without one."""
-    if path.suffix == ".csv":
-        csv.field_size_limit(10**7)
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file))
-    elif path.suffix == ".json":
-        rows = read_json(path)
-        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-            raise ValueError(f"{path} must hold a list of objects")
-    else:
-        rows = list(read_rows(path))
-    questions = [question_of(row) for row in rows]
-    if not questions or None in questions:
-        where = questions.index(None) + 1 if questions else 0
-        raise ValueError(f"{path}: row {where} has no problem under {', '.join(QUESTION_KEYS)}")
-    return questions
 
 
 def rows_of(path: Path, sources: set[str]) -> Iterator[tuple[str, str]]:

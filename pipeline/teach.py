@@ -21,10 +21,11 @@ import json
 import os
 import sys
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from mathtutor.io import Busy, Damaged
-from pipeline.build import benchmark_texts
+from pipeline.benchmarks import benchmark_problems
 from pipeline.decontaminate import GramIndex
 from pipeline.teachers.anthropic_batch import TeacherError, teach
 from pipeline.teachers.prices import DEFAULT_MODEL, MODELS, find_model
@@ -90,7 +91,7 @@ def main(arguments: list[str] | None = None) -> None:
         raise SystemExit("--max-usd must be more than 0")
     try:
         model = find_model(args.model, args.price_in, args.price_out)
-        refuse = (lambda text: False) if args.no_tests else GramIndex(benchmark_texts(), 8).overlaps
+        refuse = (lambda text: False) if args.no_tests else GramIndex(chain.from_iterable(benchmark_problems().values()), 8).overlaps
         plan = Plan(model, args.problems, args.per_request, args.seed, load_seeds(args.seeds, args.seed, refuse))
         if args.dry_run:
             print(json.dumps({"custom_id": f"RUN-{plan.key(0)}-0", "params": plan.params(0)}, ensure_ascii=False, indent=2))

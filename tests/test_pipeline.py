@@ -17,7 +17,8 @@ import pipeline.build
 from mathtutor.io import read_json, read_rows, sha256_file
 from mathtutor.problem import Row
 from mathtutor.sources import DATA_VARIABLE, SOURCES, load_source
-from pipeline.build import benchmark_texts, build
+from pipeline.benchmarks import benchmark_problems
+from pipeline.build import build
 from pipeline.decontaminate import GramIndex
 from pipeline.filters import MAX_STEPS, MAX_WORDS, RULES, exact_key, first_reason
 from pipeline.teachers import gsm8k
@@ -238,7 +239,9 @@ def test_the_teacher_reads_the_trainable_split_only(small_sets, monkeypatch):
 
 
 def test_every_split_that_may_not_be_trained_on_is_compared_with(small_sets):
-    assert benchmark_texts() == [TEST[0]["question"], TEST[1]["question"], "Ed had 8 nuts. How many now?"]
+    assert benchmark_problems() == {
+        "gsm8k/test": [TEST[0]["question"], TEST[1]["question"]], "svamp/test": ["Ed had 8 nuts. How many now?"],
+    }  # fmt: skip
 
 
 def test_a_candidate_that_is_a_test_question_is_dropped():

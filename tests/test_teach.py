@@ -652,7 +652,7 @@ def test_the_command_runs_and_tells_the_bill(server, gsm8k_train, tmp_path, monk
     monkeypatch.setenv(pipeline.teach.KEY_VARIABLE, KEY)
     monkeypatch.setattr(pipeline.teach, "teach", lambda *arguments, **options: teach(*arguments, waits=QUICK, **options))
     arguments = [a for a in ARGUMENTS if a != "--no-tests"]
-    monkeypatch.setattr(pipeline.teach, "benchmark_texts", lambda: ["7 boxes hold 4 pens each"])
+    monkeypatch.setattr(pipeline.teach, "benchmark_problems", lambda: {"a set": ["7 boxes hold 4 pens each"]})
     pipeline.teach.main([*arguments, "--out", str(tmp_path)])
     printed = capsys.readouterr().out
     assert "3 of 3 requests settled: 3 answered" in printed and "12 rows for 12 problems asked" in printed

@@ -56,15 +56,14 @@ def pane(name: str, engine_name: str, side: Side, failed: bool = False, differs_
     """One side: its name, figures, steps, and how it ended. `differs_at` counts steps from 1."""
     lesson = side.lesson
     head = (
-        f'<header class="mt-pane-head"><h3>{NAMES[name]}</h3><p class="mt-model">{escape(engine_name)}</p>'
+        f'<header class="mt-pane-head"><h2>{NAMES[name]}</h2><p class="mt-model">{escape(engine_name)}</p>'
         f'<p class="mt-figures" aria-hidden="true">{_figures(side)}</p></header>'
     )
     if failed:
         return head + render.notice(strings.ASLEEP, "warn")
     mark = (differs_at, strings.DIFFERS) if differs_at else None
-    body = render.step_list(lesson, f"{NAMES[name]}: {strings.STEPS_LABEL}", mark) + render.answer_card(
-        lesson
-    )
+    body = render.step_list(lesson, f"{NAMES[name]}: {strings.STEPS_LABEL}", mark)
+    body += render.answer_card(lesson, label=f"{NAMES[name]}: {strings.ANSWER_LABEL}")
     if lesson.phase not in (Phase.THINKING, Phase.ANSWERED):
         body += render.notice(strings.COMPARE_PHASES[lesson.phase], "warn")
     return head + body + (render.raw(lesson, strings.RAW) if lesson.finish else "")
@@ -184,5 +183,6 @@ def build(desk: Desk) -> gr.Textbox:
         go_button, compare_both, [problem, calculator], [status_line, left, right, about, stop_button],
         [empty["base"], empty["tuned"], ""], resting=[go_button], again=None, api_name="compare",
     )  # fmt: skip
+    wiring.enter(problem, go_button)
     wiring.stop(stop_button, [event], status_line, problem)
     return problem

@@ -40,7 +40,7 @@ def refusal(finding: Finding) -> tuple[str, str]:
     if finding is not Finding.WORRY:
         return status(strings.FINDINGS[finding], kind="hint"), ""
     lines = "".join(f"<p>{line}</p>" for line in strings.WORRY)
-    return "", f'<section class="mt-worry" role="status"><h3>{strings.WORRY_TITLE}</h3>{lines}</section>'
+    return "", f'<section class="mt-worry" role="status"><h2>{strings.WORRY_TITLE}</h2>{lines}</section>'
 
 
 def wait_for_turn(desk: Desk, place: Place, sides: tuple[str, ...]) -> Iterator[str]:

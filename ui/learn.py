@@ -162,5 +162,6 @@ def build(desk: Desk) -> gr.Textbox:
         )
         for button, handler, name in ((solve_button, solve_first, "solve"), (again_button, solve_again, "solve_again"))
     ]  # fmt: skip
+    wiring.enter(problem, solve_button)
     wiring.stop(stop_button, events, status_line, problem)
     return problem

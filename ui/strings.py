@@ -24,7 +24,7 @@ EXAMPLES = {
 }
 
 PROBLEM_LABEL = "Your word problem"
-PROBLEM_HINT = "Type it here, with all its numbers."
+PROBLEM_HINT = "Type it here, with all its numbers. Shift+Enter solves it."
 SOLVE, STOP, AGAIN = "Solve", "Stop", "Try again"
 COMPARE = "Solve with both"
 CALCULATOR = "Work sums out with a calculator"
@@ -32,6 +32,7 @@ CALCULATOR_INFO = "When the tutor writes a sum and “=”, a calculator fills i
 EXAMPLES_LABEL = "Or try one of these"
 WORKING = "The working"
 STEPS_LABEL = "Solution steps"
+ANSWER_LABEL = "Answer"
 RAW = "Everything the tutor wrote"
 RAW_FIRST = "My first try"
 NOT_PROOF = "Checked sums can still answer the wrong question. Does it fit the story?"
@@ -61,6 +62,7 @@ FINDINGS = {
     Finding.PICTURE: "I cannot see pictures. Please type the numbers from it.",
     Finding.NOT_A_PROBLEM: "I only know school math word problems. Try one of these.",
     Finding.LANGUAGE: "I only understand English so far. Please type the problem in English.",
+    Finding.NO_VALUE: "Nobody can divide by zero: no number would be right.",
     Finding.PERSONAL: "Leave out names and numbers that are about you.",
 }
 

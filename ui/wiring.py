@@ -62,6 +62,12 @@ def carry_over(tab: gr.Tab, source: gr.Textbox, target: gr.Textbox) -> None:
     tab.select(None, [source, target], target, js="(theirs, ours) => ours || theirs", api_visibility="private", show_progress="hidden")
 
 
+def enter(box: gr.Textbox, button: gr.Button) -> None:
+    """Shift+Enter in the box presses the button, while it can be pressed; Enter alone starts a new line."""
+    press = f"() => {{ document.getElementById('{button.elem_id}')?.click(); }}"
+    box.submit(None, None, None, js=press, api_visibility="private", show_progress="hidden")
+
+
 def calculator_box() -> gr.Checkbox:
     return gr.Checkbox(
         value=True, label=strings.CALCULATOR, info=strings.CALCULATOR_INFO, elem_classes="mt-calculator"

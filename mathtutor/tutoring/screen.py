@@ -26,6 +26,7 @@ class Finding(StrEnum):
     PICTURE = "picture"
     NOT_A_PROBLEM = "not a problem"
     LANGUAGE = "language"  # not English, as far as its small words tell
+    NO_VALUE = "no value"  # a bare sum that divides by zero
     WORRY = "worry"
     PERSONAL = "personal"
 
@@ -121,6 +122,13 @@ _NUMBER_WORD = re.compile(
 )
 
 
+# "5/0", "What is (3 + 4) ÷ 0?": nothing but a sum. A story in which somebody gets 0 of something is a story.
+_DIVIDES_BY_ZERO = re.compile(
+    r"(?:what(?:'s|\s+is)|how much is|calculate|solve|find)?[\s:]*(?=\S)[\d\s.+*()x×−-]+(?:[/÷]|divided by)\s*0(?:\.0*)?[\s)=?.!]*",
+    re.IGNORECASE,
+)
+
+
 def clean(text: object) -> str:
     """`text` as one plain string: NFC, ASCII digits, no control or direction-changing characters.
 
@@ -172,6 +180,8 @@ def _finding(problem: str) -> Finding:
     is_sum = re.search(r"\d\s*[a-z)]?\s*[-+*/=×÷^−]", problem) is not None
     if len(_FOREIGN.findall(problem)) >= max(3, 2 * len(_ENGLISH.findall(problem))):
         return Finding.LANGUAGE
+    if _DIVIDES_BY_ZERO.fullmatch(problem):
+        return Finding.NO_VALUE
     if len(problem.split()) < 5 and not is_sum:
         return Finding.TOO_SHORT
     return Finding.OK

@@ -1,0 +1,83 @@
+"""The page for people who cannot see it or use a mouse: axe's rules, in every tab and state, light and dark."""
+
+from __future__ import annotations
+
+import os
+import re
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+import app
+from mathtutor.engines.scripted import ScriptedEngine
+from tests.browser import chromium, open_browser, serve
+from ui import strings
+
+if chromium() is None and os.environ.get("CI") != "true":
+    pytest.skip("no chromium on the PATH: the browser tests did not run", allow_module_level=True)
+
+RIGHT = "Ana has 3 apples and buys 4 more. How many has she?"
+WRONG = "Ben has 9 pears and eats 2 of them. How many has he?"
+LONG = "Cam has 40 cats and 30 hens. How many legs is that?"
+REPLIES = {
+    RIGHT: "<think>\nStep 1: She starts with 3 apples.\nStep 2: She has 3 + 4 = 7 apples.\n</think>\n\nThe answer is 7.",
+    WRONG: "<think>\nStep 1: He has 9 - 2 = 6 pears.\n</think>\n\nThe answer is 6.",
+    LONG: "<think>\n" + "".join(f"Step {n}: one more leg makes {n} + 1 = {n + 1} legs.\n" for n in range(1, 200)),
+}
+# tab, problem, what to wait for; None: as the page opens
+STATES = {
+    "learn, at rest": ("learn", None, "#learn-status"),
+    "learn, thinking": ("learn", LONG, "#learn-steps .mt-step"),
+    "learn, answered": ("learn", RIGHT, "#learn-answer .mt-answer"),
+    "learn, a wrong sum": ("learn", WRONG, "#learn-answer .mt-wrong"),
+    "learn, refused": ("learn", "5", "#learn-status .mt-hint"),
+    "learn, worry words": ("learn", "I want to die", "#learn-answer .mt-worry"),
+    "compare, at rest": ("compare", None, "#compare-status"),
+    "compare, thinking": ("compare", LONG, "#compare-right .mt-step"),
+    "compare, done": ("compare", WRONG, "#compare-summary p"),
+    "compare, worry words": ("compare", "I want to die", "#compare-summary .mt-worry"),
+    "for grown-ups": ("about", None, ".mt-about"),
+}
+TABS = {"learn": strings.LEARN_TAB, "compare": strings.COMPARE_TAB, "about": strings.ABOUT_TAB}
+
+
+@pytest.fixture(scope="module")
+def site():
+    engines = (ScriptedEngine(REPLIES, delay=0.01, name=name) for name in ("tuned", "base"))
+    with serve(app.build_app(*engines)) as url, open_browser() as browser:
+        yield url, browser
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("state", STATES)
+def test_axe_finds_nothing(site, state, scheme):
+    url, browser = site
+    tab, problem, sign = STATES[state]
+    page = browser.new_page(viewport={"width": 1280, "height": 900}, color_scheme=scheme)
+    page.goto(url)
+    page.get_by_role("tab", name=TABS[tab]).click()
+    if problem:
+        page.fill(f"#{tab}-problem textarea", problem)
+        page.press(f"#{tab}-problem textarea", "Shift+Enter")
+    page.wait_for_selector(sign)
+    page.wait_for_timeout(300)  # transitions of colour would be judged half-way
+    found = Axe().run(page).response["violations"]
+    page.close()
+    assert not found, "\n".join(
+        f"{rule['id']} ({rule['impact']}): " + "; ".join(f"{node['html'][:160]} {re.sub(chr(10), ' ', node['failureSummary'])[:300]}" for node in rule["nodes"])
+        for rule in found
+    )
+
+
+def test_shift_enter_solves_and_enter_starts_a_new_line(site):
+    url, browser = site
+    page = browser.new_page()
+    page.goto(url)
+    box = "#learn-problem textarea"
+    page.fill(box, RIGHT)
+    page.press(box, "Enter")
+    page.wait_for_timeout(200)
+    assert page.input_value(box) == RIGHT + "\n" and not page.locator("#learn-steps .mt-step").count()
+    page.press(box, "Shift+Enter")
+    page.wait_for_selector("#learn-answer .mt-answer")
+    page.close()
