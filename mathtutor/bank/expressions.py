@@ -20,6 +20,8 @@ Compiled = Callable[[dict[str, Any]], Any]
 
 
 def _divide(a, b):
+    if isinstance(a, int) and isinstance(b, int) and b and not a % b:
+        return a // b
     return whole(Fraction(a) / Fraction(b))
 
 
@@ -49,7 +51,7 @@ FUNCTIONS = {"min": min, "max": max, "abs": abs}
 
 def whole(value: Any) -> Any:
     """A Fraction without a denominator becomes an int."""
-    return value.numerator if isinstance(value, Fraction) and value.denominator == 1 else value
+    return value.numerator if type(value) is Fraction and value.denominator == 1 else value
 
 
 def compile_expression(text: str | int | float, names: Set[str]) -> Compiled:
@@ -98,6 +100,9 @@ def _compile(node: ast.AST, source: str, names: Set[str]) -> Compiled:
             if all(type(op) in OPERATORS for op in ops):
                 functions = [sub(part) for part in (left, *comparators)]
                 tests = [OPERATORS[type(op)] for op in ops]
+                if len(tests) == 1:
+                    (first, second), test = functions, tests[0]
+                    return lambda values: test(first(values), second(values))
 
                 def compare(values):
                     sides = [function(values) for function in functions]

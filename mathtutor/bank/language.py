@@ -67,6 +67,8 @@ def article(word: str) -> str:
 
 def show_number(value: int | Fraction, comma: bool = False) -> str:
     """Digits: "12", "2.5", "-3", and "1,200" with `comma`. Raises ValueError past two decimals."""
+    if isinstance(value, int):
+        return f"{value:,}" if comma and abs(value) >= 1000 else str(value)
     scaled = Fraction(value) * 100
     if scaled.denominator != 1:
         raise ValueError(f"{value} has more than two decimals")
@@ -198,5 +200,5 @@ SENTENCE_START = re.compile(r"(^|[.?!]\s+[\"“(]?|^[\"“])([a-zà-ÿ])")
 
 def render(nodes: list[Node], rendering: Rendering) -> str:
     """The text with every sentence's first letter raised and single spaces."""
-    text = re.sub(r"\s+", " ", _join(nodes, rendering)).strip()
+    text = " ".join(_join(nodes, rendering).split())
     return SENTENCE_START.sub(lambda m: m[1] + m[2].upper(), text)
