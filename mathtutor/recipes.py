@@ -139,7 +139,7 @@ def _value(hint: Any, value: Any, where: str, problems: list[str]) -> Any:
         return value
     if (hint is float or float in get_args(hint)) and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
-    if not isinstance(value, hint) or isinstance(value, bool):
+    if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
         extra = " (YAML reads 1e-4 as text: write 1.0e-4)" if hint is float and isinstance(value, str) else ""
         expected = hint.__name__ if not isinstance(hint, types.UnionType) else str(hint)
         problems.append(f"{where} must be {expected}, not {value!r}{extra}")

@@ -431,7 +431,8 @@ def test_a_number_past_two_decimals_is_refused():
     [
         ("Ana has 3 pens. How many?", "Ana has 3 pens. It rains. How many?"),
         ("Ana has 3 pens. Give the total.", "Ana has 3 pens. Give the total. It rains."),
-        ("How many pens has Ana?", "How many pens has Ana? It rains."),
+        ("How many pens has Ana?", "How many pens has Ana?"),
+        ("How many pens has Ana? She has 3 and 4.", "How many pens has Ana? She has 3 and 4. It rains."),
     ],
 )
 def test_a_useless_sentence_never_follows_the_last_question_of_a_story(problem, expected):
@@ -508,3 +509,22 @@ def test_no_hint_holds_the_answer_or_the_value_that_it_asks_for():
 )  # fmt: skip
 def test_a_hint_leaves_out_a_number_that_would_tell(hint, values, shown):
     assert without_values(hint, {None if value is None else Fraction(value) for value in values}) == shown
+
+
+def test_a_number_that_a_mistake_explains_is_seldom_also_another_quantity():
+    """Else "That is the work of one machine" would be said of a number that is the work of six machines, too."""
+    unclear = total = 0
+    for family in load_bank().values():
+        for _ in range(3):
+            total += 1
+            values, _, wrong = family._draw_values(random.Random(f"{family.id}{total}"))
+            unclear += not family._doubles(values, wrong) <= family._meant_doubles
+    drawn_blindly = unclear / total
+    unclear = 0
+    for family in load_bank().values():
+        for index in range(3):
+            instance = family.instantiate(11, index)
+            meant = {mistake for mistake, _ in family._meant_doubles}
+            shown = {first_value(step) for step in instance.steps}
+            unclear += any(m.value in shown for i, m in enumerate(instance.mistakes) if i not in meant)
+    assert unclear / total < 0.01 < drawn_blindly

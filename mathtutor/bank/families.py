@@ -17,7 +17,7 @@ import random
 import re
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,7 @@ OPTIONAL = ("let", "require", "extras")
 
 EXTRA_SHARE = 0.2  # share of instances with a useless sentence, in families that have some
 MAX_DRAWS = 2000
+CLEAR_DRAWS = 20  # to find values in which no mistake's value is by chance that of another quantity; small ranges have none
 HELD_OUT_ONE_IN = 5
 VALIDATION_ONE_IN = 25  # of the rest
 
@@ -166,6 +167,7 @@ class Family:
             self._lets.append((name, compile_expression(expression, self._kinds.keys())))
             self._kinds[name] = "number"
         names = self._kinds.keys()
+        self._numbers = [name for name, kind in self._kinds.items() if kind == "number"]
         self._answer = compile_expression(fields["answer"], names)
         self._requirements = [compile_expression(text, names) for text in fields.get("require") or []]
 
@@ -237,12 +239,8 @@ class Family:
             return name, _distinct(options)
         raise BankError(f"{self._where}: variable {name} has the unknown kind {kind!r}")
 
-    def instantiate(self, seed: int, index: int) -> Instance:
-        """Instance `index` of the stream `seed`: the same on every machine, whatever came before.
-
-        Raises BankError if the requirements do not hold in 2,000 draws, or a value cannot be computed or printed.
-        """
-        rng = random.Random(f"{seed}:{self.id}:{index}")
+    def _draw_values(self, rng: random.Random) -> tuple[dict[str, Any], Any, list]:
+        """Values for which the requirements hold, the answer, and the value of each mistake."""
         for _ in range(MAX_DRAWS):
             values: dict[str, Any] = {}
             try:
@@ -253,13 +251,36 @@ class Family:
                 answer = self._answer(values)
                 wrong = [function(values) for function, _, _ in self._mistakes]
                 if answer not in wrong and all(requirement(values) for requirement in self._requirements):
-                    break
+                    return values, answer, wrong
             except ZeroDivisionError:
                 continue
             except (ValueError, TypeError) as error:
                 raise BankError(f"{self._where}: {error}") from error
-        else:
-            raise BankError(f"{self._where}: the requirements held in none of {MAX_DRAWS} draws: widen the ranges")
+        raise BankError(f"{self._where}: the requirements held in none of {MAX_DRAWS} draws: widen the ranges")
+
+    def _doubles(self, values: dict[str, Any], wrong: list) -> set[tuple[int, str | int]]:
+        """(mistake, other) where a mistake's value is also that of a quantity or of another mistake."""
+        found = {(i, name) for name in self._numbers for i, value in enumerate(wrong) if values[name] == value}
+        if len(set(wrong)) < len(wrong):
+            found |= {(i, j) for i, value in enumerate(wrong) for j in range(i) if wrong[j] == value}
+        return found
+
+    @cached_property
+    def _meant_doubles(self) -> set[tuple[int, str | int]]:
+        """Those that hold in every draw: the mistake is that very quantity. Others would explain a number falsely."""
+        rng = random.Random(self.id)
+        return set.intersection(*(self._doubles(values, wrong) for values, _, wrong in (self._draw_values(rng) for _ in range(12))))
+
+    def instantiate(self, seed: int, index: int) -> Instance:
+        """Instance `index` of the stream `seed`: the same on every machine, whatever came before.
+
+        Raises BankError if the requirements do not hold in 2,000 draws, or a value cannot be computed or printed.
+        """
+        rng = random.Random(f"{seed}:{self.id}:{index}")
+        for _ in range(CLEAR_DRAWS):
+            values, answer, wrong = self._draw_values(rng)
+            if self._doubles(values, wrong) <= self._meant_doubles:
+                break
         prose = Rendering(values, rng, comma=rng.random() < 0.5)
         plain = Rendering(values, rng, comma=False)
         try:
@@ -324,8 +345,11 @@ def without_values(hint: str, values: set[Fraction | None]) -> str:
 
 
 def insert_sentence(problem: str, sentence: str) -> str:
-    """Put `sentence` before the last sentence when that is the question, else at the end."""
+    """Put `sentence` before the last sentence when that is the question, else at the end.
+
+    A problem that is one single question stays as it is: nobody adds a remark to that.
+    """
     head, gap, last = problem.rpartition(". ")
     if gap and last.endswith("?") and "? " not in last:
         return f"{head}. {sentence} {last}"
-    return f"{problem} {sentence}"
+    return problem if problem.endswith("?") else f"{problem} {sentence}"
