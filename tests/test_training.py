@@ -29,10 +29,12 @@ from mathtutor.problem import Row
 from training import export, loop, pretrain, sft
 from training.crew import Crew
 from training.data import (
+    COUNTING,
     IGNORED,
     Examples,
     batches_from,
     collate,
+    hide_words,
     is_validation,
     plan_epoch,
     show_mask,
@@ -350,6 +352,37 @@ def test_the_loss_is_that_of_transformers(model, tiny_tokenizer, phase):
     loss, learned = token_loss(model, batch)
     assert learned == (batch["labels"][:, 1:] != IGNORED).sum()
     assert loss.item() == pytest.approx(model(**batch).loss.item(), rel=1e-5)
+
+
+def test_words_of_the_problem_are_hidden_and_nothing_else(tiny_tokenizer):
+    examples = tokenize([ROW, HUMAN], tiny_tokenizer, "sft", 400)
+    pad, whole, gone = tiny_tokenizer.pad_token_id, 0, set()
+    for step in range(200):
+        batch, before = (collate(examples, [0, 1], pad) for _ in range(2))
+        hide_words(batch, examples, [0, 1], 0.4, pad, (3, step))
+        assert torch.equal(batch["labels"], before["labels"])
+        changed = batch["input_ids"] != before["input_ids"]
+        assert (batch["input_ids"][changed] == pad).all()
+        assert not changed[batch["labels"] != IGNORED].any()  # the reply stays
+        whole += int((~changed.any(1)).sum())
+        gone |= set(before["input_ids"][changed].tolist())
+    assert 160 < whole < 260  # of 400: half, and those where no word was drawn
+    texts = {tiny_tokenizer.decode([token]) for token in gone}
+    assert texts and all(any(char.isalpha() for char in text) for text in texts)
+    assert not gone & set(tiny_tokenizer.added_tokens_decoder) and not {t.strip() for t in texts} & COUNTING
+
+
+def test_which_words_are_hidden_depends_on_key_and_example_alone(tiny_tokenizer):
+    examples = tokenize([ROW, HUMAN], tiny_tokenizer, "sft", 400)
+
+    def hidden(indices, key):
+        batch = collate(examples, indices, tiny_tokenizer.pad_token_id)
+        hide_words(batch, examples, indices, 0.9, tiny_tokenizer.pad_token_id, key)
+        return {i: batch["input_ids"][row, : examples.lengths[i]].tolist() for row, i in enumerate(indices)}
+
+    together = [hidden([0, 1], (0, step)) for step in range(8)]
+    assert together == [hidden([0], (0, step)) | hidden([1], (0, step)) for step in range(8)]
+    assert len({str(x) for x in together}) > 1
 
 
 # --- batches

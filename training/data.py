@@ -22,6 +22,11 @@ from mathtutor.problem import Row
 
 LINKS = ("Next, ", "Then, ", "After that, ")
 IGNORED = -100  # label of a token that is not learned from
+# Hidden, these would make a problem unsolvable, not only harder to read; the roles are part of the format.
+COUNTING = frozenset(
+    "user assistant zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
+    "seventeen eighteen nineteen twenty half third quarter dozen twice double triple pair times more fewer less".split()
+)
 
 
 @dataclass
@@ -33,6 +38,7 @@ class Examples:
     starts: np.ndarray  # (examples + 1,)
     repeats: np.ndarray  # (examples,) float: times an epoch
     dropped: Counter  # reason -> rows
+    hideable: np.ndarray | None = None  # (tokens,) bool: words of the problem that `hide_words` may hide
 
     def __len__(self) -> int:
         return len(self.starts) - 1
@@ -85,7 +91,9 @@ def tokenize(
     """Examples of the `phase` "pretrain" or "sft". Rows over `max_tokens` are dropped and counted."""
     ids: list[np.ndarray] = []
     masks: list[np.ndarray] = []
+    hideable: list[np.ndarray] = []
     repeats, dropped = [], Counter()
+    is_word = plain_words(tokenizer)
     dtype = np.uint16 if len(tokenizer) < 65536 else np.uint32
     for row in rows:
         repeat = (shares or {}).get(row.source, 1.0)
@@ -103,11 +111,38 @@ def tokenize(
         if phase == "sft":
             learned[: len(prompt)] = False
         masks.append(learned)
+        hideable.append(is_word[prompt + target] & (np.arange(len(learned)) < len(prompt)))
         repeats.append(repeat)
     if not ids:
         raise ValueError(f"no row is left to train on: dropped {dict(dropped)}")
     starts = np.concatenate([[0], np.cumsum([len(x) for x in ids])])
-    return Examples(np.concatenate(ids), np.concatenate(masks), starts, np.array(repeats), dropped)
+    return Examples(np.concatenate(ids), np.concatenate(masks), starts, np.array(repeats), dropped, np.concatenate(hideable))
+
+
+def plain_words(tokenizer) -> np.ndarray:
+    """(vocabulary,) bool: the tokens with a letter, but for control tokens, roles and words that count."""
+    ids = np.zeros(len(tokenizer), bool)
+    for token in range(len(tokenizer)):
+        text = tokenizer.decode([token])
+        ids[token] = any(char.isalpha() for char in text) and text.strip().lower() not in COUNTING
+    ids[list(tokenizer.added_tokens_decoder)] = False
+    return ids
+
+
+def hide_words(
+    batch: dict[str, torch.Tensor], examples: Examples, indices: Sequence[int], share: float, hidden: int, key: Sequence[int]
+) -> None:
+    """Put the token `hidden` in place of some of the problems' words, in the inputs alone.
+
+    Half of the examples stay whole; of each other one up to `share` of its words go. A model that has seen each
+    wording a hundred times must then read what is left, not know the wording. Which words: a function of (`key`, index).
+    """
+    for row, index in enumerate(indices):
+        rng = np.random.default_rng([*key, index])
+        if (own := rng.uniform(-share, share)) > 0:
+            start, end = examples.starts[index], examples.starts[index + 1]
+            gone = examples.hideable[start:end] & (rng.random(end - start) < own)
+            batch["input_ids"][row, np.flatnonzero(gone)] = hidden
 
 
 def plan_epoch(examples: Examples, batch_tokens: int, seed: int, epoch: int) -> list[np.ndarray]:

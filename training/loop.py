@@ -25,7 +25,7 @@ from tqdm import tqdm
 
 from mathtutor.io import Busy, Damaged, Journal, read_json, replace_folder, sha256_file, write_json
 from training.crew import Crew
-from training.data import Examples, batches_from, collate
+from training.data import Examples, batches_from, collate, hide_words
 from training.recipe import Phase
 
 KEEP = 2  # checkpoints
@@ -166,7 +166,8 @@ def _train(model, examples, phase: Phase, folder: Path, log: Journal, pad, seed,
             for optimizer, rate in zip(optimizers, full_rates, strict=True):
                 for group in optimizer.param_groups:
                     group["lr"] = rate * factor
-            loss, over = _gradients(model, examples, indices, pad, compute, stop.asked or time.monotonic() > deadline)
+            batch = _batch(examples, compute.crew.share(indices), pad, phase.word_dropout, (seed, state["step"]))
+            loss, over = _gradients(model, examples, indices, batch, compute, stop.asked or time.monotonic() > deadline)
             torch.nn.utils.clip_grad_norm_(model.parameters(), phase.clip)
             for optimizer in optimizers:
                 optimizer.step()
@@ -215,12 +216,21 @@ def _train(model, examples, phase: Phase, folder: Path, log: Journal, pad, seed,
     return True
 
 
-def _gradients(model, examples: Examples, indices, pad: int, compute: Compute, over: bool) -> tuple[torch.Tensor, bool]:
+def _batch(examples: Examples, mine, pad: int, word_dropout: float, key: tuple[int, int]) -> dict[str, torch.Tensor] | None:
+    """The examples `mine` as tensors, with words hidden; None where this process has none."""
+    if not len(mine):
+        return None
+    batch = collate(examples, mine, pad)
+    if word_dropout:
+        hide_words(batch, examples, mine, word_dropout, pad, key)
+    return batch
+
+
+def _gradients(model, examples: Examples, indices, batch, compute: Compute, over: bool) -> tuple[torch.Tensor, bool]:
     """One batch forward and backward; (mean loss a learned token, whether any of the crew wants to stop)."""
     crew, loss = compute.crew, torch.zeros(())
-    mine = crew.share(indices)
-    if len(mine):
-        batch = {k: v.to(compute.device) for k, v in collate(examples, mine, pad).items()}
+    if batch is not None:
+        batch = {k: v.to(compute.device) for k, v in batch.items()}
         with compute.autocast():
             loss, learned = token_loss(model, batch, compute.compile)
         if crew.size > 1:  # each token of the whole batch weighs the same

@@ -61,6 +61,7 @@ class Phase:
     weight_decay: float = 0.1
     clip: float = 1.0
     max_tokens: int = 512  # longer rows are dropped and counted, never cut
+    word_dropout: float = 0.0  # in half of the examples, up to this share of the problem's words is hidden
     shares: dict[str, float] = field(default_factory=dict)  # source -> how often a row of it is seen an epoch
     method: Literal["full", "lora"] = "full"
     lora_rank: int = 16
@@ -95,6 +96,7 @@ RANGES: dict[type, dict[str, Range]] = {
         "weight_decay": Range(0, 1, below=True),
         "clip": Range(0, above=True),
         "max_tokens": Range(1),
+        "word_dropout": Range(0, 1, below=True),
         "lora_rank": Range(1),
         "lora_alpha": Range(1),
         "checkpoint_minutes": Range(0),
