@@ -347,9 +347,11 @@ def without_values(hint: str, values: set[Fraction | None]) -> str:
 def insert_sentence(problem: str, sentence: str) -> str:
     """Put `sentence` before the last sentence when that is the question, else at the end.
 
-    A problem that is one single question stays as it is: nobody adds a remark to that.
+    A problem that is one single question stays as it is: nobody adds a remark to that. Nor does a speech take one in.
     """
     head, gap, last = problem.rpartition(". ")
+    if (head.count('"') + head.count("“") + head.count("”")) % 2:
+        return problem
     if gap and last.endswith("?") and "? " not in last:
         return f"{head}. {sentence} {last}"
     return problem if problem.endswith("?") else f"{problem} {sentence}"
