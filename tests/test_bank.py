@@ -518,14 +518,15 @@ def test_a_number_that_a_mistake_explains_is_seldom_also_another_quantity():
     for family in load_bank().values():
         for _ in range(3):
             total += 1
-            values, _, wrong = family._draw_values(random.Random(f"{family.id}{total}"))
-            unclear += not family._doubles(values, wrong) <= family._meant_doubles
+            unclear += not family._doubles(*family._draw_values(random.Random(f"{family.id}{total}"))) <= family._meant_doubles
     drawn_blindly = unclear / total
-    unclear = 0
+    unclear = hidden = 0
     for family in load_bank().values():
         for index in range(3):
             instance = family.instantiate(11, index)
             meant = {mistake for mistake, _ in family._meant_doubles}
+            hidden += "?" in instance.set_up
             shown = {first_value(step) for step in instance.steps}
             unclear += any(m.value in shown for i, m in enumerate(instance.mistakes) if i not in meant)
     assert unclear / total < 0.01 < drawn_blindly
+    assert hidden / total < 0.01  # a number of the first step that must not be shown, being the answer as well

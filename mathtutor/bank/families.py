@@ -43,7 +43,7 @@ OPTIONAL = ("let", "require", "extras")
 
 EXTRA_SHARE = 0.2  # share of instances with a useless sentence, in families that have some
 MAX_DRAWS = 2000
-CLEAR_DRAWS = 20  # to find values in which no mistake's value is by chance that of another quantity; small ranges have none
+CLEAR_DRAWS = 20  # to find values in which neither answer nor mistake is by chance another quantity; small ranges have none
 HELD_OUT_ONE_IN = 5
 VALIDATION_ONE_IN = 25  # of the rest
 
@@ -258,18 +258,18 @@ class Family:
                 raise BankError(f"{self._where}: {error}") from error
         raise BankError(f"{self._where}: the requirements held in none of {MAX_DRAWS} draws: widen the ranges")
 
-    def _doubles(self, values: dict[str, Any], wrong: list) -> set[tuple[int, str | int]]:
-        """(mistake, other) where a mistake's value is also that of a quantity or of another mistake."""
-        found = {(i, name) for name in self._numbers for i, value in enumerate(wrong) if values[name] == value}
+    def _doubles(self, values: dict[str, Any], answer: Any, wrong: list) -> set[tuple[int, str | int]]:
+        """(mistake, other) where a mistake's value is also that of a quantity or of another mistake; (-1, other) for the answer."""
+        found = {(i, name) for name in self._numbers for i, value in enumerate((answer, *wrong), -1) if values[name] == value}
         if len(set(wrong)) < len(wrong):
             found |= {(i, j) for i, value in enumerate(wrong) for j in range(i) if wrong[j] == value}
         return found
 
     @cached_property
     def _meant_doubles(self) -> set[tuple[int, str | int]]:
-        """Those that hold in every draw: the mistake is that very quantity. Others would explain a number falsely."""
+        """Those that hold in every draw: the two are the same quantity. Others would explain a number falsely, or tell the answer."""
         rng = random.Random(self.id)
-        return set.intersection(*(self._doubles(values, wrong) for values, _, wrong in (self._draw_values(rng) for _ in range(12))))
+        return set.intersection(*(self._doubles(*self._draw_values(rng)) for _ in range(12)))
 
     def instantiate(self, seed: int, index: int) -> Instance:
         """Instance `index` of the stream `seed`: the same on every machine, whatever came before.
@@ -279,7 +279,7 @@ class Family:
         rng = random.Random(f"{seed}:{self.id}:{index}")
         for _ in range(CLEAR_DRAWS):
             values, answer, wrong = self._draw_values(rng)
-            if self._doubles(values, wrong) <= self._meant_doubles:
+            if self._doubles(values, answer, wrong) <= self._meant_doubles:
                 break
         prose = Rendering(values, rng, comma=rng.random() < 0.5)
         plain = Rendering(values, rng, comma=False)

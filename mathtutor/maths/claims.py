@@ -79,7 +79,7 @@ _HINTS = set(
 )
 _ABOUT = re.compile(r"[≈≅~]|\b(?:about|approx\w*|roughly|rounded to)\b", re.IGNORECASE)
 _NEAR = re.compile(r"\b(?:around|nearly|almost)\b", re.IGNORECASE)
-_WORDS = r"(?:[ ]?[^\W\d_]+){0,3}?"  # the unit and a little more
+_WORDS = r"(?:[ ]?[^\W\d_]++){0,3}?"  # the unit and a little more
 _ROUNDED = re.compile(
     rf"[ ]?%?{_WORDS}[ ]?[,(–-]?[ ]?(?:(?:when|which|if|is|was|and|after|to|the)[ ]){{0,3}}"
     r"(?:round(?:ed|ing)|rounds?[ ](?:up|down|to)|nearest|(?:approx\w*|roughly)(?=[ ]?(?:[.,;)]|$)))\b",
@@ -94,7 +94,7 @@ _SENTENCE = 200  # characters of a sentence before and after a claim that are re
 _REMAINDER = re.compile(
     rf"[ ]?R[ ]?(?P<r>\d{{1,9}})(?![\w.]*\d)"
     rf"|{_WORDS},?[ ](?:and[ ]|with[ ])?(?:a[ ])?(?:remainder|rem\.?)[ ](?:of[ ]|is[ ])?(?P<named>\d{{1,9}})(?!\.?\d)"
-    r"|(?:[ ]?[^\W\d_]+){0,5}?,?[ ](?:and|with)[ ](?P<left>\d{1,9})(?:[ ][^\W\d_]+){0,2}?"
+    r"|(?:[ ]?[^\W\d_]++){0,5}?,?[ ](?:and|with)[ ](?P<left>\d{1,9})(?:[ ][^\W\d_]++){0,2}?"
     r"[ ](?:left|over|remain(?:s|ing)?)\b",
     re.IGNORECASE,
 )
