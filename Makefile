@@ -9,7 +9,7 @@ RECIPE ?= training/recipes/pocket.yaml
 # More files of test problems that the data must keep clear of.
 AGAINST ?=
 
-.PHONY: help setup setup-dev app test lint data pocket evals speedrun screenshots clean
+.PHONY: help setup setup-dev app test lint data dataset pocket evals speedrun screenshots clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -43,7 +43,12 @@ data: data/pocket/report.json  ## Pocket's data set: bank and GSM8K train (hub, 
 # The build removes the report first and writes it last, so it stands for the whole data set. Remove it
 # to build again.
 data/pocket/report.json: | $(VENV)/.dev
-	@$(BIN)/python -m pipeline.build --out data/pocket --rows 250000 --composed 60000 --gsm8k $(if $(AGAINST),--against $(AGAINST))
+	@$(BIN)/python -m pipeline.build --recipe pipeline/recipes/pocket.yaml --out data/pocket $(if $(AGAINST),--against $(AGAINST))
+
+dataset: data/synth-50k/report.json  ## the published data set: 50,000 rows of the bank through every filter, in minutes, with its card
+
+data/synth-50k/report.json: | $(VENV)/.dev
+	@$(BIN)/python -m pipeline.build --recipe pipeline/recipes/synth-50k.yaml --out data/synth-50k $(if $(AGAINST),--against $(AGAINST))
 
 pocket: data  ## Pocket itself, from nothing: hours on two cores; stop it and start it at will (TRAIN_FLAGS=--compile with g++)
 	$(TRAIN_ENV) nice $(BIN)/python -m training.pretrain --recipe $(RECIPE) $(TRAIN_FLAGS)
@@ -64,7 +69,7 @@ evals: $(VENV)/.dev  ## every figure of the README, and more; stop it and start 
 	$(BIN)/python -m training.export --recipe $(RECIPE) --to assets/models/pocket --card-only --readme README.md
 
 speedrun: $(VENV)/.dev  ## the whole road at toy size, in minutes: data, tokenizer, base, tuned, evaluation
-	@$(BIN)/python -m pipeline.build --out runs/speedrun/data --rows 4000 --no-tests
+	@$(BIN)/python -m pipeline.build --recipe pipeline/recipes/speedrun.yaml --out runs/speedrun/data --no-tests
 	@$(TRAIN_ENV) $(BIN)/python -m training.pretrain --recipe training/recipes/speedrun.yaml
 	@$(TRAIN_ENV) $(BIN)/python -m training.sft --recipe training/recipes/speedrun.yaml
 	@$(BIN)/python -m eval.run --engine hf:runs/speedrun/tuned --benchmark bank-known --limit 50 --out runs/speedrun/eval

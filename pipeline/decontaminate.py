@@ -2,10 +2,11 @@
 
     index = GramIndex([p.question for p in load_source("gsm8k", "test")], n=13)
     index.overlaps("Natalia sold clips to 48 of her friends in April, ...")   # True for a copy
+    index.find(the same text)                                                 # which text, or None
 
 13 words is the field's usual measure, 8 the stricter one: whoever shares 13 words in a row shares 8.
 A text of fewer than n words, on either side, overlaps when it stands as a whole in the other. Masked
-8-grams (every number replaced) find the copy with other numbers.
+n-grams find the copy with other numbers, and with other names.
 """
 
 from __future__ import annotations
@@ -13,39 +14,54 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from pipeline.masks import masked_words
+
 NUMBER = re.compile(r"\$?\d[\d,.]*")
 
 
-def words(text: str, mask_numbers: bool = False) -> list[str]:
+def words(text: str, mask_numbers: bool = False, mask_names: bool = False) -> list[str]:
+    if mask_names:
+        return masked_words(text)
     text = text.lower()
     if mask_numbers:
         text = NUMBER.sub(" 0 ", text)
     return re.findall(r"[a-z0-9]+", text)
 
 
-def grams(tokens: list[str], n: int) -> set[tuple[str, ...]]:
-    """All runs of n words; none of a shorter text."""
-    return {tuple(tokens[i : i + n]) for i in range(len(tokens) - n + 1)}
+def grams(tokens: list[str], n: int) -> list[tuple[str, ...]]:
+    """All runs of n words in order; none of a shorter text."""
+    return [tuple(tokens[i : i + n]) for i in range(len(tokens) - n + 1)]
 
 
 class GramIndex:
-    """All n-grams of some texts, and the texts that are too short to have one."""
+    """All n-grams of some texts, and the texts that are too short to have one. `mask_names` masks numbers too."""
 
-    def __init__(self, texts: Iterable[str], n: int, mask_numbers: bool = False):
-        self.n, self.mask_numbers = n, mask_numbers
-        token_lists = [words(text, mask_numbers) for text in texts]
-        self._grams = set().union(*(grams(tokens, n) for tokens in token_lists))
-        self._short = {tuple(tokens) for tokens in token_lists if 0 < len(tokens) < n}
-        self._short_lengths = {len(tokens) for tokens in self._short}
+    def __init__(self, texts: Iterable[str], n: int, mask_numbers: bool = False, mask_names: bool = False):
+        self.n, self.masks = n, (mask_numbers, mask_names)
+        token_lists = [words(text, *self.masks) for text in texts]
+        self._grams: dict[tuple[str, ...], int] = {}
+        self._short: dict[tuple[str, ...], int] = {}
+        for number, tokens in enumerate(token_lists):
+            for gram in grams(tokens, n):
+                self._grams.setdefault(gram, number)
+            if 0 < len(tokens) < n:
+                self._short.setdefault(tuple(tokens), number)
+        self._short_lengths = sorted({len(tokens) for tokens in self._short})
         self._text = "\n".join(f" {' '.join(tokens)} " for tokens in token_lists)
 
-    def overlaps(self, text: str) -> bool:
-        """Whether `text` shares n words in a row with an indexed text, or one holds the whole other."""
-        tokens = words(text, self.mask_numbers)
+    def find(self, text: str) -> int | None:
+        """The number of an indexed text that shares n words in a row with `text`, or holds it, or stands in it."""
+        tokens = words(text, *self.masks)
         if not tokens:
-            return False
-        if len(tokens) < self.n and f" {' '.join(tokens)} " in self._text:
-            return True
-        return not self._grams.isdisjoint(grams(tokens, self.n)) or any(
-            not self._short.isdisjoint(grams(tokens, length)) for length in self._short_lengths
+            return None
+        if len(tokens) < self.n and (at := self._text.find(f" {' '.join(tokens)} ")) >= 0:
+            return self._text.count("\n", 0, at)
+        shared = (self._grams[gram] for gram in grams(tokens, self.n) if gram in self._grams)
+        short = (
+            self._short[gram] for length in self._short_lengths for gram in grams(tokens, length) if gram in self._short
         )
+        found = next(shared, None)
+        return next(short, None) if found is None else found
+
+    def overlaps(self, text: str) -> bool:
+        return self.find(text) is not None

@@ -1,8 +1,10 @@
-"""The rules a row must pass. Each is a small pure function: a row to None, or to the reason it is dropped.
+"""The rules that judge a row alone. Each is a small pure function: a row to None, or to the reason it is dropped.
 
-    wrong_step(row with "16 / 4 = 5")   ->  "step_2_does_not_add_up"
+    math_verification(row with "16 / 4 = 5" as its second step, Limits())   ->  "step_2_does_not_add_up"
+    first_reason(that row)                                                  ->  ("math_verification", "step_2_does_not_add_up")
 
-A threshold stands beside the harm it prevents. The order is the order in which they run.
+Thresholds are fields of `pipeline.recipe.Limits`, each with the harm it prevents beside it. The order of
+`RULES` is the order in which they run.
 """
 
 from __future__ import annotations
@@ -12,75 +14,114 @@ from collections.abc import Callable
 from fractions import Fraction
 
 from mathtutor.chat import CONTROL_TOKENS, render_target
-from mathtutor.maths.answers import read_answer, read_gold
+from mathtutor.maths.answers import read_gold
 from mathtutor.maths.checks import verify
 from mathtutor.problem import Row
+from pipeline.algebra import check_equations
+from pipeline.language_rules import (
+    ai_detection,
+    child_safety,
+    personal_data,
+    reading_level,
+    solution_quality,
+    units,
+)
+from pipeline.recipe import Limits
 
-Rule = Callable[[Row], str | None]
-
-MAX_WORDS = 200  # GSM8K train's longest question has 183; past that a row is several problems in one
-MAX_STEPS = 12  # a model of this size loses the thread; GSM8K train has 13 longer rows
-MAX_ANSWER = 10**9  # GSM8K's largest gold is 192,000,000; larger values are slips of the generator
+Rule = Callable[[Row, Limits], str | None]
+DEFAULT = Limits()
 
 
-def structure(row: Row) -> str | None:
+def structure(row: Row, limits: Limits) -> str | None:
     """A problem with words and a step to learn from."""
     if not row.problem.strip() or not row.steps or not all(step.strip() for step in row.steps):
         return "empty_problem_or_step"
     if any(token in row.problem or any(token in step for step in row.steps) for token in CONTROL_TOKENS):
         return "control_token"
-    if len(row.problem.split()) > MAX_WORDS:
-        return f"problem_over_{MAX_WORDS}_words"
-    if len(row.steps) > MAX_STEPS:
-        return f"more_than_{MAX_STEPS}_steps"
+    words = len(row.problem.split())
+    if words < limits.min_words:
+        return f"problem_under_{limits.min_words}_words"
+    if words > limits.max_words:
+        return f"problem_over_{limits.max_words}_words"
+    if len(row.steps) > limits.max_steps:
+        return f"more_than_{limits.max_steps}_steps"
     if any("\n" in step for step in row.steps):
         return "step_with_a_line_break"
     return None
 
 
-def answer_range(row: Row) -> str | None:
+def answer_range(row: Row, limits: Limits) -> str | None:
     """An answer that is a number of believable size. Negatives and fractions are welcome."""
     answer = read_gold(row.answer)
     if answer is None:
         return "answer_is_no_number"
-    if abs(answer) > MAX_ANSWER:
-        return f"answer_beyond_{MAX_ANSWER}"
+    if abs(answer) > limits.max_answer:
+        return f"answer_beyond_{limits.max_answer:.0f}"
     return None
 
 
-def wrong_step(row: Row) -> str | None:
-    """ "16 / 4 = 5" would teach a falsehood; a solution without a single sum teaches nothing to check."""
+def math_verification(row: Row, limits: Limits) -> str | None:
+    """ "16 / 4 = 5" would teach a falsehood, and a solution without a single sum nothing that can be checked.
+
+    The answer must be what the last sum gives, and our own reader of answers must read it.
+    """
     verdict = verify(render_target(row.steps, row.answer))
     if verdict.first_wrong_step is not None:
         return f"step_{verdict.first_wrong_step}_does_not_add_up"
-    if verdict.num_checked == 0:
+    equations = check_equations(row.steps)
+    if not all(equations):
+        return "equation_does_not_hold"
+    if verdict.num_claims == 0 and not equations:
         return "no_sum_to_check"
-    return None
+    gold = read_gold(row.answer)
+    if verdict.answer_matches_last_step is not True and not _states_last(row, gold):
+        return "answer_is_not_the_last_result"
+    return None if gold is not None and verdict.answer.value == gold else "answer_does_not_read_back"
 
 
-def answer_from_steps(row: Row) -> str | None:
-    """The stated answer must be what the last sum gives."""
-    verdict = verify(render_target(row.steps, row.answer))
-    return "answer_is_not_the_last_result" if verdict.answer_matches_last_step is False else None
+_NUMBER = r"-?(?:\d[\d,]*(?:\.\d+)?|\.\d+)"
+_RESULT = re.compile(rf"(?:=|\bround\w*(?: \w+){{0,4}}?|\bor|\bis) ?({_NUMBER})(?!\.?\d)")
+_STATED = re.compile(rf"(?<![\w.])(?<![-+*/] )({_NUMBER})(?! ?[-+*/] ?\d|\.?\d)")
+_IN_HUNDREDTHS = re.compile(r"\bcents?\b|\bpercent|%", re.IGNORECASE)
 
 
-def reads_back(row: Row) -> str | None:
-    """Our own reader of answers must read our own format."""
-    stated = read_answer(render_target(row.steps, row.answer)).value
-    return None if stated is not None and stated == Fraction(read_gold(row.answer)) else "answer_does_not_read_back"
+def _states_last(row: Row, gold: Fraction | None) -> bool:
+    """Does the last step state the answer where no sum can be read: "x = 8", "which rounds to 33%", "120 / 12 = 10 dozen"?"""
+    last = row.steps[-1]
+    results = _RESULT.findall(last)[-1:] if "=" in last else _STATED.findall(last)
+    values = [read_gold(result) for result in results]
+    if _IN_HUNDREDTHS.search(row.problem):  # 0.5 dollars are 50 cents, 0.5 is 50%
+        values += [100 * value for value in values if value is not None]
+    return gold is not None and gold in values
 
 
-RULES: tuple[Rule, ...] = (structure, answer_range, wrong_step, answer_from_steps, reads_back)
+RULES: dict[str, Rule] = {
+    rule.__name__: rule
+    for rule in (
+        structure,
+        answer_range,
+        solution_quality,
+        ai_detection,
+        math_verification,
+        units,
+        child_safety,
+        personal_data,
+        reading_level,
+    )
+}
 
 
-def first_reason(row: Row) -> tuple[str, str] | None:
-    """(stage, reason) of the first rule that drops the row."""
-    for rule in RULES:
-        if reason := rule(row):
-            return rule.__name__, reason
-    return None
+def first_reason(row: Row, limits: Limits = DEFAULT) -> tuple[str, str] | None:
+    """(stage, reason) of the first rule that drops the row; None for a row that passes."""
+    return next(_reasons(row, limits), None)
 
 
-def exact_key(problem: str) -> str:
-    """The text by which two problems count as the same: letters and digits only, in lower case."""
-    return re.sub(r"[^a-z0-9]+", " ", problem.lower()).strip()
+def all_reasons(row: Row, limits: Limits = DEFAULT) -> list[tuple[str, str]]:
+    """(stage, reason) of every rule that would drop the row, in running order."""
+    return list(_reasons(row, limits))
+
+
+def _reasons(row: Row, limits: Limits):
+    for stage, rule in RULES.items():
+        if reason := rule(row, limits):
+            yield stage, reason

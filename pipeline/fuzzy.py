@@ -129,10 +129,11 @@ class Join:
         self.shared = np.zeros(self.rows * self.num_texts)  # (rows, texts) product over shared rare words
         self.dense = np.zeros(self.rows * vectors.num_words)  # (rows, words)
 
-    def judge_all(self) -> Iterator[int]:
-        """Judge the texts in order; yields how many were judged at a time."""
+    def judge_all(self, known: int) -> Iterator[int]:
+        """Judge the texts in order, the first `known` of which stay as they are; yields how many were judged at a time."""
         block = max(BLOCK, self.num_texts // 16)
-        for first in range(0, self.num_texts, block):
+        self._enter(0, known)
+        for first in range(known, self.num_texts, block):
             last = min(first + block, self.num_texts)
             for piece in self._pieces(self._enter(first, last), first, last):
                 yield self._judge(*piece)
@@ -208,18 +209,18 @@ class Join:
         self.dense[cells] = 0
 
 
-def near_twins(texts: Sequence[str], threshold: float = 0.85) -> list[int | None]:
+def near_twins(texts: Sequence[str], threshold: float = 0.85, known: int = 0) -> list[int | None]:
     """For each text the first earlier text that stays and is its twin (cosine >= threshold), or None: it stays.
 
-    The threshold lies above 0 and goes up to 1, else ValueError. A text without words has no twin. On a terminal
-    a bar tells how many texts are judged.
+    The first `known` texts stay without being judged. The threshold lies above 0 and goes up to 1, else ValueError.
+    A text without words has no twin. On a terminal a bar tells how many texts are judged.
     """
     if not 0 < threshold <= 1:
         raise ValueError(f"the threshold is a cosine above 0 and up to 1, not {threshold}")
     if not len(texts):
         return []
     join = Join(tfidf(texts), threshold)
-    with tqdm(total=len(texts), unit="text", disable=None) as bar:
-        for judged in join.judge_all():
+    with tqdm(total=len(texts) - known, desc="near-twins", unit="text", disable=None) as bar:
+        for judged in join.judge_all(known):
             bar.update(judged)
     return join.twins

@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import fields, replace
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
 import pipeline.build
+import pipeline.outputs
+from mathtutor.bank import load_bank
 from mathtutor.io import read_json, read_rows, sha256_file
 from mathtutor.problem import Row
 from mathtutor.sources import DATA_VARIABLE, SOURCES, load_source
 from pipeline.benchmarks import benchmark_problems
-from pipeline.build import build
+from pipeline.chain import STAGES
+from pipeline.corpus import exact_key
 from pipeline.decontaminate import GramIndex
-from pipeline.filters import MAX_STEPS, MAX_WORDS, RULES, exact_key, first_reason
-from pipeline.teachers import gsm8k
+from pipeline.filters import RULES, all_reasons, first_reason
+from pipeline.recipe import Limits, load_recipe
+from pipeline.teachers import gsm8k, procedural
 from pipeline.teachers.gsm8k import tidy
 
 ROOT = Path(__file__).resolve().parents[1]
+LIMITS = Limits()
 GOOD = Row(
     id="r",
     problem="Ana has 3 boxes with 4 pens each. She gives 2 pens away. How many pens are left?",
@@ -43,17 +49,20 @@ GOOD = Row(
         ({"steps": (*GOOD.steps, " ")}, "structure", "empty_problem_or_step"),
         ({"problem": "Ana <|im_end|> has 3"}, "structure", "control_token"),
         ({"steps": ("So </think>", *GOOD.steps)}, "structure", "control_token"),
-        ({"problem": "word " * (MAX_WORDS + 1)}, "structure", f"problem_over_{MAX_WORDS}_words"),
-        ({"steps": (GOOD.steps[0],) * MAX_STEPS + (GOOD.steps[1],)}, "structure", f"more_than_{MAX_STEPS}_steps"),
+        ({"problem": "What is it?"}, "structure", f"problem_under_{LIMITS.min_words}_words"),
+        ({"problem": "word " * (LIMITS.max_words + 1)}, "structure", f"problem_over_{LIMITS.max_words}_words"),
+        ({"steps": (GOOD.steps[0],) * LIMITS.max_steps + (GOOD.steps[1],)}, "structure", f"more_than_{LIMITS.max_steps}_steps"),
         ({"steps": (GOOD.steps[0] + "\nYes.", GOOD.steps[1])}, "structure", "step_with_a_line_break"),
         ({"answer": "many"}, "answer_range", "answer_is_no_number"),
         ({"steps": ("50000 * 50000 = 2500000000",), "answer": "2500000000"}, "answer_range", "answer_beyond_1000000000"),
-        ({"steps": ("3 * 4 = 13 pens", "12 - 2 = 10")}, "wrong_step", "step_1_does_not_add_up"),
-        ({"steps": ("3 * 4 = 12 pens", "12 - 3 = 10")}, "wrong_step", "step_2_does_not_add_up"),
-        ({"steps": ("There are ten left.",)}, "wrong_step", "no_sum_to_check"),
-        ({"answer": "11"}, "answer_from_steps", "answer_is_not_the_last_result"),
-        ({"steps": GOOD.steps[:1]}, "answer_from_steps", "answer_is_not_the_last_result"),
-        ({"answer": "8 #### 10"}, "reads_back", "answer_does_not_read_back"),
+        ({"steps": ("3 * 4 = 13 pens", "12 - 2 = 10")}, "math_verification", "step_1_does_not_add_up"),
+        ({"steps": ("3 * 4 = 12 pens", "12 - 3 = 10")}, "math_verification", "step_2_does_not_add_up"),
+        ({"steps": ("There are ten left.",)}, "math_verification", "no_sum_to_check"),
+        ({"answer": "11"}, "math_verification", "answer_is_not_the_last_result"),
+        ({"steps": (GOOD.steps[0], "So 12 pens are left.")}, "math_verification", "answer_is_not_the_last_result"),
+        ({"steps": ("Let x be the pens.", "x + 2 = 12", "2x = 22", "x = 10")}, "math_verification", "equation_does_not_hold"),
+        ({"steps": GOOD.steps[:1]}, "math_verification", "answer_is_not_the_last_result"),
+        ({"answer": "8 #### 10"}, "math_verification", "answer_does_not_read_back"),
     ],
 )  # fmt: skip
 def test_a_row_is_dropped_by_the_rule_that_it_breaks(change, rule, reason):
@@ -64,18 +73,39 @@ def test_a_row_is_dropped_by_the_rule_that_it_breaks(change, rule, reason):
     "change",
     [
         {},
-        {"problem": "word " * MAX_WORDS},
-        {"steps": (GOOD.steps[0],) * (MAX_STEPS - 1) + (GOOD.steps[1],)},
-        {"steps": ("5 - 8 = -3 degrees",), "answer": "-3"},
-        {"steps": ("1 / 4 + 1 / 4 = 1/2",), "answer": "1/2"},
-        {"steps": ("10 / 4 = 2.5",), "answer": "2.5"},
-        {"steps": ("1000 * 1000000 = 1000000000",), "answer": "1000000000"},
-        {"steps": ("Ten is given.", "12 - 2 = 10")},
+        {"steps": ("5 - 8 = -3 degrees.",), "answer": "-3"},
+        {"steps": ("1/4 + 1/4 = 1/2.",), "answer": "1/2"},
+        {"steps": ("10 / 4 = 2.5.",), "answer": "2.5"},
+        {"steps": ("1000 * 1000000 = 1000000000.",), "answer": "1000000000"},
+        {"steps": ("Ten is given.", "12 - 2 = 10.")},
+        {"steps": ("x + 2 = 12.", "x = 10.")},  # an equation that holds is checked, too
+        {"steps": ("3 * 4 = 12.", "12 - 2 = 10.", "So 10 pens are left.")},
+        {"steps": ("30 / 7 = 4.29, which rounds to 4.",), "answer": "4"},
+        {"steps": ("96 / 12 = 8 dozen.",), "answer": "8"},
+        {"problem": "A pen costs 2 dollars. How many cents are that?", "steps": ("4 / 2 = 2 dollars.",), "answer": "200"},
     ],
 )
-def test_a_sound_row_passes_every_rule(change):
+def test_a_sound_row_passes_the_rules_on_form_and_sums(change):
     row = replace(GOOD, **change)
-    assert [rule(row) for rule in RULES] == [None] * len(RULES)
+    assert [RULES[name](row, LIMITS) for name in ("structure", "answer_range", "math_verification")] == [None] * 3
+
+
+def test_a_threshold_of_the_recipe_decides():
+    assert first_reason(GOOD) is None
+    assert first_reason(GOOD, replace(LIMITS, max_steps=1)) == ("structure", "more_than_1_steps")
+    assert first_reason(GOOD, replace(LIMITS, max_answer=9)) == ("answer_range", "answer_beyond_9")
+
+
+def test_all_rules_speak_of_a_row_and_the_first_decides():
+    bad = replace(GOOD, problem="What is it?", answer="11")
+    assert [stage for stage, _ in all_reasons(bad)][:1] == ["structure"]
+    assert ("math_verification", "answer_is_not_the_last_result") in all_reasons(bad)
+    assert first_reason(bad) == all_reasons(bad)[0]
+
+
+@pytest.mark.parametrize("row", [replace(GOOD, problem="", steps=(), answer=""), replace(GOOD, steps=("",), answer="\x00" * 50)])
+def test_no_row_makes_a_rule_raise(row):
+    assert all_reasons(row)
 
 
 @pytest.mark.parametrize(
@@ -143,6 +173,11 @@ def test_a_copy_with_other_numbers_is_found_when_numbers_are_masked():
         ("  Two   spaces.  ", "Two spaces."),
         ("1,234,567 is 1234567, 12,5 stays", "1234567 is 1234567, 12,5 stays"),
         ("10-.5=9.5", "10 - .5 = 9.5"),
+        ("2x-5 = 11 and x(x+1) and 3x.", "2x-5 = 11 and x(x+1) and 3x."),  # algebra
+        ("4 x 12=48, 4 x (2+1)=12", "4 * 12 = 48, 4 * (2 + 1) = 12"),
+        ("It takes 28 / 1/5 = 140 and 1 1/2*2=3 and 1 and 1/2 cups", "It takes 28 / 1/5 = 140 and 1 1/2 * 2 = 3 and 1 1/2 cups"),
+        ("He runs 6 because 2 times 3 equals 6", "He runs 6 because 2 * 3 = 6"),
+        ("He ran 20 times 2 laps, so 20*2=40", "He ran 20 times 2 laps, so 20 * 2 = 40"),
         ("<<1+1=2>>", ""),
     ],
 )
@@ -156,7 +191,7 @@ TRAIN = [
     {"question": "Zed picks 48 figs in one week and half as many in another week. How many figs are that?",
      "answer": "He picks 48/2 = <<48/2=24>>24 figs.\nTogether 48+24 = <<48+24=72>>72 figs.\n#### 72"},
     {"question": "A wrong sum stands here, in this very row. What is 2 and 2?", "answer": "2+2 = <<2+2=5>>5\n#### 5"},
-    {"question": "zed picks 48 figs in one week, and half as many in another week! How many figs are that",
+    {"question": "zed picks 48 figs in one week, and half as many in another week; how many figs are that?",
      "answer": "Together 48+24 = <<48+24=72>>72 figs.\n#### 72"},
     {"question": "This one was copied out of the test set word for word by somebody who did not look: 5 + 5?",
      "answer": "5+5 = <<5+5=10>>10\n#### 10"},
@@ -244,140 +279,206 @@ def test_every_split_that_may_not_be_trained_on_is_compared_with(small_sets):
     }  # fmt: skip
 
 
-def test_a_candidate_that_is_a_test_question_is_dropped():
-    test = "Ben fills 7 crates with 9 melons each and then sells 5 of the melons. How many has he left?"
-    copy = replace(GOOD, problem=test.upper() + " Tell me.")
-    clean, dropped, overlap = build([GOOD, copy], 2, 1, [test])
-    assert [row.id for row in clean] == ["r"]
-    assert [(row["stage"], row["reason"]) for row in dropped] == [
-        ("test_overlap", "shares_a_13_gram_with_a_test_set")
-    ]
-    assert overlap == {"13_gram": 1, "8_gram": 0}
-    shorter = replace(
-        GOOD, problem="Cy fills 7 crates with 9 melons each and then stops. How many melons are that?"
-    )
-    assert build([shorter], 1, 1, [test])[2] == {"13_gram": 0, "8_gram": 1}
-
-
 # --- the build
 
 
-def run_build(monkeypatch, *arguments: object) -> None:
-    monkeypatch.setattr(sys, "argv", ["build", *map(str, arguments)])
+RECIPE = """
+name: small
+sources: {bank: 40, gsm8k: true, bank_validation: 5}
+corpus: {fuzzy: null, seed_overlap: null, skeleton_cap: null, validation: 0}
+"""
+
+
+@pytest.fixture
+def recipe(tmp_path):
+    path = tmp_path / "small.yaml"
+    path.write_text(RECIPE)
+    return path
+
+
+read_bank = functools.cache(load_bank)
+
+
+@pytest.fixture(autouse=True)
+def bank_read_once(monkeypatch):
+    """The bank takes a second to read, and every build reads it twice."""
+    monkeypatch.setattr(procedural, "load_bank", read_bank)
+
+
+def run_build(monkeypatch, recipe: Path, out: Path, *arguments: object) -> None:
+    monkeypatch.setattr(sys, "argv", ["build", "--recipe", str(recipe), "--out", str(out), *map(str, arguments)])
     pipeline.build.main()
 
 
-def test_a_build_accounts_for_every_candidate(small_sets, tmp_path, monkeypatch):
+def setting(**values: object) -> list[str]:
+    return [part for key, value in values.items() for part in ("--set", f"{key.replace('__', '.')}={value}")]
+
+
+BANK_ONLY = setting(sources__gsm8k="false")
+
+
+def test_a_build_accounts_for_every_candidate(small_sets, tmp_path, monkeypatch, recipe):
     out = tmp_path / "out"
-    run_build(monkeypatch, "--out", out, "--rows", 40, "--gsm8k", "--workers", 1)
-    clean, dropped, report = (
-        list(read_rows(out / "clean.jsonl")),
-        list(read_rows(out / "dropped.jsonl")),
-        read_json(out / "report.json"),
-    )
+    run_build(monkeypatch, recipe, out, "--workers", 1)
+    clean, dropped, report = list(read_rows(out / "clean.jsonl")), list(read_rows(out / "dropped.jsonl")), read_json(out / "report.json")
     assert report["candidates"] == 44 == report["clean"] + report["dropped"]
-    assert (report["clean"], report["dropped"]) == (len(clean), len(dropped))
+    assert (report["clean"], report["train"], report["dropped"]) == (len(clean), len(clean), len(dropped))
     human = {row["id"]: (row["stage"], row["reason"]) for row in dropped if row["source"] == "gsm8k-train"}
     assert human == {
-        "gsm8k-train-1": ("wrong_step", "step_1_does_not_add_up"),
+        "gsm8k-train-1": ("math_verification", "step_1_does_not_add_up"),
         "gsm8k-train-2": ("exact_duplicate", "same_problem"),
         "gsm8k-train-3": ("test_overlap", "shares_a_13_gram_with_a_test_set"),
     }
+    assert {row["id"]: row["twin"] for row in dropped if row["twin"]} == {
+        "gsm8k-train-2": "gsm8k-train-0", "gsm8k-train-3": "gsm8k/test#0",
+    }  # fmt: skip
+    assert list(report["dropped_by_stage"]) == list(STAGES) == [stage["stage"] for stage in report["stages"]]
     counted = {stage: sum(reasons.values()) for stage, reasons in report["dropped_by_stage"].items()}
     assert sum(counted.values()) == len(dropped)
-    assert set(counted) == {*(rule.__name__ for rule in RULES), "exact_duplicate", "test_overlap"}
+    assert counted == {stage["stage"]: stage["dropped"] for stage in report["stages"]}
     assert sum(report["sources"].values()) == sum(report["steps"].values()) == len(clean)
     assert report["sources"]["gsm8k-train"] == 1
     assert sum(report["topics"].values()) == report["sources"]["bank"]
-    assert report["sha256"] == hashlib.sha256((out / "clean.jsonl").read_bytes()).hexdigest()
+    assert report["sha256"] == report["files"]["clean.jsonl"]["sha256"] == hashlib.sha256((out / "clean.jsonl").read_bytes()).hexdigest()
     decontamination = report["decontamination"]
     assert decontamination["tests"] == ["gsm8k/test", "svamp/test"] and decontamination["test_problems"] == 3
-    assert decontamination["clean_rows_with_overlap"] == {
-        "13_gram": 0, "8_gram": 0, "8_gram_numbers_masked": 0,
-    }  # fmt: skip
+    assert set(decontamination["clean_rows_with_overlap"].values()) == {0}
     assert all(row["source"] in ("bank", "gsm8k-train") for row in clean + dropped)
     assert all(first_reason(Row.from_dict(row)) is None for row in clean)
+    validation = list(read_rows(out / "validation.jsonl"))
+    assert report["validation"] == {"rows": 5, "rule": "families of the bank, beside the candidates"} and len(validation) == 5
+    assert not {row["family"] for row in validation} & {row["family"] for row in clean}
 
 
-def test_the_same_arguments_give_the_same_bytes_with_any_number_of_workers(tmp_path, monkeypatch):
+def test_the_parquet_file_holds_the_rows_of_clean_jsonl(tmp_path, monkeypatch, recipe):
+    from pyarrow import parquet
+
+    run_build(monkeypatch, recipe, tmp_path / "out", "--no-tests", "--workers", 1, *BANK_ONLY)
+    table = parquet.read_table(tmp_path / "out" / "clean.parquet")
+    assert table.to_pylist() == list(read_rows(tmp_path / "out" / "clean.jsonl"))
+    assert table.column_names == [field.name for field in fields(Row)]
+
+
+def test_the_same_recipe_gives_the_same_bytes_with_any_number_of_workers(tmp_path, monkeypatch, recipe):
     for name, seed, workers in (("one", 7, 1), ("two", 7, 2), ("again", 7, 2), ("other", 8, 1)):
         # more rows than one chunk, so that two workers share them
-        run_build(
-            monkeypatch,
-            "--out",
-            tmp_path / name,
-            "--rows",
-            520,
-            "--seed",
-            seed,
-            "--workers",
-            workers,
-            "--no-tests",
-        )
-    for file in ("clean.jsonl", "dropped.jsonl", "report.json"):
-        one, two, again, other = (
-            (tmp_path / name / file).read_bytes() for name in ("one", "two", "again", "other")
-        )
-        assert one == two == again
-        assert file == "dropped.jsonl" or one != other
+        more = setting(sources__bank=520, seed=seed, corpus__fuzzy=0.85, corpus__skeleton_cap=3)
+        run_build(monkeypatch, recipe, tmp_path / name, "--workers", workers, "--no-tests", *BANK_ONLY, *more)
+    for file in sorted(path.name for path in (tmp_path / "one").iterdir()):
+        one, two, again, other = ((tmp_path / name / file).read_bytes() for name in ("one", "two", "again", "other"))
+        assert one == two == again, file
+        assert one != other, file
 
 
-def test_a_build_killed_between_rows_and_report_leaves_no_report_of_other_rows(tmp_path, monkeypatch):
-    run_build(monkeypatch, "--out", tmp_path, "--rows", 3, "--no-tests", "--workers", 1)
-    write = pipeline.build.write_rows
+KILLED = """
+import os, signal, sys
+import mathtutor.io as io
+calls, write = 0, io.write_atomic
+def dying(path, data):
+    global calls
+    calls += 1
+    if calls == 3:  # the third file, half of which lies under its temporary name
+        with open(path.with_name(f".{path.name}.0.tmp"), "wb") as file:
+            file.write(data[: len(data) // 2])
+        os.kill(os.getpid(), signal.SIGKILL)
+    write(path, data)
+io.write_atomic = dying
+import pipeline.build
+pipeline.build.main()
+"""
+
+
+def test_a_build_killed_amid_its_files_leaves_no_report_and_ends_alike_when_run_again(tmp_path, monkeypatch, recipe):
+    arguments = ["--no-tests", "--workers", "1", *BANK_ONLY, *setting(sources__bank=12)]
+    whole, out = tmp_path / "whole", tmp_path / "killed"
+    run_build(monkeypatch, recipe, whole, *arguments)
+    command = [sys.executable, "-c", KILLED, "--recipe", str(recipe), "--out", str(out), *arguments]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True)
+    assert result.returncode == -9
+    assert sorted(path.name for path in out.iterdir()) == [".clean.parquet.0.tmp", "clean.jsonl", "dropped.jsonl"]
+    run_build(monkeypatch, recipe, out, *arguments)
+    names = sorted(path.name for path in whole.iterdir())
+    assert names == ["README.md", "clean.jsonl", "clean.parquet", "dropped.jsonl", "report.html", "report.json", "validation.jsonl"]
+    assert [(out / name).read_bytes() for name in names] == [(whole / name).read_bytes() for name in names]
+
+
+def test_a_build_over_another_one_leaves_no_report_of_other_rows_when_it_dies(tmp_path, monkeypatch, recipe):
+    run_build(monkeypatch, recipe, tmp_path, "--no-tests", "--workers", 1, *BANK_ONLY, *setting(sources__bank=3))
 
     def dying(path, rows):
-        write(path, rows)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(pipeline.build, "write_rows", dying)
+        patch.setattr(pipeline.outputs, "write_rows", dying)
         with pytest.raises(KeyboardInterrupt):
-            run_build(monkeypatch, "--out", tmp_path, "--rows", 4, "--no-tests", "--workers", 1)
+            run_build(monkeypatch, recipe, tmp_path, "--no-tests", "--workers", 1, *BANK_ONLY, *setting(sources__bank=4))
     assert not (tmp_path / "report.json").exists()
-    run_build(monkeypatch, "--out", tmp_path, "--rows", 4, "--no-tests", "--workers", 1)
+    run_build(monkeypatch, recipe, tmp_path, "--no-tests", "--workers", 1, *BANK_ONLY, *setting(sources__bank=4))
     assert read_json(tmp_path / "report.json")["sha256"] == sha256_file(tmp_path / "clean.jsonl")
 
 
-def test_a_build_without_the_test_sets_says_so_in_its_report(tmp_path, monkeypatch):
-    run_build(monkeypatch, "--out", tmp_path, "--rows", 3, "--no-tests", "--workers", 1)
-    report = read_json(tmp_path / "report.json")
+def test_a_build_without_the_test_sets_says_so_in_its_report(tmp_path, monkeypatch, recipe):
+    run_build(monkeypatch, recipe, tmp_path / "out", "--no-tests", "--workers", 1, *BANK_ONLY)
+    report = read_json(tmp_path / "out" / "report.json")
     assert report["decontamination"] == {
         "tests": "not compared", "test_problems": 0, "dropped_for_overlap": {}, "clean_rows_with_overlap": None,
     }  # fmt: skip
-    assert report["command"] == "python -m pipeline.build --rows 3 --seed 0 --no-tests"
+    assert report["command"] == "python -m pipeline.build --recipe small.yaml --set sources.gsm8k=false --no-tests"
 
 
-def test_a_build_in_which_nothing_passes_fails_and_leaves_the_reasons(tmp_path, monkeypatch):
-    bad = [replace(GOOD, answer="11"), replace(GOOD, steps=())]
+def test_rows_that_a_teacher_wrote_before_are_candidates_too(tmp_path, monkeypatch, recipe):
+    raw = tmp_path / "raw.jsonl"
+    raw.write_text(json.dumps(replace(GOOD, source="claude").to_dict()) + "\n")
+    more = setting(sources__bank=2, sources__bank_validation=0, sources__files=raw)
+    run_build(monkeypatch, recipe, tmp_path / "out", "--no-tests", "--workers", 1, *BANK_ONLY, *more)
+    assert read_json(tmp_path / "out" / "report.json")["sources"] == {"bank": 2, "claude": 1}
+    assert not (tmp_path / "out" / "validation.jsonl").exists()
+    raw.write_text('{"id": "r", "problem": "Ana?"}\n')
+    with pytest.raises(SystemExit, match=r"raw.jsonl:1: row r lacks answer, steps"):
+        run_build(monkeypatch, recipe, tmp_path / "out", "--no-tests", "--workers", 1, *BANK_ONLY, *more)
+
+
+def test_a_build_in_which_nothing_passes_fails_and_leaves_the_reasons(tmp_path, monkeypatch, recipe):
+    bad = [replace(GOOD, answer="11"), replace(GOOD, id="s", steps=())]
     monkeypatch.setattr(pipeline.build.procedural, "write_rows", lambda count, seed, split="train": iter(bad))
     with pytest.raises(SystemExit, match="no row passed the filters"):
-        run_build(monkeypatch, "--out", tmp_path, "--rows", 2, "--no-tests", "--workers", 1)
-    assert [row["stage"] for row in read_rows(tmp_path / "dropped.jsonl")] == [
-        "answer_from_steps",
-        "structure",
-    ]
-    assert not (tmp_path / "clean.jsonl").exists()
+        run_build(monkeypatch, recipe, tmp_path, "--no-tests", "--workers", 1, *BANK_ONLY, *setting(sources__bank=2))
+    assert [row["stage"] for row in read_rows(tmp_path / "dropped.jsonl")] == ["math_verification", "structure"]
+    assert not (tmp_path / "clean.jsonl").exists() and not (tmp_path / "report.json").exists()
 
 
 @pytest.mark.parametrize(
     "arguments, says",
     [
-        (["--rows", "0"], "must be at least 1"),
-        (["--rows", "-4"], "must be at least 1"),
+        (setting(sources__bank=-4), "sources.bank must be at least 0, not -4"),
+        (setting(sources__bnak=4), "unknown key sources.bnak: did you mean bank?"),
+        (setting(limits__max_step=4), "unknown key limits.max_step: did you mean max_steps?"),
+        (setting(limits__min_words=201), "limits.min_words 201 exceeds limits.max_words 200"),
+        (setting(corpus__fuzzy="off"), "corpus.fuzzy must be float | None, not False"),
+        (setting(corpus__fuzzy=1.5), "corpus.fuzzy must lie between 0 and 1, not 1.5"),
+        (setting(corpus__validation=0.1, sources__bank_validation=0), "corpus.validation needs corpus.fuzzy"),
+        (setting(corpus__validation=0.1, corpus__fuzzy=0.8), "both fill validation.jsonl"),
+        (setting(sources__bank=0, sources__gsm8k="false"), "names no source of candidates"),
+        (setting(sources__files="none.jsonl", sources__gsm8k="false"), "none.jsonl"),
         (["--workers", "0"], "must be at least 1"),
-        (["--rows", "2"], f"unset {DATA_VARIABLE}.*or --no-tests"),
-        (["--rows", "2", "--no-tests", "--gsm8k"], f"unset {DATA_VARIABLE}"),
+        (BANK_ONLY, f"unset {DATA_VARIABLE}.*or --no-tests"),
+        (["--no-tests"], f"unset {DATA_VARIABLE}"),
+        (["--no-tests", "--against", "x.json"], "give one of them"),
     ],
 )
-def test_a_wrong_argument_is_answered_with_a_sentence(tmp_path, monkeypatch, arguments, says):
+def test_a_wrong_argument_is_answered_with_a_sentence(tmp_path, monkeypatch, recipe, arguments, says):
     monkeypatch.setenv(DATA_VARIABLE, str(tmp_path / "nothing"))
     with pytest.raises(SystemExit, match=says):
-        run_build(monkeypatch, "--out", tmp_path / "out", *arguments)
+        run_build(monkeypatch, recipe, tmp_path / "out", *arguments)
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("arguments", [["--rows", "many"], []])
+@pytest.mark.parametrize("path", sorted((ROOT / "pipeline" / "recipes").glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_recipe_of_the_repository_can_be_read(path):
+    assert load_recipe(path).name == path.stem
+
+
+@pytest.mark.parametrize("arguments", [["--rows", "4"], []])
 def test_the_command_line_refuses_without_a_traceback(tmp_path, arguments):
     result = subprocess.run(
         [sys.executable, "-m", "pipeline.build", *arguments],

@@ -13,23 +13,24 @@ import socket
 import subprocess
 import sys
 import threading
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
+import pipeline.seeds
 import pipeline.teach
-from mathtutor.io import Busy, Damaged, read_json, read_rows, write_rows
+from mathtutor.io import Busy, Damaged, read_json, read_rows, write_json, write_rows
 from mathtutor.problem import Problem, Row
-from mathtutor.sources import SOURCES
 from pipeline.filters import first_reason
 from pipeline.teachers import anthropic_batch, gsm8k
-from pipeline.teachers.anthropic_batch import TeacherError, Waits, read_result, read_usage, teach
+from pipeline.teachers import run as runs
+from pipeline.teachers.anthropic_batch import Waits, read_result, read_usage, teach
 from pipeline.teachers.journal import Ask, BatchJournal
 from pipeline.teachers.prices import DEFAULT_MODEL, MODELS, find_model
-from pipeline.teachers.prompts import SHOTS, Plan, is_example, load_seeds, read_reply
+from pipeline.teachers.prompts import SHOTS, Plan, read_reply
+from pipeline.teachers.run import TeacherError
 
 ROOT = Path(__file__).resolve().parents[1]
 KEY = "sk-ant-canary-0123456789"
@@ -255,7 +256,7 @@ def test_a_finished_run_is_read_again_without_a_call(server, tmp_path):
 
 
 def test_many_requests_go_in_several_batches(server, tmp_path, monkeypatch):
-    monkeypatch.setattr(anthropic_batch, "BATCH_REQUESTS", 2)
+    monkeypatch.setattr(runs, "BATCH_REQUESTS", 2)
     assert run(tmp_path)["problems"]["rows"] == 6
     assert [len(batch["requests"]) for batch in server.batches] == [2, 1]
 
@@ -354,7 +355,7 @@ def test_nothing_is_submitted_that_could_cost_too_much(server, tmp_path):
 
 
 def test_what_is_paid_for_is_fetched_before_the_budget_stops_the_rest(server, tmp_path, monkeypatch):
-    monkeypatch.setattr(anthropic_batch, "BATCH_REQUESTS", 2)
+    monkeypatch.setattr(runs, "BATCH_REQUESTS", 2)
     server.faults = {"create": ["", "401"]}
     with pytest.raises(TeacherError, match="batch 2 was not accepted"):
         run(tmp_path)
@@ -592,54 +593,24 @@ def test_an_unknown_model_needs_prices():
 
 
 @pytest.fixture
-def gsm8k_train(monkeypatch):
-    """Forty problems in the place of GSM8K train, every tenth with a sum that is wrong."""
-    problems = []
-    for n in range(3, 43):
-        result = 4 * n + (n % 10 == 0)
-        gold = f"They hold 4*{n}=<<4*{n}={result}>>{result} pens.\n#### {result}"
-        problems.append(Problem(f"gsm8k-{n}", f"{n} boxes hold 4 pens each. How many pens?", result, gold))
-    monkeypatch.setattr(gsm8k, "load_source", lambda name, split: {("gsm8k", "train"): problems}[name, split])
-    return problems
+def seeds(monkeypatch, tmp_path_factory):
+    """Forty problems in the place of GSM8K train, ten of them frozen as seeds."""
+    problems = [
+        Problem(f"gsm8k-{n}", f"{n} boxes hold 4 pens each. How many pens?", 4 * n, f"They hold 4*{n}={4 * n} pens.\n#### {4 * n}")
+        for n in range(3, 43)
+    ]
+    for module in (gsm8k, pipeline.seeds):
+        monkeypatch.setattr(module, "load_source", lambda name, split: {("gsm8k", "train"): problems}[name, split])
+    monkeypatch.setattr(pipeline.seeds, "PATH", tmp_path_factory.mktemp("seeds") / "seeds.json")
+    write_json(pipeline.seeds.PATH, pipeline.seeds.choose(10, 0, {}))
+    return pipeline.seeds.read_seeds()
 
 
-def test_seeds_are_sound_problems_of_gsm8k_train(gsm8k_train):
-    seeds = load_seeds(10, 0)
-    assert len(seeds) == 10 and all(first_reason(s) is None and s.source == "gsm8k-train" for s in seeds)
-    assert seeds == load_seeds(10, 0) != load_seeds(10, 1) and load_seeds(36, 0)
-    assert all("5" not in seed.problem for seed in load_seeds(10, 0, refuse=lambda text: "5" in text))
-    for count in (0, SHOTS - 1, 37):
-        with pytest.raises(ValueError, match=f"--seeds {count}"):
-            load_seeds(count, 0)
+ARGUMENTS = ["--teacher", "anthropic_batch", "--problems", "12", "--seeds", "10"]
 
 
-@pytest.mark.parametrize(
-    "steps, fit",
-    [
-        (["Ana has 3 * 4 = 12 pens.", "12 / 2 = 6 are left."], True),
-        (["A box and I hold 3 * 4 = 12."], True),
-        (["3 * 4 = 13"], False),
-        (["There are many.", "3 * 4 = 12"], False),
-        (["Let n = 4.", "3 * 4 = 12"], False),
-        (["That is 3m = 12.", "3 * 4 = 12"], False),
-        (["3 * 4 = x", "3 * 4 = 12"], False),
-    ],
-)
-def test_an_example_shows_what_the_rules_ask_for(steps, fit):
-    assert is_example(Row("r", "How many?", tuple(steps), re.findall(r"\d+", steps[-1])[-1])) is fit
-
-
-def test_seeds_that_may_not_be_trained_on_are_refused(gsm8k_train, monkeypatch):
-    monkeypatch.setitem(SOURCES, ("gsm8k", "train"), replace(SOURCES["gsm8k", "train"], trainable=False))
-    with pytest.raises(ValueError, match="not marked as trainable"):
-        load_seeds(10, 0)
-
-
-ARGUMENTS = ["--teacher", "anthropic_batch", "--problems", "12", "--seeds", "10", "--no-tests"]
-
-
-def test_a_dry_run_prints_a_request_and_the_cost_and_sends_nothing(server, gsm8k_train, tmp_path, monkeypatch, capsys):
-    monkeypatch.delenv(pipeline.teach.KEY_VARIABLE, raising=False)
+def test_a_dry_run_prints_a_request_and_the_cost_and_sends_nothing(server, seeds, tmp_path, monkeypatch, capsys):
+    monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
     pipeline.teach.main([*ARGUMENTS, "--out", str(tmp_path / "new"), "--dry-run"])
     printed = capsys.readouterr().out
     request, end = json.JSONDecoder().raw_decode(printed)
@@ -648,32 +619,34 @@ def test_a_dry_run_prints_a_request_and_the_cost_and_sends_nothing(server, gsm8k
     assert server.calls == [] and not (tmp_path / "new").exists()
 
 
-def test_the_command_runs_and_tells_the_bill(server, gsm8k_train, tmp_path, monkeypatch, capsys):
-    monkeypatch.setenv(pipeline.teach.KEY_VARIABLE, KEY)
-    monkeypatch.setattr(pipeline.teach, "teach", lambda *arguments, **options: teach(*arguments, waits=QUICK, **options))
-    arguments = [a for a in ARGUMENTS if a != "--no-tests"]
-    monkeypatch.setattr(pipeline.teach, "benchmark_problems", lambda: {"a set": ["7 boxes hold 4 pens each"]})
-    pipeline.teach.main([*arguments, "--out", str(tmp_path)])
+def test_the_command_runs_and_tells_the_bill(server, seeds, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("ANTHROPIC_API_KEY", KEY)
+    monkeypatch.setattr(anthropic_batch, "teach", lambda *arguments, **options: teach(*arguments, waits=QUICK, **options))
+    pipeline.teach.main([*ARGUMENTS, "--out", str(tmp_path)])
     printed = capsys.readouterr().out
     assert "3 of 3 requests settled: 3 answered" in printed and "12 rows for 12 problems asked" in printed
     assert "billed $0.0045 for 3,000 tokens in and 1,200 out; estimated $" in printed
-    shown = [request["params"]["messages"][0]["content"] for batch in server.batches for request in batch["requests"]]
-    assert not any('"7 boxes' in text for text in shown) and any('"problem": "' in text for text in shown)
+    [batch] = server.batches
+    for request in batch["requests"]:
+        assert sum(f'"{seed.problem}' in request["params"]["messages"][0]["content"] for seed in seeds) == SHOTS
 
 
 @pytest.mark.parametrize(
     "arguments, says",
     [
-        ([], f"{pipeline.teach.KEY_VARIABLE} is not set"),
+        ([], "ANTHROPIC_API_KEY is not set"),
         (["--model", "claude-9"], "no price is known for 'claude-9'"),
         (["--per-request", "21"], "--per-request between 1 and 20"),
         (["--problems", "0"], "--problems must be at least 1"),
         (["--max-usd", "0"], "--max-usd must be more than 0"),
-        (["--seeds", "100"], "--seeds 100: between 4 and 36"),
+        (["--seeds", "11"], "--seeds 11: between 4 and 10"),
+        (["--seeds", "3"], "--seeds 3: between 4 and 10"),
+        (["--base-url", "http://127.0.0.1"], "--base-url means nothing to the teacher anthropic_batch"),
+        (["--concurrency", "0"], "--concurrency means nothing"),
     ],
 )
-def test_a_wrong_call_is_one_sentence_before_anything_is_sent(server, gsm8k_train, tmp_path, monkeypatch, arguments, says):
-    monkeypatch.delenv(pipeline.teach.KEY_VARIABLE, raising=False)
+def test_a_wrong_call_is_one_sentence_before_anything_is_sent(server, seeds, tmp_path, monkeypatch, arguments, says):
+    monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
     with pytest.raises(SystemExit, match=says):
         pipeline.teach.main([*ARGUMENTS, "--out", str(tmp_path), *arguments])
     assert server.calls == []

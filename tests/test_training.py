@@ -466,8 +466,9 @@ def work(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("work")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            sys, "argv", ["build", "--out", str(folder), "--rows", "120", "--no-tests", "--workers", "1"]
-        )
+            sys, "argv", ["build", "--recipe", str(ROOT / "pipeline/recipes/speedrun.yaml"), "--out", str(folder),
+                          "--set", "sources.bank=120", "--no-tests", "--workers", "1"],
+        )  # fmt: skip
         pipeline.build.main()
     write_recipe(folder, data_rows=str(folder / "clean.jsonl"))
     return folder
@@ -883,7 +884,7 @@ def test_every_figure_of_the_card_stands_in_a_record(exported):
         f"| sft | 12 | {log[-1]['tokens']:,} | {log[0]['loss']:.3f} | {log[-1]['loss']:.3f} | not measured |"
         in card
     )
-    assert "python -m pipeline.build --rows 120 --seed 0 --no-tests" in card
+    assert "python -m pipeline.build --recipe speedrun.yaml --set sources.bank=120 --no-tests" in card
     assert "not compared with any test set" in card and "GSM8K" not in card
 
 

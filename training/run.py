@@ -94,7 +94,7 @@ def keep_records(folder: Path, recipe: Recipe, phase_name: str, data_hash: str) 
 def read_data_rows(path: Path) -> list[Row]:
     """The rows of one file that `pipeline.build` wrote. Ends with `file:line` on a row that is none."""
     if not path.exists():
-        raise SystemExit(f"{path} does not exist: build it with `python -m pipeline.build --out {path.parent}`")
+        raise SystemExit(f"{path} does not exist: build it with `python -m pipeline.build --recipe pipeline/recipes/pocket.yaml --out {path.parent}`")
     rows = []
     try:
         for number, row in number_rows(path):

@@ -13,7 +13,6 @@ Only one whose results carry our custom ids is ours. Until that is settled nothi
 
 from __future__ import annotations
 
-import itertools
 import json
 import time
 from collections import Counter
@@ -24,14 +23,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from mathtutor.io import Damaged, read_rows, sha256_file, write_json, write_rows
-from mathtutor.problem import Row
-from pipeline.teachers.journal import Ask, Batch, BatchJournal
+from mathtutor.io import sha256_file, write_rows
+from pipeline.teachers.journal import Batch, BatchJournal
 from pipeline.teachers.prices import CACHE_READ, CACHE_WRITE
 from pipeline.teachers.prompts import Plan, read_reply
+from pipeline.teachers.run import Outcome, Run, TeacherError
 
-BATCH_REQUESTS = 2_500  # some 20 MB to send; the API takes 100,000 requests or 256 MB
-MAX_ATTEMPTS = 3  # sendings of one request, the first included
 TRIES = 10  # of a call that costs nothing, and of a submission that was refused as too early
 FETCHES = 3  # downloads of results that do not add up
 CALL_TIMEOUT, CREATE_TIMEOUT = 60.0, 600.0  # seconds
@@ -39,16 +36,6 @@ CALL_TIMEOUT, CREATE_TIMEOUT = 60.0, 600.0  # seconds
 # The server read the request and said no: there is no batch. Any other failure leaves that open.
 REFUSALS = {400, 401, 402, 403, 404, 405, 413, 422, 429}
 PASSING = {408, 409, 429}  # and everything from 500 on: worth another try where a call costs nothing
-
-# What may go better another time. An error of the request itself is the same for ever, but "your credit is too
-# low" comes as one of those.
-AGAIN = {"truncated", "unreadable", "expired", "canceled", "errored"}
-OWN_FAULTS = {"invalid_request_error", "not_found_error", "request_too_large"}
-
-
-class TeacherError(RuntimeError):
-    """The run stops here; the message says what to do, and running the command again is always safe."""
-
 
 @dataclass(frozen=True)
 class Waits:
@@ -59,21 +46,6 @@ class Waits:
     backoff: float = 2.0  # doubled with each try, up to `longest`
     longest: float = 600.0
     sleep: Callable[[float], None] = time.sleep
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one request. `kind`: answered, truncated, unreadable, refused, errored, canceled, expired."""
-
-    kind: str
-    detail: str = ""
-    problems: tuple[dict, ...] = ()
-    faults: tuple[str, ...] = ()
-    usage: dict | None = None  # None where nothing was billed, or the server did not say
-
-    @property
-    def may_be_asked_again(self) -> bool:
-        return self.kind in AGAIN and (self.detail not in OWN_FAULTS)
 
 
 def read_result(result: dict) -> Outcome:
@@ -132,67 +104,56 @@ def teach(
     Raises TeacherError, mathtutor.io.Busy or Damaged, ValueError for a folder of another plan, OSError.
     """
     with BatchJournal(folder / "journal.jsonl", plan.sha256, plan.config) as journal:
-        return _Run(plan, folder, key, max_usd, waits, say, journal).go(again)
+        return _Run(plan, folder, max_usd, say, journal, key, waits).go(again)
 
 
-class _Run:
-    def __init__(self, plan: Plan, folder: Path, key: str, max_usd: float, waits: Waits, say, journal: BatchJournal):
+@dataclass
+class _Run(Run):
+    key: str
+    waits: Waits
+
+    source = "anthropic"
+
+    def __post_init__(self):
         import anthropic
 
-        self.plan, self.folder, self.max_usd, self.waits, self.say = plan, folder, max_usd, waits, say
-        self.journal = journal
-        self.api, self._key = anthropic, key
-        self.batches = anthropic.Anthropic(api_key=key, max_retries=0, timeout=CALL_TIMEOUT).messages.batches
-        self._outcomes: dict[int, dict[str, Outcome]] = {}  # of the batches that were read, by custom id
+        super().__post_init__()
+        self.api = anthropic
+        self.batches = anthropic.Anthropic(api_key=self.key, max_retries=0, timeout=CALL_TIMEOUT).messages.batches
+
+    def outcome(self, result: dict) -> Outcome:
+        return read_result(result)
+
+    def usage(self, usage: dict | None) -> tuple[float, int] | None:
+        return read_usage(usage)
+
+    def lost_usd(self, batch: Batch) -> float:
+        return 0.0  # a batch is fetched whole or not at all
 
     def go(self, again: bool) -> dict:
         answered = -1
         while True:
             for batch in self.journal.of_state("submitting"):
                 self._settle(batch)
-            self._plan_unasked(again)
+            self.plan_unasked(again)
             over = self._over_budget()
             if not over:
                 for batch in self.journal.of_state("planned"):
                     self._submit(batch)
             self._collect()
-            report = self._write()
+            report = self.write()
             if over:
                 raise TeacherError(over)
             before, answered = answered, report["requests"]["outcomes"].get("answered", 0)
-            if not self._unasked(again) or answered == before:  # a round that brought nothing is not repeated
+            if not self.unasked(again) or answered == before:  # a round that brought nothing is not repeated
                 return report
-
-    # --- what to ask
-
-    def _unasked(self, again: bool) -> list[Ask]:
-        """What no batch has taken up yet."""
-        last = {ask.index: (batch, ask) for batch in self.journal.batches for ask in batch.asks}
-        asks = [Ask(i, 0, self.plan.max_tokens(i)) for i in range(self.plan.requests) if i not in last]
-        if again:
-            for index, (batch, ask) in sorted(last.items()):
-                if batch.state != "reconciled" or ask.attempt + 1 >= MAX_ATTEMPTS:
-                    continue
-                outcome = self._read(batch)[self._id(ask)]
-                if outcome.may_be_asked_again:
-                    more = 2 if outcome.kind == "truncated" else 1
-                    asks.append(Ask(index, ask.attempt + 1, ask.max_tokens * more))
-        return asks
-
-    def _plan_unasked(self, again: bool) -> None:
-        asks = iter(self._unasked(again))
-        while chunk := list(itertools.islice(asks, BATCH_REQUESTS)):
-            self.journal.plan(chunk)
-
-    def _id(self, ask: Ask) -> str:
-        return f"{self.journal.run}-{self.plan.key(ask.index)}-{ask.attempt}"
 
     def _over_budget(self) -> str | None:
         """Why nothing may be submitted now, or None."""
         planned = self.journal.of_state("planned")
         if not planned:
             return None
-        billed = sum(batch.facts["usd"] for batch in self.journal.of_state("reconciled"))
+        billed = self.spent_usd()
         pending = self._worst(self.journal.of_state("submitted", "ended", "fetched"))
         new = self._worst(planned)
         if billed + pending + new <= self.max_usd:
@@ -203,13 +164,13 @@ class _Run:
         )
 
     def _worst(self, batches: list[Batch]) -> float:
-        return self.plan.estimate([(a.index, a.max_tokens) for batch in batches for a in batch.asks]).worst_usd
+        return self.worst_usd([ask for batch in batches for ask in batch.asks])
 
     # --- calls
 
     def _said(self, error: BaseException) -> str:
         text = str(getattr(error, "message", "") or error) or type(error).__name__
-        return text.replace(self._key, "...")[:300]
+        return text.replace(self.key, "...")[:300]
 
     def _retry_after(self, error: BaseException, attempt: int) -> float:
         """Seconds to wait before the next try: what the server says, else ever longer."""
@@ -253,7 +214,7 @@ class _Run:
 
     def _submit(self, batch: Batch) -> None:
         """Take a planned batch to "submitted"."""
-        requests = [{"custom_id": self._id(a), "params": self.plan.params(a.index, a.max_tokens)} for a in batch.asks]
+        requests = [{"custom_id": self.id(a), "params": self.plan.params(a.index, a.max_tokens)} for a in batch.asks]
         for attempt in range(TRIES):
             newest = self._get(lambda: next(iter(self.batches.list(limit=1)), None))
             self.journal.enter(
@@ -320,7 +281,7 @@ class _Run:
                 self.waits.sleep(min(self.waits.poll, max(0.01, self.waits.settle / 8)))
 
     def _is_ours(self, found, batch: Batch) -> bool:
-        ids = {self._id(ask) for ask in batch.asks}
+        ids = {self.id(ask) for ask in batch.asks}
 
         def first_id() -> str:
             with self._results(found.id) as results:
@@ -347,7 +308,7 @@ class _Run:
                 if batch.state == "ended":
                     self._fetch(batch)
                 if batch.state == "fetched":
-                    self._reconcile(batch)
+                    self.reconcile(batch)
             if left := self.journal.of_state("submitted"):
                 self.say(f"{len(left)} of {len(self.journal.batches)} batches under way")
                 self.waits.sleep(self.waits.poll)
@@ -360,7 +321,7 @@ class _Run:
 
     def _download(self, batch: Batch) -> tuple[dict[str, dict], int]:
         """(result lines by custom id, lines that are double or not ours)."""
-        wanted = {self._id(ask) for ask in batch.asks}
+        wanted = {self.id(ask) for ask in batch.asks}
         rows, others = {}, 0
         with self._results(batch.facts["id"]) as results:
             for row in results:
@@ -388,101 +349,10 @@ class _Run:
                 f"the results of batch {batch.number + 1} ({batch.facts['id']}) cannot be fetched whole: {why}. "
                 "They stay on the server for 29 days: run the same command again"
             )
-        path = self._path(batch)
+        path = self.path(batch)
         # The server's order is any order.
-        write_rows(path, [rows[self._id(ask)] for ask in batch.asks])
+        write_rows(path, [rows[self.id(ask)] for ask in batch.asks])
         self.journal.enter(batch, "fetched", sha256=sha256_file(path), other_lines=others)
-
-    def _path(self, batch: Batch) -> Path:
-        return self.folder / "results" / f"{batch.number + 1:04d}.jsonl"
-
-    def _read(self, batch: Batch) -> dict[str, Outcome]:
-        """The outcomes of a fetched batch by custom id."""
-        if batch.number not in self._outcomes:
-            path = self._path(batch)
-            if not path.exists() or sha256_file(path) != batch.facts["sha256"]:
-                raise Damaged(f"{path} is not the file that was fetched: put it back, or start anew in another folder")
-            self._outcomes[batch.number] = {r["custom_id"]: read_result(r["result"]) for r in read_rows(path)}
-        return self._outcomes[batch.number]
-
-    def _reconcile(self, batch: Batch) -> None:
-        """Count what came back and what it cost."""
-        outcomes = self._read(batch)
-        usages = [read_usage(outcome.usage) for outcome in outcomes.values()]
-        tokens = [sum(usage[i] for usage in usages if usage) for i in (0, 1)]
-        billed = sum(o.kind not in ("errored", "canceled", "expired") for o in outcomes.values())
-        self.journal.enter(
-            batch,
-            "reconciled",
-            outcomes=dict(sorted(Counter(outcome.kind for outcome in outcomes.values()).items())),
-            input_tokens=round(tokens[0]),
-            output_tokens=tokens[1],
-            without_usage=billed - sum(usage is not None for usage in usages),
-            usd=round(self.plan.model.cost(*tokens), 6),
-        )
-
-    # --- what came of it
-
-    def _write(self) -> dict:
-        """raw.jsonl and report.json of all that is reconciled: the same bytes however often the run was killed."""
-        done = self.journal.of_state("reconciled")
-        # Nothing is asked again once it is answered, so the last outcome of a request is its answer.
-        last = {ask.index: (ask, self._read(batch)[self._id(ask)]) for batch in done for ask in batch.asks}
-        rows = [
-            {**row_of(self.plan, index, number, problem).to_dict(), "model": self.plan.model.id}
-            | {"seeds": [row.id for row in self.plan.shown(index)]}
-            for index, (_, outcome) in sorted(last.items())
-            for number, problem in enumerate(outcome.problems)
-        ]
-        faults = Counter(fault for _, outcome in last.values() for fault in outcome.faults)
-        estimate = self.plan.estimate([(a.index, a.max_tokens) for batch in done for a in batch.asks])
-        usd = round(sum(batch.facts["usd"] for batch in done), 6)
-        again = sum(o.may_be_asked_again and a.attempt + 1 < MAX_ATTEMPTS for a, o in last.values())
-        # The report stands for the rows beside it: it goes before they change, and comes when they are there.
-        (self.folder / "report.json").unlink(missing_ok=True)
-        write_rows(self.folder / "raw.jsonl", rows)
-        report = {
-            "plan": self.plan.config,
-            "requests": {
-                "planned": self.plan.requests,
-                "settled": len(last),
-                "outcomes": dict(sorted(Counter(outcome.kind for _, outcome in last.values()).items())),
-                "details": dict(sorted(Counter(o.detail for _, o in last.values() if o.detail).items())),
-                "sent": estimate.requests,
-                "can_be_asked_again": again,
-            },
-            "problems": {
-                "asked": self.plan.problems,
-                "rows": len(rows),
-                "unreadable": dict(sorted(faults.items())),
-            },
-            "tokens": {
-                "estimated": [estimate.input_tokens, estimate.output_tokens],
-                "billed": [sum(batch.facts[k] for batch in done) for k in ("input_tokens", "output_tokens")],
-                "replies_without_usage": sum(batch.facts["without_usage"] for batch in done),
-            },
-            "usd": {
-                "per_million_tokens": [self.plan.model.input_usd, self.plan.model.output_usd],
-                "estimated": round(estimate.usd, 6),
-                "at_most": round(estimate.worst_usd, 6),
-                "billed": usd,
-                "billed_to_estimated": round(usd / estimate.usd, 3) if estimate.usd else None,
-            },
-            "sha256": sha256_file(self.folder / "raw.jsonl"),
-        }
-        write_json(self.folder / "report.json", report)
-        return report
-
-
-def row_of(plan: Plan, index: int, number: int, problem: dict) -> Row:
-    """The row of problem `number` in the reply to request `index`."""
-    return Row(
-        id=f"anthropic-{plan.key(index)}-{number}",
-        problem=problem["problem"],
-        steps=tuple(problem["steps"]),
-        answer=problem["answer"],
-        source="anthropic",
-    )
 
 
 def _counts(batch) -> dict[str, int]:

@@ -6,7 +6,8 @@
     {"batch": 0, "state": "submitted", "id": "msgbatch_2"}
 
 then "ended", "fetched", "reconciled". An ask is [index in the plan, attempt from 0, max_tokens]. A batch that
-stands at "submitting" may or may not have been paid for: whoever opens the journal must find out.
+stands at "submitting" may or may not have been paid for: whoever opens the journal must find out. Where a server
+answers each request at once, "submitting" lasts until the last reply is there, and "fetched" follows.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from mathtutor.io import Damaged, Journal
 NEXT = {
     "": {"planned"},
     "planned": {"submitting"},
-    "submitting": {"submitted", "planned"},
+    "submitting": {"submitted", "planned", "fetched"},
     "submitted": {"ended"},
     "ended": {"fetched"},
     "fetched": {"reconciled"},

@@ -1,7 +1,7 @@
 """What a language model is asked, and how its reply becomes rows. Neither knows which API carries them.
 
-    plan = Plan(find_model("claude-haiku-4-5"), problems=1000, per_request=5, seed=0, seeds=load_seeds(200, 0))
-    plan.params(7)        the body of request 7: the same for the same plan, in any process
+    plan = Plan(find_model("claude-haiku-4-5"), problems=1000, per_request=5, seed=0, seeds=load_seeds(200))
+    plan.prompt(7)        what request 7 says: the same for the same plan, in any process
     read_reply('{"problems": [{"problem": "...", "steps": ["3 + 4 = 7"], "answer": "7"}]}')
 
 Variety comes from the prompt (examples, topics, lengths, names are drawn for each request) and not from
@@ -12,16 +12,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from random import Random
 
 from mathtutor.io import sha256_json
 from mathtutor.problem import Row
-from mathtutor.sources import SOURCES
-from pipeline.filters import first_reason
-from pipeline.teachers import gsm8k
+from pipeline.seeds import read_seeds
 from pipeline.teachers.prices import Model
 
 SHOTS = 4  # seed problems shown in a request
@@ -49,6 +46,12 @@ The steps
 - are as many as were asked for, and the last result is the answer.
 
 The answer is that number alone, without a unit. Write plain text without Markdown, and never mention these rules."""
+
+# For servers that take no schema, or take one and forget it.
+JSON_RULE = (
+    'Reply with one JSON object and nothing else: {"problems": [{"problem": a text, "steps": [a text for each step], '
+    '"answer": a text}, ...]}.'
+)
 
 # Numbers and lengths of lists cannot be bounded in this dialect of JSON Schema: `read_reply` looks at them.
 SCHEMA = {
@@ -93,34 +96,12 @@ Vera Wen Ximena Yusuf Zoe Aisha Boris Carmen Dina Emeka Fiona Gita Hugo Ines Jon
 Sofia Tariq Ulla Viktor Wanda Yara Zain""".split()
 
 
-# "3*m=3m": a few solutions of GSM8K are algebra, which the teacher is told to avoid.
-VARIABLE = re.compile(r"\d[a-z]\b|[=+*/-]\s*[a-zA-Z]\b|\b[b-zB-HJ-Z]\s*[=+*/-]")
-
-
-def is_example(row: Row) -> bool:
-    """Whether a solution shows what the rules ask for: sound, a calculation in each step, no variables."""
-    return first_reason(row) is None and all("=" in step and not VARIABLE.search(step) for step in row.steps)
-
-
-def load_seeds(count: int, seed: int, refuse: Callable[[str], bool] = lambda text: False) -> tuple[Row, ...]:
-    """`count` problems of GSM8K train whose solutions are fit to be shown, drawn by `seed`.
-
-    `refuse` says of a problem's text that it must not be shown (it overlaps with a test set). Raises
-    ValueError when the source is not marked as trainable or holds too few.
-    """
-    if not SOURCES["gsm8k", "train"].trainable:
-        raise ValueError("gsm8k/train is not marked as trainable: no problem of it may be shown to a teacher")
-    rows = list(gsm8k.write_rows())
-    Random(f"seeds:{seed}").shuffle(rows)
-    chosen = []
-    for row in rows:
-        if len(chosen) == count:
-            break
-        if is_example(row) and not refuse(row.problem):
-            chosen.append(row)
-    if len(chosen) < max(count, SHOTS):
-        raise ValueError(f"--seeds {count}: between {SHOTS} and {len(chosen)} seed problems can be used")
-    return tuple(chosen)
+def load_seeds(count: int) -> tuple[Row, ...]:
+    """The first `count` of the frozen seeds (pipeline.seeds). Raises ValueError for too few or more than there are."""
+    seeds = read_seeds()
+    if not SHOTS <= count <= len(seeds):
+        raise ValueError(f"--seeds {count}: between {SHOTS} and {len(seeds)} seed problems can be used")
+    return seeds[:count]
 
 
 @dataclass(frozen=True)
@@ -143,6 +124,7 @@ class Plan:
     per_request: int
     seed: int
     seeds: tuple[Row, ...]
+    teacher: str = "anthropic_batch"
 
     def __post_init__(self):
         if not 1 <= self.per_request <= MAX_PER_REQUEST or self.problems < 1:
@@ -151,8 +133,9 @@ class Plan:
     @cached_property
     def config(self) -> dict:
         """All that the requests depend on, short enough to be kept beside them."""
-        words = [SYSTEM, SCHEMA, STEPS, TOPICS, TURNS, NAMES, SHOTS, MAX_TOKENS_PER_PROBLEM]
+        words = [SYSTEM, JSON_RULE, SCHEMA, STEPS, TOPICS, TURNS, NAMES, SHOTS, MAX_TOKENS_PER_PROBLEM]
         return {
+            "teacher": self.teacher,
             "model": self.model.id,
             "settings": self.model.settings,
             "problems": self.problems,
@@ -221,7 +204,7 @@ class Plan:
     def estimate(self, asks: list[tuple[int, int]]) -> Estimate:
         """Of requests given as (index, max_tokens)."""
         expected_in = expected_out = worst_in = worst_out = 0.0
-        rest = len(SYSTEM) + len(json.dumps(SCHEMA))
+        rest = len(SYSTEM) + len(JSON_RULE) + len(json.dumps(SCHEMA))
         for index, max_tokens in asks:
             prompt = self.prompt(index)
             expected_in += (rest + len(prompt)) / CHARACTERS_PER_TOKEN + OVERHEAD_TOKENS

@@ -1,0 +1,236 @@
+"""The filter chain: candidates go in, and every one of them comes out as a clean row or with the reason it was dropped.
+
+    sifted = sift(rows, recipe, load_references(recipe))
+    sifted.clean           # rows, in the order they came
+    sifted.dropped[0]      # Dropped(row, stage="math_verification", reason="step_2_does_not_add_up", twin="")
+    report_of(sifted, recipe, references)["stages"][0]     # {"stage": "structure", "in": 83000, "dropped": 12, ...}
+
+First each row alone (`pipeline.filters`, in worker processes), then rows together (`pipeline.corpus`).
+The result does not depend on the number of workers.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+from tqdm import tqdm
+
+from mathtutor.maths.answers import read_gold
+from mathtutor.problem import Problem, Row
+from pipeline import corpus
+from pipeline.benchmarks import benchmark_problems
+from pipeline.corpus import Drop, References
+from pipeline.filters import RULES, all_reasons
+from pipeline.recipe import Limits, Recipe
+from pipeline.seeds import read_seeds
+
+CHUNK = 500
+SAMPLES = 3  # rows shown for each reason in the report
+STAGES = (*RULES, *corpus.STAGES)  # names in running order
+OPERATION = re.compile(r"[\d)%] ?([-+*/]) ?(?=[-.\d($])")
+
+Reasons = list[tuple[str, str]]  # (stage, reason) of every rule that drops a row; empty for one that passes
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """A row with why it went; `twin` names the row, seed or test problem that it resembles."""
+
+    row: Row
+    stage: str
+    reason: str
+    twin: str = ""
+
+    def to_dict(self) -> dict:
+        return {"stage": self.stage, "reason": self.reason, "twin": self.twin, **self.row.to_dict()}
+
+
+@dataclass(frozen=True)
+class Sifted:
+    """clean and dropped together are the candidates, each in the order they came.
+
+    also[stage] counts the rows dropped by an earlier stage that this one would have dropped too.
+    """
+
+    clean: list[Row]
+    dropped: list[Dropped]
+    also: dict[str, int]
+
+
+def load_references(recipe: Recipe, against: Sequence[Path] = (), no_tests: bool = False) -> References:
+    """The known test sets with the problems of further files, and the seeds if the recipe compares with them.
+
+    Raises ValueError or OSError where data is missing. `no_tests` needs no data and compares with nothing.
+    """
+    if no_tests:
+        return References()
+    seeds = read_seeds() if recipe.corpus.seed_overlap is not None else ()
+    return References(
+        benchmark_problems(against), [Problem(row.id, row.problem, read_gold(row.answer), row.answer, row.source) for row in seeds]
+    )
+
+
+def judge(rows: list[Row], limits: Limits) -> list[Reasons]:
+    """The reasons against each row, by the rules that judge it alone."""
+    return [all_reasons(row, limits) for row in rows]
+
+
+def judged(rows: Iterable[Row], limits: Limits, workers: int) -> Iterator[tuple[Row, Reasons]]:
+    """Each row with the reasons against it, in order, whatever the number of workers."""
+    chunks = iter(lambda it=iter(rows): list(itertools.islice(it, CHUNK)), [])
+    if workers == 1:
+        for chunk in chunks:
+            yield from zip(chunk, judge(chunk, limits), strict=True)
+        return
+    with ProcessPoolExecutor(workers) as pool:
+        # A few waves at a time: `map` would read every candidate before the first result.
+        while wave := list(itertools.islice(chunks, 4 * workers)):
+            for chunk, reasons in zip(wave, pool.map(partial(judge, limits=limits), wave), strict=True):
+                yield from zip(chunk, reasons, strict=True)
+
+
+def sift(
+    candidates: Iterable[Row], recipe: Recipe, references: References, *, workers: int = 2, total: int | None = None
+) -> Sifted:
+    """Judge all candidates. Raises ValueError when two have one id; `total` is for the progress bar."""
+    bar = tqdm(judged(candidates, recipe.limits, workers), total=total, desc="rules", unit="row", disable=None)
+    return sift_judged(bar, recipe, references)
+
+
+def sift_judged(judged: Iterable[tuple[Row, Reasons]], recipe: Recipe, references: References) -> Sifted:
+    """The rest of the chain, for rows that come with the reasons against them (see `judge`)."""
+    rows: list[Row] = []
+    drops: list[Drop | None] = []
+    also = dict.fromkeys(STAGES, 0)
+    seen: set[str] = set()
+    for row, reasons in judged:
+        if row.id in seen:
+            raise ValueError(f"two rows have the id {row.id!r:.80}: give each its own")
+        seen.add(row.id)
+        rows.append(row)
+        drops.append(Drop(*reasons[0]) if reasons else None)
+        also.update({stage: also[stage] + 1 for stage, _ in reasons[1:]})
+    for stage in corpus.STAGES.values():
+        staying = [number for number, drop in enumerate(drops) if drop is None]
+        verdicts = stage([rows[number] for number in staying], recipe.corpus, references)
+        for number, drop in zip(staying, verdicts, strict=True):
+            drops[number] = drop
+    clean = [row for row, drop in zip(rows, drops, strict=True) if drop is None]
+    dropped = [
+        Dropped(row, drop.stage, drop.reason, drop.twin) for row, drop in zip(rows, drops, strict=True) if drop is not None
+    ]
+    for name, stage in corpus.STAGES.items():
+        earlier = [drop.row for drop in dropped if STAGES.index(drop.stage) < STAGES.index(name)]
+        also[name] = sum(drop is not None for drop in stage(earlier, recipe.corpus, references, kept=clean))
+    if len(clean) + len(dropped) != len(seen):
+        raise RuntimeError(f"{len(seen)} candidates became {len(clean)} + {len(dropped)} rows: a fault in the chain")
+    return Sifted(clean, dropped, also)
+
+
+# --- the report
+
+
+def report_of(sifted: Sifted, recipe: Recipe, references: References) -> dict:
+    """The funnel and the balance of a sifted set; whoever writes the files adds the command and their hashes.
+
+    stages          one entry a stage in running order; `also_would_fail` counts rows that an earlier stage dropped and
+                    this one would have dropped too: they are not among its `dropped`
+    answers         {"kinds": {"integer": ...}, "sizes": {"10 to 99": ...}} of the clean rows; a negative one is of another kind too
+    operations      how often each of + - * / stands between two numbers of a step
+    lengths         words a problem, by tens: {"40 to 49": ...}
+    clusters        size -> number of clusters of that size: a row and those dropped as its duplicates or for its skeleton
+    samples         stage -> reason -> up to 3 rows as they stand in dropped.jsonl
+    example         the first clean row
+    """
+    clean, dropped = sifted.clean, sifted.dropped
+    by_stage: dict[str, Counter[str]] = {stage: Counter() for stage in STAGES}
+    samples: dict[str, dict[str, list[dict]]] = {}
+    for drop in dropped:
+        by_stage[drop.stage][drop.reason] += 1
+        if by_stage[drop.stage][drop.reason] <= SAMPLES:
+            samples.setdefault(drop.stage, {}).setdefault(drop.reason, []).append(drop.to_dict())
+    kinds = Counter(kind for row in clean for kind in _kinds(row.answer))
+    lengths = [len(row.problem.split()) for row in clean]
+    operations = Counter(sign for row in clean for step in row.steps for sign in OPERATION.findall(step))
+    return {
+        "recipe": asdict(recipe),
+        "candidates": len(clean) + len(dropped),
+        "clean": len(clean),
+        "dropped": len(dropped),
+        "dropped_by_stage": {stage: dict(reasons.most_common()) for stage, reasons in by_stage.items()},
+        "stages": _funnel(sifted, by_stage),
+        "sources": dict(Counter(row.source for row in clean).most_common()),
+        "families": len({row.family for row in clean if row.family}),
+        "topics": dict(Counter(row.topic for row in clean if row.topic).most_common()),
+        "grades": _sorted(Counter(row.grade for row in clean if row.grade)),
+        "steps": _sorted(Counter(len(row.steps) for row in clean)),
+        "operations": {sign: operations[sign] for sign in "+-*/"},
+        "answers": {
+            "kinds": {kind: kinds[kind] for kind in ("integer", "decimal", "fraction", "negative")},
+            "sizes": {name: count for (_, name), count in _sorted(Counter(_decade(row.answer) for row in clean)).items()},
+        },
+        "mean_words": round(sum(lengths) / max(1, len(lengths)), 1),
+        "lengths": {f"{10 * ten} to {10 * ten + 9}": count for ten, count in _sorted(Counter(n // 10 for n in lengths)).items()},
+        "clusters": _clusters(dropped),
+        "decontamination": _decontamination(clean, by_stage["test_overlap"], recipe, references),
+        "samples": {stage: samples[stage] for stage in STAGES if stage in samples},
+        **({"example": clean[0].to_dict()} if clean else {}),
+    }
+
+
+def _sorted(counts: Mapping) -> dict:
+    return dict(sorted(counts.items()))
+
+
+def _funnel(sifted: Sifted, by_stage: Mapping[str, Counter[str]]) -> list[dict]:
+    funnel, left = [], len(sifted.clean) + len(sifted.dropped)
+    for stage, reasons in by_stage.items():
+        gone = reasons.total()
+        funnel.append({"stage": stage, "in": left, "dropped": gone, "out": left - gone, "also_would_fail": sifted.also[stage]})
+        left -= gone
+    return funnel
+
+
+def _kinds(answer: str) -> list[str]:
+    value = read_gold(answer)
+    kind = "fraction" if "/" in answer else "integer" if value is not None and value.denominator == 1 else "decimal"
+    return [kind, "negative"] if value is not None and value < 0 else [kind]
+
+
+def _decade(answer: str) -> tuple[int, str]:
+    """(order, name) of the answer's size without its sign: "10 to 99"."""
+    size = abs(read_gold(answer) or 0)
+    digits = len(str(int(size)))
+    return (0, "under 1") if size < 1 else (digits, f"{10 ** (digits - 1):,} to {10**digits - 1:,}")
+
+
+def _clusters(dropped: Sequence[Dropped]) -> dict[int, int]:
+    """Sizes of the clusters of rows that resemble a row that came before; a twin may itself have been dropped later."""
+    twins = {d.row.id: d.twin for d in dropped if d.stage in ("exact_duplicate", "fuzzy_duplicate", "skeleton_cap")}
+    sizes: Counter[str] = Counter()
+    for twin in twins.values():
+        while twin in twins:
+            twin = twins[twin]
+        sizes[twin] += 1
+    return _sorted(Counter(size + 1 for size in sizes.values()))
+
+
+def _decontamination(clean: Sequence[Row], reasons: Mapping[str, int], recipe: Recipe, references: References) -> dict:
+    if references.tests is None:
+        return {"tests": "not compared", "test_problems": 0, "dropped_for_overlap": {}, "clean_rows_with_overlap": None}
+    texts = [row.problem for row in clean]
+    return {
+        "tests": list(references.tests),
+        "test_problems": len(references.questions),
+        "dropped_for_overlap": {m: reasons[corpus.OVERLAP.format(m)] for m in corpus.overlap_measures(recipe.corpus, references)},
+        # Counted again over what was kept, so that the claim does not rest on the filter alone, and by measures
+        # that the recipe may have switched off.
+        "clean_rows_with_overlap": corpus.count_overlaps(texts, recipe.corpus, references),
+    }

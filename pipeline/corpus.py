@@ -1,0 +1,159 @@
+"""The stages that compare rows with each other, with the seeds and with the test sets.
+
+    drops = STAGES["exact_duplicate"](rows, recipe.corpus, references)
+    drops[7]          # Drop("exact_duplicate", "same_problem", twin="bank-0000003"), or None: the row stays
+
+Each gets the rows that are still in, in order, and says for each of them why it goes. Of rows that are
+too alike the first stays, so the order of the candidates matters and nothing else does. Rows given as
+`kept` come before all others and stay.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
+
+from mathtutor.problem import Problem, Row
+from pipeline.decontaminate import GramIndex
+from pipeline.fuzzy import near_twins
+from pipeline.masks import skeleton
+from pipeline.nearest import NearestText
+from pipeline.recipe import Corpus
+
+LONG_GRAM = 13  # the field's usual measure of a leaked test item, reported beside the stricter one
+OVERLAP = "shares_a_{}_with_a_test_set"
+
+
+@dataclass(frozen=True)
+class Drop:
+    """Why a row goes. `twin` is the row, seed or test problem that it resembles."""
+
+    stage: str
+    reason: str
+    twin: str = ""
+
+
+@dataclass(frozen=True)
+class References:
+    """What rows are compared with: test problems by test set (None: not compared) and the seeds shown to teachers."""
+
+    tests: dict[str, list[str]] | None = None
+    seeds: Sequence[Problem] = field(default=())
+
+    @cached_property
+    def questions(self) -> list[str]:
+        """The test problems of all sets, one after the other."""
+        return [question for questions in (self.tests or {}).values() for question in questions]
+
+    @cached_property
+    def names(self) -> list[str]:
+        """ "gsm8k/test#17" for each of `questions`, counted from 0 within its set."""
+        return [f"{name}#{number}" for name, questions in (self.tests or {}).items() for number in range(len(questions))]
+
+
+Stage = Callable[..., list[Drop | None]]  # (rows, corpus, references, kept=()): a verdict for each of `rows`
+Finder = Callable[[Sequence[str]], Iterable[int | None]]  # for each text the number of a known text that it resembles
+
+
+def exact_key(problem: str) -> str:
+    """The text by which two problems count as the same: letters and digits only, in lower case."""
+    return re.sub(r"[^a-z0-9]+", " ", problem.lower()).strip()
+
+
+def exact_duplicate(rows: Sequence[Row], corpus: Corpus, references: References, kept: Sequence[Row] = ()) -> list[Drop | None]:
+    """The same letters and digits as an earlier problem."""
+    if not corpus.exact:
+        return [None] * len(rows)
+    first: dict[str, str] = {}
+    twins = [first.setdefault(exact_key(row.problem), row.id) for row in (*kept, *rows)][len(kept) :]
+    return [None if twin == row.id else Drop("exact_duplicate", "same_problem", twin) for row, twin in zip(rows, twins, strict=True)]
+
+
+def fuzzy_duplicate(rows: Sequence[Row], corpus: Corpus, references: References, kept: Sequence[Row] = ()) -> list[Drop | None]:
+    """Almost the same words as an earlier problem that stays."""
+    if corpus.fuzzy is None:
+        return [None] * len(rows)
+    both = (*kept, *rows)
+    twins = near_twins([row.problem for row in both], corpus.fuzzy, known=len(kept))[len(kept) :]
+    reason = f"cosine_of_{corpus.fuzzy:g}_or_more"
+    return [None if twin is None else Drop("fuzzy_duplicate", reason, both[twin].id) for twin in twins]
+
+
+def seed_overlap(rows: Sequence[Row], corpus: Corpus, references: References, kept: Sequence[Row] = ()) -> list[Drop | None]:
+    """A seed retold with other numbers and names."""
+    if corpus.seed_overlap is None or not references.seeds:
+        return [None] * len(rows)
+    index = NearestText([seed.question for seed in references.seeds], corpus.seed_overlap)
+    reason = f"masked_cosine_of_{corpus.seed_overlap:g}_or_more_with_a_seed"
+    return [
+        None if seed is None else Drop("seed_overlap", reason, references.seeds[seed].id)
+        for seed in index.find([row.problem for row in rows])
+    ]
+
+
+def overlap_measures(corpus: Corpus, references: References) -> dict[str, Finder]:
+    """Name -> finder of an overlapping test problem, in the order in which they are asked."""
+    questions = references.questions
+    measures: dict[str, Finder] = {
+        f"{n}_gram": partial(map, GramIndex(questions, n).find) for n in sorted({LONG_GRAM, corpus.test_grams}, reverse=True)
+    }
+    if corpus.test_masked_grams is not None:
+        n = corpus.test_masked_grams
+        measures[f"masked_{n}_gram"] = partial(map, GramIndex(questions, n, mask_names=True).find)
+    if corpus.test_masked_cosine is not None:
+        index = NearestText(questions, corpus.test_masked_cosine)
+        measures[f"masked_cosine_of_{corpus.test_masked_cosine:g}"] = index.find
+    return measures
+
+
+def test_overlap(rows: Sequence[Row], corpus: Corpus, references: References, kept: Sequence[Row] = ()) -> list[Drop | None]:
+    """Words in a row shared with a test problem, as they stand or masked; or much the same words, masked."""
+    drops: list[Drop | None] = [None] * len(rows)
+    if references.tests is None:
+        return drops
+    for name, find in overlap_measures(corpus, references).items():
+        staying = [number for number, drop in enumerate(drops) if drop is None]
+        for number, item in zip(staying, find([rows[number].problem for number in staying]), strict=True):
+            if item is not None:
+                drops[number] = Drop("test_overlap", OVERLAP.format(name), references.names[item])
+    return drops
+
+
+test_overlap.__test__ = False  # the name is the stage's; pytest would collect it
+
+
+def skeleton_cap(rows: Sequence[Row], corpus: Corpus, references: References, kept: Sequence[Row] = ()) -> list[Drop | None]:
+    """More than a few rows that differ in numbers and people only."""
+    if corpus.skeleton_cap is None:
+        return [None] * len(rows)
+    same: dict[str, list[str]] = {}
+    for row in kept:
+        same.setdefault(skeleton(row.problem), []).append(row.id)
+    drops: list[Drop | None] = []
+    for row in rows:
+        ids = same.setdefault(skeleton(row.problem), [])
+        is_full = len(ids) >= corpus.skeleton_cap
+        drops.append(Drop("skeleton_cap", f"more_than_{corpus.skeleton_cap}_of_a_skeleton", ids[0]) if is_full else None)
+        if not is_full:
+            ids.append(row.id)
+    return drops
+
+
+STAGES: dict[str, Stage] = {
+    stage.__name__: stage for stage in (exact_duplicate, fuzzy_duplicate, seed_overlap, test_overlap, skeleton_cap)
+}
+
+
+def count_overlaps(texts: Sequence[str], corpus: Corpus, references: References) -> dict[str, int]:
+    """Texts that resemble a test problem, by every measure, those included that `corpus` switches off."""
+    defaults = Corpus()
+    every = replace(
+        corpus,
+        test_masked_grams=corpus.test_masked_grams or defaults.test_masked_grams,
+        test_masked_cosine=corpus.test_masked_cosine or defaults.test_masked_cosine,
+    )
+    measures = overlap_measures(every, references)
+    measures["8_gram_numbers_masked"] = partial(map, GramIndex(references.questions, 8, mask_numbers=True).find)
+    return {name: sum(item is not None for item in find(texts)) for name, find in measures.items()}

@@ -1,0 +1,193 @@
+"""Clean a data set that others made: the same filters as for our own, and every line is accounted for.
+
+    python -m pipeline.filter --in theirs.jsonl --out data/theirs
+    python -m pipeline.filter --in part-0.parquet part-1.parquet --out data/theirs --columns problem=Q,answer=A --max-bad 20
+
+reads JSON lines, a JSON list, CSV or Parquet, plain, .gz or .zst, under most names that people give to columns
+(the head of `pipeline/foreign.py` lists them), and writes to the folder what the head of `pipeline/outputs.py`
+lists, and
+
+    unreadable.jsonl    the lines that are no rows, each with the file, the line, the reason and what was expected
+
+clean + dropped + unreadable = lines (and the further problems of conversations that hold several). With more than
+--max-bad unreadable lines everything is written all the same, and the command ends with status 2, as it does
+for whatever else it refuses. The same input gives the same bytes; a run that was killed is simply run again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NoReturn
+
+from mathtutor.io import sha256_file, write_rows
+from mathtutor.problem import Row
+from pipeline.chain import load_references, report_of, sift
+from pipeline.foreign import NAMES, Tally, read_foreign
+from pipeline.outputs import need_parquet, write_data_set
+from pipeline.recipe import load_recipe
+from pipeline.records import Unreadable
+from pipeline.split import split
+
+RECIPE = Path(__file__).parent / "recipes" / "foreign.yaml"
+UNREADABLE = "unreadable.jsonl"
+OUTPUTS = "clean.jsonl clean.parquet validation.jsonl dropped.jsonl unreadable.jsonl report.json report.html README.md".split()
+
+
+def read_columns(text: str) -> dict[str, str]:
+    """ "problem=Q,answer=A" as {"problem": "Q", "answer": "A"}; a column's name may hold commas. Raises ValueError."""
+    parts = re.split(rf",(?=(?:{'|'.join(NAMES)})=)", text) if text else []
+    columns = dict(part.split("=", 1) for part in parts if "=" in part)
+    if len(columns) != len(parts):
+        raise ValueError(f"--columns {text!r:.80}: write it as problem=NAME,answer=NAME, each once")
+    return columns
+
+
+def rows_of(paths: list[Path], columns: dict[str, str], tally: Tally, unreadable: list[dict]) -> Iterator[Row]:
+    """The rows of all files; the lines that are none go to `unreadable`."""
+    for path in paths:
+        for item in read_foreign(path, columns, tally):
+            if isinstance(item, Unreadable):
+                unreadable.append({"file": path.name, **item.to_dict()})
+            else:
+                yield item
+
+
+def command_of(args: argparse.Namespace) -> str:
+    """The command that does the same again; of files outside the repository only the name is told."""
+    recipe = args.recipe.name if args.recipe.is_absolute() else args.recipe
+    return " ".join(
+        ["python -m pipeline.filter --in", *(path.name for path in args.inputs)]
+        + [f"--recipe {recipe}"] * (args.recipe != RECIPE)
+        + [f"--set {override}" for override in args.set]
+        + [f"--columns {args.columns}"] * bool(args.columns)
+        + ["--no-tests"] * args.no_tests
+        + ["--against", *(path.name for path in args.against)] * bool(args.against)
+    )
+
+
+def describe_input(paths: list[Path], tally: Tally) -> dict:
+    """What was read, for the report."""
+    return {
+        "files": [{"name": path.name, "sha256": sha256_file(path), "notes": tally.notes[str(path)]} for path in paths],
+        "columns": dict(tally.readings.most_common()),
+        "lines": tally.lines,
+        "rows": tally.rows,
+        "further_rows": tally.further,
+        "turns_left_out": tally.asides,
+        "unreadable": tally.unreadable.total(),
+        "unreadable_by_reason": dict(tally.unreadable.most_common()),
+    }
+
+
+def filter_files(args: argparse.Namespace) -> None:
+    """Read, sift, write and tell. Raises ValueError or OSError with what to do."""
+    need_parquet()
+    columns, recipe = read_columns(args.columns), load_recipe(args.recipe, args.set)
+    inputs = [path.resolve() for path in args.inputs]
+    if len(set(inputs)) < len(inputs):
+        raise ValueError("--in names a file twice")
+    if spoilt := set(inputs) & {(args.out / name).resolve() for name in OUTPUTS}:
+        raise ValueError(f"{spoilt.pop()} would be written over while it is read: choose another --out")
+    references = load_references(recipe, args.against, args.no_tests)
+    tally, unreadable = Tally(), []
+    rows = rows_of(args.inputs, columns, tally, unreadable)
+    if args.engine == "ray":
+        from pipeline.scale import sift_on_ray
+
+        sifted = sift_on_ray(rows, recipe, references, workers=args.workers)
+    else:
+        sifted = sift(rows, recipe, references, workers=args.workers)
+    bad = tally.unreadable.total()
+    if len(sifted.clean) + len(sifted.dropped) + bad != tally.lines + tally.further:
+        raise RuntimeError(f"{tally.lines} lines became {tally.rows} rows and {bad} unreadable: a fault in the reader")
+    # The report stands for the files beside it: it goes before they change, and comes when they are there.
+    (args.out / "report.json").unlink(missing_ok=True)
+    write_rows(args.out / UNREADABLE, unreadable)
+    if not tally.rows:  # there are lines: a file without any was refused
+        raise ValueError(f"no rows: all {tally.lines:,} lines are unreadable, {describe_first(unreadable)}")
+    train, validation = split(sifted.clean, recipe.corpus.validation, recipe.seed)
+    report = {
+        "command": command_of(args),
+        "input": describe_input(args.inputs, tally),
+        **report_of(sifted, recipe, references),
+        "train": len(train),
+        "validation": {"rows": len(validation), "rule": "clusters of the clean rows" if validation else "none"},
+    }
+    print_summary(report)
+    report = write_data_set(args.out, train, validation, sifted.dropped, report)
+    print(f"{args.out / 'clean.jsonl'}: {len(train):,} rows, sha256 {report['sha256'][:16]}")
+    if bad > args.max_bad:
+        raise ValueError(
+            f"{bad:,} unreadable {'line' if bad == 1 else 'lines'}, {describe_first(unreadable)}. {args.out / UNREADABLE} has all. "
+            f"The files are written; --max-bad {bad} makes that a success"
+        )
+
+
+def describe_first(unreadable: list[dict]) -> str:
+    first = unreadable[0]
+    where = ":".join(str(first[key]) for key in ("file", "line", "column") if key in first)
+    return f"the first at {where}: {first['reason']} ({first['detail']})"
+
+
+def print_summary(report: dict) -> None:
+    given = report["input"]
+    for reading, count in given["columns"].items():
+        print(f"{count:,} lines read as {reading}")
+    for file in given["files"]:
+        if file["notes"]:
+            print(f"{file['name']}: {', '.join(file['notes'])}")
+    for stage in report["stages"]:
+        print(f"{stage['stage']:20} -{stage['dropped']:,}")
+    further = f" + {given['further_rows']:,} further rows of conversations" if given["further_rows"] else ""
+    print(
+        f"{given['lines']:,} lines{further} = {report['clean']:,} clean + {report['dropped']:,} dropped "
+        f"+ {given['unreadable']:,} unreadable"
+    )
+
+
+def stop(message: str) -> NoReturn:
+    print(message, file=sys.stderr)
+    raise SystemExit(2)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--in", dest="inputs", required=True, nargs="+", type=Path, metavar="FILE")
+    parser.add_argument("--out", required=True, type=Path, metavar="FOLDER")
+    parser.add_argument("--recipe", type=Path, default=RECIPE, help="thresholds (default: pipeline/recipes/foreign.yaml)")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change one of them: corpus.fuzzy=null")
+    parser.add_argument("--columns", default="", metavar="ROLE=NAME,...", help=f"which column is what: {', '.join(NAMES)}")
+    parser.add_argument("--max-bad", type=int, default=0, metavar="N", help="unreadable lines that are no failure (default: 0)")
+    parser.add_argument("--workers", type=int, default=2, help="processes that judge rows (default: 2)")
+    parser.add_argument("--engine", choices=["local", "ray"], default="local", help="where they run: here, or on a Ray cluster")
+    parser.add_argument(
+        "--against", nargs="+", type=Path, default=[], metavar="FILE", help="more files of test problems to keep clear of"
+    )
+    parser.add_argument(
+        "--no-tests", action="store_true", help="skip the comparison with test sets (no data at hand); the report says so"
+    )
+    args = parser.parse_args(arguments)
+    if args.workers < 1 or args.max_bad < 0:
+        parser.error("--workers must be at least 1, --max-bad at least 0")
+    if args.against and args.no_tests:
+        parser.error("--against compares with test problems and --no-tests does not: give one of them")
+    started = time.monotonic()
+    try:
+        filter_files(args)
+    except (ValueError, OSError) as error:
+        hint = " (or --no-tests to go without the comparison)" if "MATHTUTOR_DATA" in str(error) and not args.no_tests else ""
+        stop(f"{error}{hint}")
+    except ImportError as error:
+        stop(f"{error}: pip install -e '.[scale]'")
+    except KeyboardInterrupt:
+        stop("stopped: run the same command again")
+    print(f"in {time.monotonic() - started:.0f} s")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,239 @@
+"""Rules on the language of a row. Each is a small pure function: a row to None, or to the reason it is dropped.
+
+    ai_detection(row with the step "Wait, let me recheck: 3 * 4 = 12", limits)        ->  "self_correction"
+    units(row that asks "How many buses are needed?" with the answer 7.5, limits)     ->  "fraction_of_buses"
+
+No statistics guess here who wrote a text: all rows are written by machines or for them. A rule looks for what a
+careless writer leaves behind (residue of a chat, a text cut off, a number that nobody gave), and for what a child
+should not read; the phrases stand in `pipeline.phrases`. `python -m pipeline.audit` measures each rule on
+hand-labelled rows and on GSM8K train.
+"""
+
+from __future__ import annotations
+
+import re
+
+from mathtutor.maths.answers import read_gold
+from mathtutor.problem import Row
+from pipeline.phrases import (
+    BOILERPLATE,
+    FIRST_PERSON,
+    PERSONAL,
+    RESIDUE,
+    STEP_RESIDUE,
+    TOLD_IN_FIRST_PERSON,
+    unsafe,
+)
+from pipeline.reading import reading_grade
+from pipeline.recipe import Limits
+from pipeline.strays import NUMBER_WORDS, strays_of
+
+
+MAX_READ = 20_000  # characters of a row, in all; a longer one is no exercise, and costs time
+
+
+def _text(row: Row) -> str:
+    """All that a reader of the row sees, a line each part."""
+    return "\n".join((row.problem, *row.steps, row.asked, row.plan))[:MAX_READ]
+
+
+# --- solution quality ---------------------------------------------------------------------------------------
+
+_ENDS_WELL = re.compile(r"[.?!][\"'”’)\]]*$|[)\"”]$|[_▢□]$|= ?-?[\d.,/xyn]+$")  # or a gap to fill, or an equation
+_TRAILS_OFF = re.compile(r"(?:\.{3,}|…)[\"'”’)]*$")
+_ASKS = re.compile(
+    r"\?|\b(?:how (?:many|much|long|far|old|tall|often|fast)|find|calculate|compute|determine|ascertain|establish|solve|"
+    r"evaluate|simplify|estimate|"
+    r"work out|figure out|what|give|tell|show|write|express|convert|count|name|add|subtract|multiply|divide|round)\b",
+    re.IGNORECASE,
+)
+_HANGS = re.compile(r"(?:[=*×(\[-]|(?<!\w)[+/]|\b(?:the|and|or))$")  # a step that stops in the middle
+_CANNOT_END = re.compile(
+    r"(?:,|\b(?:an|of|is|are|was|were|because|so|which|than|by|from|into|to|his|her|its|their|we|she|they|then|therefore|if|"
+    r"when))$"
+)
+_ONLY_A_NUMBER = re.compile(r"\W*\d[\d.,/ ]*\W*")
+
+
+_COUNTS = re.compile(  # a number, a letter that stands for one, or a word that counts
+    rf"\d|=|\b[b-hj-zB-HJ-Z]\b|\b(?:{'|'.join(NUMBER_WORDS)}|first|second|once|all|every|each|equal|same|none|no|only|free|"
+    rf"total|empty)s?\b",
+    re.IGNORECASE,
+)
+
+
+def solution_quality(row: Row, limits: Limits) -> str | None:
+    """A whole problem that asks something, and whole steps that each say something new from what was given."""
+    problem, steps = row.problem.strip(), [step.strip() for step in row.steps]
+    if len(steps) < limits.min_steps:
+        return f"fewer_than_{limits.min_steps}_steps"
+    if _TRAILS_OFF.search(problem) or not _ENDS_WELL.search(problem):
+        return "problem_cut_off"
+    if not _ASKS.search(problem):
+        return "problem_asks_nothing"
+    if any(text.count("(") > text.count(")") or text.count("[") > text.count("]") for text in (problem, *steps)):
+        return "unclosed_bracket"
+    if any(_TRAILS_OFF.search(step) or _HANGS.search(step) for step in steps) or _stops_early(steps):
+        return "step_cut_off"
+    if any(_ONLY_A_NUMBER.fullmatch(step) for step in steps):
+        return "step_is_only_a_number"
+    if len({re.sub(r"[\s.,!]+", "", step.lower()) for step in steps}) < len(steps):
+        return "repeated_step"
+    if any(BOILERPLATE.search(step) and not re.search(r"\d", step) for step in steps):
+        return "boilerplate"
+    if limits.max_idle_steps is not None and sum(not _COUNTS.search(step) for step in steps) > limits.max_idle_steps:
+        return "step_without_a_number"
+    if limits.max_strays is not None and len(strays_of(row)) > limits.max_strays:
+        return "number_out_of_the_blue"
+    return None
+
+
+def _stops_early(steps: list[str]) -> bool:
+    """Does the last step stop after a word that cannot end it, or alone of all steps without a full stop?"""
+    *before, last = steps or [""]
+    alone = len(before) > 1 and all(step.endswith((".", "!")) for step in before) and last[-1:].isalpha() and "=" not in last
+    return alone or _CANNOT_END.search(last) is not None
+
+
+# --- assistant residue --------------------------------------------------------------------------------------
+
+
+def ai_detection(row: Row, limits: Limits) -> str | None:
+    """Residue of an assistant's chat ("Wait, let me recheck"), which a model would learn to write."""
+    if not limits.assistant_residue:
+        return None
+    text, steps = _text(row), "\n".join(row.steps)[:MAX_READ]
+    found = next((family for family, pattern in RESIDUE.items() if pattern.search(text)), None)
+    found = found or next((family for family, pattern in STEP_RESIDUE.items() if pattern.search(steps)), None)
+    if found is None and FIRST_PERSON.search(steps) and not TOLD_IN_FIRST_PERSON.search(row.problem):
+        return "first_person"
+    return found
+
+
+# --- units --------------------------------------------------------------------------------------------------
+
+_LIVING = (
+    r"(?:people|persons?|children|child|kids?|students?|pupils?|classmates?|boys?|girls?|m[ae]n|wom[ae]n|friends?|guests?|"
+    r"adults?|players?|"
+    r"teachers?|passengers?|workers?|volunteers?|visitors?|members?|customers?|campers?|scouts?|dancers?|singers?|sisters?|"
+    r"brothers?|cousins?|"
+    r"babies|cats?|kittens?|dogs?|pupp(?:y|ies)|hens?|cows?|horses?|birds?|chickens?|chicks?|sheep|goats?|pigs?|rabbits?|"
+    r"ducks?|geese|goose|"
+    r"goldfish|bees|ants|butterfl(?:y|ies)|frogs?|turtles?|hamsters?|monkeys?|lions?|elephants?|penguins?|animals?|pets?|pony|"
+    r"ponies|lambs?|"
+    r"calves|owls?|parrots?|eggs?)"
+)
+# Things of which a part is nothing: half a bus takes nobody.
+_WHOLE = (
+    r"(?:tickets?|coins?|nickels|dimes|pennies|marbles?|stamps?|stickers?|cards?|balloons?|buttons?|beads?|bus|buses|cars?|"
+    r"vans?|trucks?|taxis?|"
+    r"bicycles?|bikes?|boats?|chairs?|tables?|desks?|books?|pencils?|pens?|crayons?|markers?|toys?|dolls?|balls?|shirts?|"
+    r"hats?|shoes|mittens|gloves|"
+    r"lamps?|phones?|computers?|laptops?|robots?|pianos?|guitars?|drums|violins?|houses?|doors?|windows?|beds?|keys?|spoons|"
+    r"forks|trees|flowers|roses|tulips|seeds|shells?|candles?|envelopes|letters|postcards|magnets|puzzles|kites|tents?|games|"
+    r"goals)"
+)
+# Adjectives: "how many brown cows", not "how many dollars does each person pay".
+_BETWEEN = (
+    r"(?:(?!(?:of|in|per|for|and|from|than|baby|hundred|thousand|million|billion|dozen|do|did|will|would|can|could|must|"
+    r"should|may|had|have|are|were|"
+    r"each|every|the|an?|more)\b)[a-z]*(?:[a-rt-z]|ss) )"
+)
+_PART = r"(?<![\w.,/$])(?:\d{1,12}\.\d{0,12}[1-9]\d{0,12}|\.\d{0,12}[1-9]\d{0,12}|\d{1,6} \d{1,3}/\d{1,3}|\d{1,6}½)"
+_PART_OF_ONE = re.compile(
+    rf"{_PART} {_BETWEEN}?(?P<noun>{_LIVING}|buses|tickets|coins|marbles)\b(?![ ]?(?:/|per\b|an? hour|each (?:hour|day)|"
+    rf"every))", re.IGNORECASE
+)
+_LESS_THAN_NONE = re.compile(
+    rf"(?:(?<=[=:(] )|(?<=\bis )|(?<=\bare )|(?<=\bhas )|(?<=\bhave )|(?<=\bleaves )|^)-\d[\d,.]* {_BETWEEN}?"
+    rf"(?P<noun>{_LIVING}|{_WHOLE}|apples|oranges|cookies|pages|boxes|bags)\b",
+    re.IGNORECASE,
+)
+_AVERAGE = re.compile(r"\baverage|\bmean\b|\bper\b|\bexpect|\brate\b|\btimes as\b|\bestimate|\btimes more\b", re.IGNORECASE)
+_COUNTED = re.compile(
+    rf"\bhow many (?:more |fewer |less |extra |of (?:the|his|her|these|those) )?{_BETWEEN}{{0,2}}?(?P<noun>{_LIVING}|"
+    rf"{_WHOLE})\b", re.IGNORECASE
+)
+_HOW_MANY = re.compile(r"\bhow many (?:more |fewer |less |extra )?(?P<noun>[a-z]+)", re.IGNORECASE)
+_MAY_BE_NEGATIVE = re.compile(
+    r"degree|temperature|elevation|\bbelow\b|sea level|\bdebts?\b|\bowe[sd]?\b|points?\b|number line|integer|\bfloors?\b|"
+    r"profit|\bloss\b|"
+    r"balance|\bnumbers?\b|\bnet\b|equation|freez|negative|overdraw|yards|strokes|change in",
+    re.IGNORECASE,
+)
+_ASKS_MONEY = re.compile(
+    r"\bhow much (?:money|change|cash)\b|\bhow many (?:dollars|euros)\b|\bin dollars\b|\bwhat (?:is|"
+    r"was) the (?:\w+ ){0,2}(?:price|cost|bill|fare|fee)\b|"
+    r"\bhow much (?:does|did|do|will|would|should|must|is|are|can|was|were)\b[^?.]{0,80}\b(?:cost|pay|spend|spent|earn|save|"
+    r"owe|charge|make|get back)\b",
+    re.IGNORECASE,
+)
+_MILLS = re.compile(
+    r"\$ ?\d[\d,]{0,15}\.(?P<decimals>\d{3,12})(?!\d)|(?<![\w.])\d{1,12}\.(?P<named>\d{3,12}) (?:dollars|euros|cents)\b", re.IGNORECASE)
+_UNIT = r"(?:gallon|liter|litre|kilowatt|minute|mile|kilometer|gram|ounce|unit|euro|dollar)"
+_UNIT_PRICE = re.compile(rf"\bper\b|/|\b(?:each|an?|one) {_UNIT}|exchange|average|unit price", re.IGNORECASE)
+_CHANCE = re.compile(r"\bwhat (?:is|was) the (?:probability|chance)\b", re.IGNORECASE)
+
+
+def units(row: Row, limits: Limits) -> str | None:
+    """Numbers that their things can have: no 7.5 children, no -3 apples, no $3.333, no chance of 5."""
+    if not limits.whole_units:
+        return None
+    for line in _text(row).split("\n"):
+        if (match := _PART_OF_ONE.search(line)) and not _AVERAGE.search(line):
+            return f"fraction_of_{match['noun'].lower()}"
+        if match := _LESS_THAN_NONE.search(line):
+            return f"negative_count_of_{match['noun'].lower()}"
+        if (match := _MILLS.search(line)) and not _UNIT_PRICE.search(line):
+            decimals = match["decimals"] or match["named"]
+            if len(decimals.rstrip("0")) > limits.max_decimals_of_money:
+                return f"money_beyond_{limits.max_decimals_of_money}_decimals"
+    return _unit_of_answer(row, limits)
+
+
+def _unit_of_answer(row: Row, limits: Limits) -> str | None:
+    answer = read_gold(row.answer)
+    if answer is None:
+        return None
+    question = row.problem[row.problem.rstrip(" ?").rfind(". ") + 1 :][-MAX_READ:]
+    if answer.denominator != 1 and (match := _COUNTED.search(question)) and not _AVERAGE.search(row.problem):
+        return f"fraction_of_{match['noun'].lower()}"
+    if answer < 0 and (match := _HOW_MANY.search(question)) and not _MAY_BE_NEGATIVE.search(row.problem):
+        return f"negative_count_of_{match['noun'].lower()}"
+    has_mills = (answer * 10**limits.max_decimals_of_money).denominator != 1
+    if has_mills and _ASKS_MONEY.search(question) and not _UNIT_PRICE.search(question):
+        return f"money_beyond_{limits.max_decimals_of_money}_decimals"
+    if _CHANCE.search(question) and not 0 <= answer <= 1 and not re.search("percent|%", row.problem + row.answer):
+        return "chance_beyond_one"
+    return None
+
+
+# --- child safety, personal data ----------------------------------------------------------------------------
+
+
+def child_safety(row: Row, limits: Limits) -> str | None:
+    """Nothing that a child should not meet in an exercise: violence, drugs, alcohol, gambling, weapons, sex, self-harm."""
+    return unsafe(_text(row)) if limits.child_safe else None
+
+
+def personal_data(row: Row, limits: Limits) -> str | None:
+    """No way to reach or to name a real person: mail, phone, web and street address, account and identity numbers."""
+    if not limits.no_personal_data:
+        return None
+    text = _text(row)
+    return next((name for name, pattern in PERSONAL.items() if pattern.search(text)), None)
+
+
+# --- reading level ------------------------------------------------------------------------------------------
+
+
+def reading_level(row: Row, limits: Limits) -> str | None:
+    """A problem that the grades in question can read. Short texts, whose grade is noise, pass."""
+    if len(row.problem.split()) < limits.min_words_graded:
+        return None
+    grade = reading_grade(row.problem)
+    if limits.max_reading_grade is not None and grade > limits.max_reading_grade:
+        return f"reads_above_grade_{limits.max_reading_grade:g}"
+    if limits.min_reading_grade is not None and grade < limits.min_reading_grade:
+        return f"reads_below_grade_{limits.min_reading_grade:g}"
+    return None

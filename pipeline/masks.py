@@ -1,0 +1,43 @@
+"""What is left of a problem when its numbers and names are taken out: two tellings of one problem look alike.
+
+    masked_words("Ana has $3.50. Then Ben gives her 2 coins.")   ->  ana has num then nam gives her num coins
+    skeleton("Ana has $3.50. Then Ben gives her 2 coins.")       ->  "nam has num nam nam gives they num coins"
+
+A name is a capitalised word that does not begin a sentence, for what begins one may be any word: comparing parts of
+texts, that is precise enough. A skeleton compares whole texts, so there every capitalised word counts as a name, and
+"he" is "she".
+"""
+
+from __future__ import annotations
+
+import re
+
+TOKEN = re.compile(r"(\$?\d+(?:[.,:/]\d+)*|\$?\.\d+)|([^\W\d_]+(?:['’][^\W\d_]+)?)|[.?!]")
+PRONOUNS = frozenset("he she him her his hers himself herself".split())
+
+
+def masked_words(text: str) -> list[str]:
+    """The words in lower case, numbers as "num", names as "nam"."""
+    words, initial = [], True
+    for number, word in TOKEN.findall(text):
+        if number:
+            words.append("num")
+        elif word:
+            words.append("nam" if not initial and _is_capitalised(word) else word.lower())
+        initial = not number and not word
+    return words
+
+
+def skeleton(text: str) -> str:
+    """The key by which two problems tell the same story with other numbers and people."""
+    words = []
+    for number, word in TOKEN.findall(text):
+        if number:
+            words.append("num")
+        elif word:
+            words.append("they" if word.lower() in PRONOUNS else "nam" if _is_capitalised(word) else word.lower())
+    return " ".join(words)
+
+
+def _is_capitalised(word: str) -> bool:
+    return len(word) > 1 and word[0].isupper()  # "I" is no name

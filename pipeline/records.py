@@ -1,0 +1,388 @@
+"""The records of a file that others made: JSON lines, a JSON list, CSV or Parquet, plain, .gz or .zst.
+
+    notes = []
+    for item in read_records(Path("theirs.jsonl.gz"), notes):
+        item      # Record(line=1, value={"question": "..."}) or Unreadable(line=2, reason="not_json", ...)
+    notes         # ["a byte order mark", "2 blank lines"]
+
+What is wrong with one record makes it an `Unreadable`, and the next one is read. What is wrong with the whole
+file (no such file, a folder, UTF-16, a cut .gz) raises `Damaged` with the fix. `line` counts from 1; in a JSON
+list and in Parquet it counts the records. The bounds below hold whatever the file is.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import importlib
+import io
+import json
+import math
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mathtutor.io import Damaged
+
+MAX_LINE = 10_000_000  # bytes of one record
+MAX_LIST = 500_000_000  # bytes of a JSON list, which is held in memory
+MAX_UNPACKED = 10_000_000_000  # bytes that a packed file may grow to
+MAX_RATIO = 200  # times its size that it may grow to, beyond RATIO_FROM bytes; text stays below 20
+RATIO_FROM = 100_000_000
+MAX_DIGITS = 50  # of a number
+MAX_DEPTH = 50  # lists and objects inside each other
+RAW_CHARS = 1000  # of an unreadable record that are kept
+BATCH = 500  # records of a Parquet file that are held at a time
+BUFFER = 1 << 16  # bytes that the format is told from
+
+BOM = b"\xef\xbb\xbf"
+PACKED = {b"\x1f\x8b": ".gz", b"\x28\xb5\x2f\xfd": ".zst"}
+PARQUET = b"PAR1"
+# What people hand over instead of a data file, by its first bytes.
+OTHERS = {
+    b"\xff\xfe\x00\x00": "UTF-32: save it as UTF-8",
+    b"\x00\x00\xfe\xff": "UTF-32: save it as UTF-8",
+    b"\xff\xfe": "UTF-16: save it as UTF-8",
+    b"\xfe\xff": "UTF-16: save it as UTF-8",
+    b"PK\x03\x04": "a ZIP archive or an Excel workbook: unpack it, or save it as CSV",
+    b"BZh": "packed by bzip2: unpack it",
+    b"\xfd7zXZ": "packed by xz: unpack it",
+    b"%PDF": "a PDF: give the data that it was made from",
+    b"ARROW1": "an Arrow file: save it as Parquet",
+    b"SQLite": "a database: save its table as CSV",
+    PARQUET: "packed Parquet: unpack it",
+}
+
+
+class Number(str):
+    """A number of a JSON text as it was written: none is too long to be read, and none changes."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """One record; `raw` is its text, cut to RAW_CHARS, where the file has one."""
+
+    line: int
+    value: dict[str, Any]
+    raw: str = ""
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A record that gives no row. `reason` is one of few and can be counted; `detail` says what was expected."""
+
+    line: int
+    reason: str
+    raw: str
+    column: int = 0  # character of the line, from 1, where it is known
+    detail: str = ""
+
+    def to_dict(self) -> dict:
+        where = {"column": self.column} if self.column else {}
+        return {"line": self.line, **where, "reason": self.reason, "detail": self.detail, "raw": self.raw}
+
+
+def raw_of(value: object) -> str:
+    """The JSON text of a record whose file has none for it."""
+    return json.dumps(value, default=str)[:RAW_CHARS]
+
+
+def read_records(path: str | Path, notes: list[str]) -> Iterator[Record | Unreadable]:
+    """The records in the file's order, at least one; `notes` receives what was put right on the way. Raises Damaged."""
+    path, number = Path(path), 0
+    for number, item in enumerate(_read(path, notes), start=1):  # noqa: B007
+        yield item
+    if not number:
+        raise Damaged(f"{path} is empty: it has no rows")
+
+
+def _read(path: Path, notes: list[str]) -> Iterator[Record | Unreadable]:
+    if path.is_dir():
+        files = sorted(p.name for p in path.iterdir() if p.is_file() and not p.name.startswith("."))
+        raise Damaged(f"{path} is a folder: name a file in it ({', '.join(files[:5]) or 'it has none'})")
+    try:
+        with open(path, "rb") as file:
+            start = file.read(8)
+    except OSError as error:
+        raise Damaged(f"{path} cannot be read: {error.strerror}") from error
+    if start.startswith(PARQUET):
+        yield from _parquet(path)
+        return
+    packing = next((suffix for magic, suffix in PACKED.items() if start.startswith(magic)), "")
+    suffix = Path(path.name.removesuffix(packing)).suffix.lower()
+    with io.BufferedReader(_Unpacked(path, packing), BUFFER) as file:
+        head = file.peek(BUFFER).removeprefix(BOM)
+        _refuse_other_formats(path, head)
+        if suffix in (".csv", ".tsv"):
+            yield from _csv(path, file, suffix, notes)
+        elif _is_list(head, suffix):
+            yield from _list(path, file)
+        else:
+            yield from _json_lines(file, notes)
+
+
+# --- bytes
+
+
+class _Unpacked(io.RawIOBase):
+    """The bytes of a file, unpacked, within bounds. Raises Damaged when the packed file is cut or does not hold."""
+
+    def __init__(self, path: Path, packing: str):
+        self._path, self._packed_size, self._size = path, path.stat().st_size if packing else 0, 0
+        if packing == ".zst":
+            self._file = _import("pyarrow", path).input_stream(str(path), compression="zstd")
+        else:
+            self._file = gzip.open(path, "rb") if packing else open(path, "rb", buffering=0)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer) -> int:
+        try:
+            data = self._file.read(len(buffer))
+        except (EOFError, OSError, zlib.error) as error:  # BadGzipFile, a wrong checksum, is an OSError
+            raise Damaged(f"{self._path} is cut or damaged: fetch it again ({error})") from error
+        self._size += len(data)
+        too_dense = self._size > max(RATIO_FROM, MAX_RATIO * self._packed_size)
+        if self._packed_size and (self._size > MAX_UNPACKED or too_dense):
+            raise Damaged(f"{self._path} unpacks to over {self._size // 10**6:,} MB: that is no text; unpack it to see what it is")
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        if not self.closed:
+            self._file.close()
+        super().close()
+
+
+def _lines(file: io.BufferedReader) -> Iterator[tuple[int, bytes]]:
+    """(number, the line with its end); of a line beyond MAX_LINE its first MAX_LINE + 1 bytes."""
+    number = 0
+    while line := file.readline(MAX_LINE + 1):
+        number += 1
+        rest = line if len(line) > MAX_LINE else b""
+        while rest and not rest.endswith(b"\n"):
+            rest = file.readline(BUFFER)
+        yield number, line.removeprefix(BOM) if number == 1 else line
+
+
+def _refuse_other_formats(path: Path, head: bytes) -> None:
+    what = next((what for magic, what in OTHERS.items() if head.startswith(magic)), None)
+    line = head.lstrip(b"\r\n").split(b"\n")[0]
+    if what is None and b"\0" in line:
+        fewer, more = sorted((line[::2].count(0), line[1::2].count(0)))
+        wide = 4 * more > len(line) > 8 * fewer
+        what = "UTF-16 without a byte order mark: save it as UTF-8" if wide else "no text: give JSON lines, CSV or Parquet"
+    if what:
+        raise Damaged(f"{path} is {what}")
+
+
+def _not_utf8(number: int, line: bytes, error: UnicodeDecodeError) -> Unreadable:
+    byte = line[error.start : error.start + 1]
+    likely = f"as Windows-1252 (or Latin-1) it is {byte.decode('cp1252', 'replace')!r}"
+    detail = f"byte 0x{byte.hex()} is not UTF-8; {likely}: save the file as UTF-8"
+    return Unreadable(number, "not_utf8", line.decode("utf-8", "backslashreplace")[:RAW_CHARS], error.start + 1, detail)
+
+
+def _import(name: str, path: Path):
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise Damaged(f"{path} needs the package pyarrow to be read: pip install -e '.[pipeline]'") from error
+
+
+# --- JSON
+
+
+def _number(text: str) -> Number:
+    if len(text) > MAX_DIGITS:
+        raise ValueError(f"a number of {len(text):,} digits")
+    return Number(text)
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not a number that JSON allows")
+
+
+def _parse(text: str) -> Any:
+    """Raises ValueError, and RecursionError for a value that is nested thousands of times."""
+    return json.loads(text, parse_int=_number, parse_float=_number, parse_constant=_no_constant)
+
+
+def _is_deep(value: object) -> bool:
+    """Whether a value holds others beyond MAX_DEPTH, where whoever walks through it would run out of stack."""
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        holders = (outer.values() if isinstance(outer, dict) else outer for outer in level if isinstance(outer, (dict, list)))
+        level = [inner for holder in holders for inner in holder]
+    return bool(level)
+
+
+def _holds_half_a_character(value: object) -> bool:
+    """Whether a text in it holds half of a character (a lone \\ud... escape), which no file can hold again."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def _record(number: int, value: object, raw: str | None = None) -> Record | Unreadable:
+    """`raw` is None where the file has no text for this record alone."""
+    if (raw is None or raw.count("[") + raw.count("{") > MAX_DEPTH) and _is_deep(value):
+        return Unreadable(number, "not_json", (raw or "")[:RAW_CHARS], detail="nested too deeply")
+    raw = json.dumps(value) if raw is None else raw
+    if not isinstance(value, dict):
+        return Unreadable(number, "not_an_object", raw[:RAW_CHARS], detail=f"expected an object, not {type(value).__name__}")
+    if "\\ud" in raw.lower() and _holds_half_a_character(value):
+        return Unreadable(number, "half_a_character", raw[:RAW_CHARS], detail="a lone \\ud... escape: mend the text")
+    return Record(number, value, raw[:RAW_CHARS])
+
+
+def _json_lines(file: io.BufferedReader, notes: list[str]) -> Iterator[Record | Unreadable]:
+    blank, line = 0, b""
+    for number, line in _lines(file):
+        if number == 1 and line.endswith(b"\r\n"):
+            notes.append("line ends of Windows")
+        if line.strip():
+            yield _json_line(number, line)
+        else:
+            blank += 1
+    if blank:
+        notes.append(f"{blank:,} blank lines" if blank > 1 else "a blank line")
+    if not line.endswith(b"\n"):
+        notes.append("no line end after the last line")
+
+
+def _json_line(number: int, line: bytes) -> Record | Unreadable:
+    if len(line) > MAX_LINE:
+        detail = f"expected at most {MAX_LINE // 10**6} MB in a line"
+        return Unreadable(number, "line_too_long", line[:RAW_CHARS].decode("utf-8", "replace"), detail=detail)
+    if not line.strip(b"\0 \t\r\n"):
+        return Unreadable(number, "zero_bytes", "", detail=f"{len(line):,} zero bytes: the file was not written to its end")
+    try:
+        text = line.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return _not_utf8(number, line, error)
+    raw = text.strip()
+    try:
+        value = _parse(raw)
+    except json.JSONDecodeError as error:
+        torn = not line.endswith(b"\n")
+        column = error.pos + 1 + len(text) - len(text.lstrip())
+        detail = f"{error.msg}{': the file ends in the middle of a record' if torn else ''}"
+        return Unreadable(number, "torn_last_line" if torn else "not_json", raw[:RAW_CHARS], column, detail)
+    except ValueError as error:
+        return Unreadable(number, "not_json", raw[:RAW_CHARS], detail=str(error))
+    except RecursionError:
+        return Unreadable(number, "not_json", raw[:RAW_CHARS], detail="nested too deeply")
+    return _record(number, value, raw)
+
+
+def _is_list(head: bytes, suffix: str) -> bool:
+    """Whether the file is one JSON value and not a value a line."""
+    first, _, rest = head.strip().partition(b"\n")
+    try:
+        _parse(first.decode("utf-8"))
+    except (ValueError, RecursionError):
+        return first.startswith(b"[") or suffix == ".json"
+    return first.startswith(b"[") and not rest.strip()
+
+
+def _list(path: Path, file: io.BufferedReader) -> Iterator[Record | Unreadable]:
+    data = file.read(MAX_LIST + 1)
+    if len(data) > MAX_LIST:
+        raise Damaged(f"{path} is one JSON value of over {MAX_LIST // 10**6} MB: save it as JSON lines (jq -c '.[]')")
+    try:
+        values = _parse(data.removeprefix(BOM).decode("utf-8"))
+    except json.JSONDecodeError as error:
+        raise Damaged(f"{path}:{error.lineno}:{error.colno} is not JSON: {error.msg}") from error
+    except UnicodeDecodeError as error:
+        number = data.count(b"\n", 0, error.start) + 1
+        raise Damaged(f"{path}:{number} {_not_utf8(number, data, error).detail}") from error
+    except (ValueError, RecursionError) as error:
+        raise Damaged(f"{path} is not JSON: {'nested too deeply' if isinstance(error, RecursionError) else error}") from error
+    del data
+    if not isinstance(values, list):
+        keys = f" with {', '.join(map(str, values))[:200]}" if isinstance(values, dict) else ""
+        raise Damaged(f"{path} must hold a list of objects, not {type(values).__name__}{keys}")
+    for number, value in enumerate(values, start=1):
+        yield _record(number, value)
+
+
+# --- tables
+
+
+def _csv(path: Path, file: io.BufferedReader, suffix: str, notes: list[str]) -> Iterator[Record | Unreadable]:
+    csv.field_size_limit(MAX_LINE)
+    taken: list[bytes] = []  # the lines of the record that is being read
+    first = number = 0
+
+    def lines() -> Iterator[str]:
+        nonlocal number
+        for number, line in _lines(file):  # noqa: B007
+            taken.append(line)
+            yield line.decode("utf-8", "surrogateescape")
+
+    head = file.peek(BUFFER).removeprefix(BOM).decode("utf-8", "replace").split("\n")[0]
+    delimiter = "\t" if suffix == ".tsv" else max(",;\t|", key=head.count)
+    reader = csv.reader(lines(), delimiter=delimiter, strict=True)
+    header: list[str] | None = None
+    while True:
+        taken.clear()
+        first = number + 1
+        try:
+            cells = next(reader)
+        except StopIteration:
+            break
+        except csv.Error as error:
+            raw = b"".join(taken)[: 4 * RAW_CHARS].decode("utf-8", "backslashreplace")[:RAW_CHARS]
+            open_quote = "unexpected end of data" in str(error)
+            detail = f"a quote that opens here is not closed by line {number}, the last" if open_quote else str(error)
+            yield Unreadable(first, "open_quote" if open_quote else "not_csv", raw, detail=detail)
+            continue
+        if header is None:
+            header = _header(path, cells, head.endswith("\r"), notes)
+        elif cells:
+            yield _csv_record(first, header, cells, b"".join(taken))
+
+
+def _header(path: Path, cells: list[str], windows: bool, notes: list[str]) -> list[str]:
+    header = [cell.strip() for cell in cells]
+    twice = sorted({name for name in header if name and header.count(name) > 1})
+    if twice:
+        raise Damaged(f"{path}:1 names the column {twice[0]!r} twice: rename one")
+    if windows:
+        notes.append("line ends of Windows")
+    return header
+
+
+def _csv_record(number: int, header: list[str], cells: list[str], line: bytes) -> Record | Unreadable:
+    try:
+        raw = line.decode("utf-8").strip()
+    except UnicodeDecodeError as error:
+        return _not_utf8(number, line, error)
+    if len(cells) != len(header):
+        detail = f"expected {len(header)} cells as in the header, not {len(cells)}"
+        return Unreadable(number, "wrong_number_of_cells", raw[:RAW_CHARS], detail=detail)
+    return Record(number, dict(zip(header, cells, strict=True)), raw[:RAW_CHARS])
+
+
+def _parquet(path: Path) -> Iterator[Record]:
+    pyarrow, parquet = _import("pyarrow", path), _import("pyarrow.parquet", path)
+    number = 0
+    try:
+        with parquet.ParquetFile(path) as file:
+            for batch in file.iter_batches(BATCH):
+                for value in batch.to_pylist():
+                    number += 1
+                    yield Record(number, value)
+    except (pyarrow.ArrowException, OSError, ValueError) as error:
+        raise Damaged(f"{path} is no whole Parquet file, after record {number}: fetch it again ({str(error)[:200]})") from error
+
+
+def is_missing(value: object) -> bool:
+    """Nothing: null, NaN (what pandas writes for null), or a text of spaces."""
+    return value is None or (isinstance(value, float) and math.isnan(value)) or (isinstance(value, str) and not value.strip())

@@ -1,0 +1,317 @@
+"""Rows judged together: duplicates, seeds, test problems, skeletons, the split, and counts that always add up."""
+
+from __future__ import annotations
+
+import math
+import random
+import time
+from collections import Counter
+from dataclasses import replace
+from fractions import Fraction
+
+import pytest
+
+from mathtutor.problem import Problem, Row
+from pipeline.algebra import check_equations
+from pipeline.chain import STAGES, report_of, sift, sift_judged
+from pipeline.corpus import STAGES as CORPUS_STAGES
+from pipeline.corpus import References
+from pipeline.fuzzy import near_twins
+from pipeline.masks import masked_words, skeleton
+from pipeline.nearest import NearestText, terms
+from pipeline.recipe import Corpus, Recipe
+from pipeline.split import clusters, split
+from pipeline.teachers import procedural
+
+STORY = "Ana has 3 boxes with 4 red pens in each of them. She gives 2 pens to a friend. How many pens are left for her?"
+OTHER = "A train leaves the old station at noon and needs 5 hours for 400 miles. How many miles does it go in an hour?"
+
+
+def row(number: int, problem: str = STORY, answer: str = "10", **change) -> Row:
+    return Row(f"r-{number}", problem, ("3 * 4 = 12 pens.", "12 - 2 = 10 pens."), answer, **change)
+
+
+def recipe(**corpus) -> Recipe:
+    off = {"exact": False, "fuzzy": None, "seed_overlap": None, "skeleton_cap": None, "validation": 0.0}
+    return Recipe("test", corpus=Corpus(**off | corpus))
+
+
+def drops(texts: list[str], references: References = References(), **corpus) -> list[tuple[str, str, str] | None]:
+    """(stage, reason, twin) of each text, by the one stage that `corpus` switches on."""
+    rows = [row(number, text) for number, text in enumerate(texts)]
+    sifted = sift_judged(((r, []) for r in rows), recipe(**corpus), references)
+    found = {d.row.id: (d.stage, d.reason, d.twin) for d in sifted.dropped}
+    return [found.get(r.id) for r in rows]
+
+
+# --- masks
+
+
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        ("Ana has $3.50. Then Ben gives her 2 coins!", "ana has num then nam gives her num coins"),
+        ("At 7:30 Ana's cat ate 1/2 of 1,200 fish.", "at num nam cat ate num of num fish"),
+        ("May I? I may.", "may i i may"),  # "I" is no name, and what begins a sentence may be any word
+        ("So Zoë’s dog and Élodie ran .5 km", "so nam dog and nam ran num km"),
+        ("", ""),
+    ],
+)
+def test_numbers_and_names_are_masked(text, words):
+    assert " ".join(masked_words(text)) == words
+
+
+@pytest.mark.parametrize(
+    "one, other, same",
+    [
+        ("Ana has 3 pens. She buys 4.", "Ben has 17 pens. He buys 25.", True),
+        ("Ana has 3 pens.", "Ana has 3 books.", False),
+        ("How many has Ana?", "How many has Mary-Lou?", False),  # two names are not one
+        ("Ana has 3 pens.", "Ana has three pens.", False),
+    ],
+)
+def test_a_skeleton_is_what_a_story_keeps_with_other_people_and_numbers(one, other, same):
+    assert (skeleton(one) == skeleton(other)) is same
+
+
+# --- stages
+
+
+def test_of_equal_problems_the_first_stays():
+    assert drops([STORY, OTHER, STORY.upper(), STORY + "!"], exact=True) == [
+        None, None, ("exact_duplicate", "same_problem", "r-0"), ("exact_duplicate", "same_problem", "r-0"),
+    ]  # fmt: skip
+
+
+def test_of_near_twins_the_first_stays():
+    twin = STORY.replace("gives 2 pens", "gives 3 pens")
+    assert drops([OTHER, STORY, twin], fuzzy=0.85) == [None, None, ("fuzzy_duplicate", "cosine_of_0.85_or_more", "r-1")]
+
+
+def test_a_seed_retold_is_dropped_and_a_problem_like_it_is_not():
+    seeds = [Problem("gsm8k-5", OTHER, Fraction(80)), Problem("gsm8k-7", STORY, Fraction(10))]
+    retold = STORY.replace("3", "17").replace("Ana", "Ben").replace("her", "him")
+    verdicts = drops([retold, "Ana has 3 pens. How many are left?"], References({}, seeds), seed_overlap=0.85)
+    assert verdicts == [("seed_overlap", "masked_cosine_of_0.85_or_more_with_a_seed", "gsm8k-7"), None]
+
+
+TEST = "Ben fills 7 crates with 9 melons each and then sells 5 of the melons. How many has he left?"
+
+
+@pytest.mark.parametrize(
+    "text, measure",
+    [
+        (TEST.upper() + " Tell me.", "13_gram"),
+        ("Cy fills 7 crates with 9 melons each and then stops. How many melons are that in all?", "8_gram"),
+        ("So Ben fills 12 crates with 4 melons each and then sells 3 melons. How many are left?", "masked_10_gram"),
+        ("Mia sells melons. She fills 12 crates with 4 melons each, and sells 3 of the melons. How many has she left?", "masked_cosine_of_0.6"),
+        ("Cy fills 7 crates with 9 melons and then stops. How many melons are that in all?", None),
+        (OTHER, None),
+    ],
+)  # fmt: skip
+def test_a_test_problem_is_found_as_it_stands_and_masked(text, measure):
+    references = References({"one": [STORY], "two": ["Sum?", TEST]})
+    assert drops([text], references) == [("test_overlap", f"shares_a_{measure}_with_a_test_set", "two#1") if measure else None]
+    plain = drops([text], references, test_masked_grams=None, test_masked_cosine=None)
+    assert (plain[0] is not None) == (measure in ("13_gram", "8_gram"))
+
+
+def test_the_twin_of_a_drop_for_overlap_names_set_and_place():
+    assert drops([TEST], References({"a": [OTHER], "b": [STORY, TEST]}))[0][2] == "b#1"
+    assert drops([TEST], References(None)) == [None]  # not compared
+
+
+def test_a_skeleton_may_stand_a_few_times_and_no_more():
+    texts = [STORY.replace("3", str(n)).replace("Ana", name) for n, name in zip(range(5, 10), ("Bo", "Cy", "Di", "Ed", "Flo"), strict=True)]
+    reason = ("skeleton_cap", "more_than_3_of_a_skeleton", "r-0")
+    assert drops(texts, skeleton_cap=3) == [None, None, None, reason, reason]
+
+
+@pytest.mark.parametrize("name", CORPUS_STAGES)
+def test_a_stage_judges_rows_beside_those_that_are_known_to_stay(name):
+    rows = [row(n, STORY.replace("3", str(n)) if n < 7 else OTHER) for n in range(5, 9)]
+    corpus = Corpus(exact=True, fuzzy=0.8, skeleton_cap=1)
+    references = References({"t": [STORY]}, [Problem("s", STORY, None)])
+    together = CORPUS_STAGES[name](rows, corpus, references)
+    kept = [r for r, drop in zip(rows[:2], together, strict=False) if drop is None]
+    assert CORPUS_STAGES[name](rows[2:], corpus, references, kept=kept) == together[2:]
+    assert CORPUS_STAGES[name]([], corpus, references) == []
+
+
+def test_known_texts_stay_and_the_others_are_judged_against_them():
+    texts = [r.problem for r in procedural.write_rows(300, 3)] * 2
+    assert near_twins(texts, known=300) == [None] * 300 + near_twins(texts)[300:]
+
+
+# --- the nearest text
+
+
+@pytest.mark.parametrize("threshold", [0.3, 0.6, 0.85])
+def test_the_nearest_text_is_the_one_that_comparing_all_finds(threshold):
+    texts = [r.problem for r in procedural.write_rows(120, 4)] + ["", "Sum?", "zzz qqq"]
+    known, asked = texts[:70], [*texts[50:], texts[3].replace("a", "o")]
+    texts_with = Counter(term for text in known for term in terms(text))
+
+    def vector(text: str) -> dict[str, float]:
+        """By the definition, term by term."""
+        weights = {t: times * (math.log((1 + len(known)) / (1 + texts_with[t])) + 1) for t, times in terms(text).items()}
+        length = math.hypot(*weights.values()) or 1
+        return {t: weight / length for t, weight in weights.items()}
+
+    known_vectors, found = [vector(text) for text in known], NearestText(known, threshold).find(asked)
+    assert None in found and set(found) - {None}
+    for text, near in zip(asked, found, strict=True):
+        cosines = [sum(weight * other.get(t, 0) for t, weight in vector(text).items()) for other in known_vectors]
+        assert (near is not None) == (max(cosines) >= threshold)
+        assert near is None or cosines[near] == pytest.approx(max(cosines), abs=1e-7)
+
+
+def test_without_known_texts_nothing_is_near():
+    assert NearestText([], 0.6).find([STORY]) == [None]
+    with pytest.raises(ValueError, match="above 0 and up to 1"):
+        NearestText([STORY], 0.0)
+
+
+# --- equations
+
+
+@pytest.mark.parametrize(
+    "steps, verdicts",
+    [
+        (("Let x be the toys: 2x + 30 = 160.", "2x = 130", "So x = 65 toys."), [True, True]),
+        (("2x + 30 = 160", "2x = 140", "x = 70"), [False, True]),
+        (("x + y = 5 and 3(x - 1) = 3", "x = 2", "y = 3 apples", "x * y = 6"), [True, True, True]),
+        (("N + (N + 2) = -4", "N = -3"), [True]),
+        (("4x / 3 = 8 feet", "x = 12 / 2"), [True]),
+        (("6W / 6 = 30 feet / 6, so W = 5 feet.",), []),  # 30 feet goes on
+        (("W^2 = 25, W = 5",), []),
+        (("20x = 60% of it", "x = 3"), []),
+        (("z = 3", "x + 2 = 9"), []),  # x has no value
+        (("3 + 4 = 8",), []),  # no letters: not judged here
+        (("x = 5", "x = 6", "x + 1 = 7"), [True]),
+        (("x/0 = 3", "x = 3", "((((x = 3", "= = x", "x" * 50_000), []),
+        (("Total:x+7 = 9", "x=2 true/false questions"), [True]),
+    ],
+)
+def test_an_equation_holds_when_its_solution_fits(steps, verdicts):
+    assert check_equations(steps) == verdicts
+
+
+@pytest.mark.parametrize("text", ["1" * 10_000, "1 + " * 2500, "(((" * 3300 + "=", "x + 1 = " * 1200, "x=1 a " * 1600, "=5 " * 3000])
+def test_an_endless_step_is_read_at_once(text):
+    started = time.process_time()
+    check_equations((text,))
+    assert time.process_time() - started < 0.5
+
+
+# --- the chain
+
+
+def many(count: int, seed: int = 0) -> list[Row]:
+    """Rows of the bank, some broken, copied or told again, with a few of them out of order."""
+    rng = random.Random(seed)
+    rows = list(procedural.write_rows(count, seed))
+    for number in range(0, count, 7):
+        other = rng.choice(rows)
+        change = rng.choice(
+            [
+                {"problem": other.problem},
+                {"problem": other.problem.replace("How", "Well, how")},
+                {"answer": "x"},
+                {"steps": ()},
+                {"problem": "", "answer": "-"},
+                {"steps": ("2 + 2 = 5.",)},
+                {"problem": STORY.replace("3", str(number))},
+                {"problem": TEST},
+            ]
+        )
+        rows[number] = replace(rows[number], **change)
+    return rows
+
+
+EVERYTHING = Recipe("everything")
+REFERENCES = References({"t": [TEST, OTHER]}, [Problem("s", STORY, None)])
+
+
+@pytest.mark.parametrize("count, seed", [(1, 0), (60, 1), (240, 2)])
+def test_every_candidate_comes_out_once_and_the_counts_add_up(count, seed):
+    rows = many(count, seed)
+    sifted = sift(rows, EVERYTHING, REFERENCES, workers=1)
+    assert sorted([r.id for r in sifted.clean] + [d.row.id for d in sifted.dropped]) == sorted(r.id for r in rows)
+    order = {r.id: number for number, r in enumerate(rows)}
+    for part in ([r.id for r in sifted.clean], [d.row.id for d in sifted.dropped]):
+        assert part == sorted(part, key=order.__getitem__)
+    report = report_of(sifted, EVERYTHING, REFERENCES)
+    assert report["candidates"] == count == report["clean"] + report["dropped"]
+    left = count
+    for stage in report["stages"]:
+        assert stage["in"] == left and stage["out"] == left - stage["dropped"]
+        assert stage["dropped"] == sum(report["dropped_by_stage"][stage["stage"]].values())
+        left = stage["out"]
+    assert left == report["clean"] and [stage["stage"] for stage in report["stages"]] == list(STAGES)
+    for counts in (report["steps"], report["sources"], report["lengths"], report["answers"]["sizes"], report["grades"], report["topics"]):
+        assert sum(counts.values()) == report["clean"]
+    assert sum(count for kind, count in report["answers"]["kinds"].items() if kind != "negative") == report["clean"]
+    assert set(report["decontamination"]["clean_rows_with_overlap"].values()) == {0}
+    shown = [row for reasons in report["samples"].values() for rows in reasons.values() for row in rows]
+    assert {row["id"] for row in shown} <= {d.row.id for d in sifted.dropped} and all(row["reason"] for row in shown)
+
+
+def test_a_later_stage_counts_what_an_earlier_one_took_from_it():
+    rows = [row(0), row(1, answer="11"), row(2, OTHER), row(3, OTHER, answer="11"), row(4, "Why not?", answer="11")]
+    sifted = sift(rows, EVERYTHING, References({"t": [STORY]}), workers=1)
+    assert [(d.row.id, d.stage) for d in sifted.dropped] == [
+        ("r-0", "test_overlap"), ("r-1", "math_verification"), ("r-3", "math_verification"), ("r-4", "structure"),
+    ]  # fmt: skip
+    assert sifted.also["test_overlap"] == 1  # r-1
+    assert sifted.also["exact_duplicate"] == sifted.also["fuzzy_duplicate"] == 1  # r-3; the twin of r-1 did not stay
+    assert sifted.also["math_verification"] == 1  # r-4
+    assert sifted.also["structure"] == sifted.also["skeleton_cap"] == 0
+
+
+def test_two_rows_of_one_id_are_refused():
+    with pytest.raises(ValueError, match="two rows have the id 'r-1': give each its own"):
+        sift([row(1), row(1, OTHER)], EVERYTHING, REFERENCES, workers=1)
+
+
+def test_the_report_counts_what_is_in_the_rows():
+    rows = [
+        row(0, STORY, grade=3),
+        replace(row(1, OTHER), steps=("10 - 12.5 = -2.5 miles.",), answer="-2.5"),
+        replace(row(2, "Tim eats 1/4 of a pie, then 1/2 of it. What part is eaten?"), steps=("1/4 + 1/2 = 3/4.",), answer="3/4"),
+    ]
+    report = report_of(sift_judged(((r, []) for r in rows), recipe(), References()), recipe(), References())
+    assert report["answers"] == {
+        "kinds": {"integer": 1, "decimal": 1, "fraction": 1, "negative": 1}, "sizes": {"under 1": 1, "1 to 9": 1, "10 to 99": 1},
+    }  # fmt: skip
+    assert report["grades"] == {3: 1} and report["steps"] == {1: 2, 2: 1} and report["lengths"] == {"10 to 19": 1, "20 to 29": 2}
+    assert {sign: report["operations"][sign] for sign in "*-"} == {"*": 1, "-": 2}
+    assert report["example"] == rows[0].to_dict() and report["recipe"]["corpus"]["fuzzy"] is None
+
+
+def test_clusters_are_counted_through_twins_of_twins():
+    judged = [(row(n, text), []) for n, text in enumerate([STORY, STORY, OTHER, OTHER + "!", STORY + "?"])]
+    sifted = sift_judged(judged, recipe(exact=True), References())
+    assert report_of(sifted, recipe(), References())["clusters"] == {2: 1, 3: 1}
+
+
+# --- the split
+
+
+def test_no_relative_of_a_validation_row_is_trained_on():
+    composed = [row(n, f"{name} sees {n} {things}. How many {things} are that?") for n, (name, things) in
+                enumerate((name, things) for things in ("owls", "cats", "dogs", "bees") for name in ("Al", "Bo", "Cy"))]  # fmt: skip
+    rows = [*procedural.write_rows(600, 1), *composed]
+    train, validation = split(rows, 0.1, seed=0)
+    assert 0 < len(validation) <= 61 and len(train) + len(validation) == len(rows)
+    assert {r.family for r in train if r.family}.isdisjoint(r.family for r in validation if r.family)
+    assert {skeleton(r.problem) for r in train}.isdisjoint(skeleton(r.problem) for r in validation)
+    assert [r.id for r in rows if r in set(validation)] == [r.id for r in validation]
+    assert (train, validation) == split(rows, 0.1, seed=0) != split(rows, 0.1, seed=1)
+    assert split(rows, 0.0, seed=0) == (rows, [])
+
+
+def test_relatives_of_relatives_are_in_one_cluster():
+    told = STORY.replace("3", "8")
+    rows = [row(0, family="a"), row(1, told, family="b"), row(2, OTHER, family="b"), row(3, "A pie?")]
+    assert clusters(rows) == [[0, 1, 2], [3]]

@@ -1,0 +1,276 @@
+"""`python -m pipeline.filter`: whatever comes in, every line of it comes out somewhere."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import pipeline.filter
+from mathtutor.io import read_json, read_rows, sha256_file
+from mathtutor.problem import Row
+from mathtutor.sources import DATA_VARIABLE
+from pipeline.corpus import References
+from pipeline.filter import OUTPUTS, RECIPE, main, read_columns
+from pipeline.filters import first_reason
+from pipeline.recipe import load_recipe
+from pipeline.teachers import procedural
+
+pytest.importorskip("pyarrow")
+ROOT = Path(__file__).resolve().parents[1]
+ALWAYS = {"clean.jsonl", "clean.parquet", "dropped.jsonl", "unreadable.jsonl", "report.json", "report.html", "README.md"}
+
+
+@pytest.fixture(scope="module")
+def good() -> list[Row]:
+    """Rows of forty families that pass every rule."""
+    rows = [row for row in procedural.write_rows(80, seed=5) if first_reason(row) is None]
+    assert len(rows) >= 40
+    return rows[:40]
+
+
+def told(row: Row) -> str:
+    return "\n".join(row.steps) + f"\n#### {row.answer}"
+
+
+def as_gsm8k(row: Row) -> str:
+    return json.dumps({"question": row.problem, "answer": told(row)}) + "\n"
+
+
+def as_chat(*rows: Row) -> str:
+    turns = [{"from": who, "value": text} for row in rows for who, text in (("human", row.problem), ("gpt", told(row)))]
+    return json.dumps({"conversations": turns}) + "\n"
+
+
+def run(path: Path, out: Path, *options: object) -> dict:
+    """The report of a run without test sets and with one worker."""
+    main(["--in", str(path), "--out", str(out), "--no-tests", "--workers", "1", *map(str, options)])
+    return read_json(out / "report.json")
+
+
+def refused(capsys, *arguments: object) -> str:
+    """What a command complains of that ends with status 2."""
+    with pytest.raises(SystemExit) as stopped:
+        main([*map(str, arguments)])
+    assert stopped.value.code == 2
+    return capsys.readouterr().err
+
+
+@pytest.fixture
+def mixed(tmp_path, good) -> Path:
+    """20 sound lines, one with two problems, a wrong one, a doubled one, one without a sum, four that are none."""
+    wrong = json.dumps({"question": good[25].problem, "answer": f"{good[25].steps[0]}\nSo 2 + 2 = 5.\n#### 5"}) + "\n"
+    silent = json.dumps({"question": good[26].problem, "answer": "It is plain to see.\n#### 7"}) + "\n"
+    path = tmp_path / "theirs.jsonl"
+    path.write_text(
+        "".join(map(as_gsm8k, good[:20])) + "\n" + as_chat(good[20], good[21]) + wrong + as_gsm8k(good[3]) + silent
+        + '{"question": "torn\n[]\n{"question": "Ana has 3 pens."}\n{"question": 5, "answer": "5"}',
+        encoding="utf-8",
+    )  # fmt: skip
+    return path
+
+
+def test_every_line_comes_out_somewhere(tmp_path, mixed, good, capsys):
+    out = tmp_path / "out"
+    report = run(mixed, out, "--max-bad", 4)
+    clean, dropped, unreadable = (list(read_rows(out / f"{name}.jsonl")) for name in ("clean", "dropped", "unreadable"))
+    given = report["input"]
+    assert (given["lines"], given["further_rows"], given["unreadable"]) == (28, 1, 4)
+    assert len(clean) + len(dropped) + len(unreadable) == given["lines"] + given["further_rows"]
+    assert (report["clean"], report["dropped"], report["candidates"]) == (len(clean), len(dropped), given["rows"]) == (22, 3, 25)
+    assert [(row["problem"], tuple(row["steps"]), row["answer"]) for row in clean] == [
+        (row.problem, row.steps, row.answer) for row in good[:22]
+    ]
+    assert [(row["id"], row["twin"]) for row in dropped] == [
+        ("theirs-0000023", ""), ("theirs-0000024", "theirs-0000004"), ("theirs-0000025", ""),
+    ]  # fmt: skip
+    assert dropped[1]["stage"] == "exact_duplicate"
+    assert [(bad["file"], bad["line"], bad["reason"]) for bad in unreadable] == [
+        ("theirs.jsonl", 26, "not_json"), ("theirs.jsonl", 27, "not_an_object"),
+        ("theirs.jsonl", 28, "no_solution"), ("theirs.jsonl", 29, "wrong_type"),
+    ]  # fmt: skip
+    assert given["unreadable_by_reason"] == {bad["reason"]: 1 for bad in unreadable}
+    assert given["columns"] == {"problem=question, solution=answer": 23, "conversation=conversations": 1}
+    assert given["files"] == [
+        {"name": "theirs.jsonl", "sha256": sha256_file(mixed), "notes": ["a blank line", "no line end after the last line"]}
+    ]
+    assert report["sha256"] == hashlib.sha256((out / "clean.jsonl").read_bytes()).hexdigest()
+    assert {path.name for path in out.iterdir()} == ALWAYS
+    assert all(name in OUTPUTS for name in ALWAYS)
+    printed = capsys.readouterr().out
+    assert "28 lines + 1 further rows of conversations = 22 clean + 3 dropped + 4 unreadable" in printed
+    assert "23 lines read as problem=question, solution=answer" in printed
+
+
+def test_the_table_holds_the_clean_rows(tmp_path, mixed):
+    from pyarrow import parquet
+
+    run(mixed, tmp_path / "out", "--max-bad", 4)
+    table = parquet.read_table(tmp_path / "out" / "clean.parquet").to_pylist()
+    assert table == list(read_rows(tmp_path / "out" / "clean.jsonl"))
+
+
+def test_unreadable_lines_fail_the_command_and_lose_nothing(tmp_path, mixed, capsys):
+    out = tmp_path / "out"
+    says = refused(capsys, "--in", mixed, "--out", out, "--no-tests", "--workers", 1, "--max-bad", 3)
+    assert "4 unreadable lines, the first at theirs.jsonl:26:14: not_json (Unterminated string starting at)" in says
+    assert f"{out / 'unreadable.jsonl'} has all. The files are written; --max-bad 4 makes that a success" in says
+    assert {path.name for path in out.iterdir()} == ALWAYS
+    assert read_json(out / "report.json")["clean"] == 22
+
+
+def test_the_same_input_gives_the_same_bytes_with_any_number_of_workers(tmp_path, mixed):
+    for name, workers in (("one", 1), ("again", 1), ("two", 2)):
+        run(mixed, tmp_path / name, "--max-bad", 4, "--workers", workers)
+    for file in ALWAYS:
+        assert len({(tmp_path / name / file).read_bytes() for name in ("one", "again", "two")}) == 1, file
+
+
+def test_what_is_clean_stays_clean(tmp_path, mixed):
+    run(mixed, tmp_path / "once", "--max-bad", 4)
+    report = run(tmp_path / "once" / "clean.jsonl", tmp_path / "twice")
+    assert (tmp_path / "twice" / "clean.jsonl").read_bytes() == (tmp_path / "once" / "clean.jsonl").read_bytes()
+    assert report["dropped"] == 0 and report["input"]["columns"] == {"our own format": 22}
+
+
+def test_several_files_of_several_kinds_are_one_set(tmp_path, good):
+    (tmp_path / "part-0.jsonl.gz").write_bytes(gzip.compress("".join(map(as_gsm8k, good[:5])).encode()))
+    (tmp_path / "part-1.json").write_text(f"[{','.join(map(as_gsm8k, good[5:9]))}]")
+    out = tmp_path / "out"
+    main(["--in", *map(str, sorted(tmp_path.glob("part-*"))), "--out", str(out), "--no-tests", "--workers", "1"])
+    assert [row["id"] for row in read_rows(out / "clean.jsonl")] == [
+        *(f"part-0-{n:07d}" for n in range(1, 6)), *(f"part-1-{n:07d}" for n in range(1, 5)),
+    ]  # fmt: skip
+    assert read_json(out / "report.json")["sources"] == {"part-0.jsonl.gz": 5, "part-1.json": 4}
+
+
+def test_columns_can_be_named_where_guessing_fails(tmp_path, good, capsys):
+    path = tmp_path / "theirs.jsonl"
+    path.write_text("".join(json.dumps({"Q": row.problem, "how": told(row)}) + "\n" for row in good[:5]))
+    says = refused(capsys, "--in", path, "--out", tmp_path / "out", "--no-tests", "--workers", 1)
+    assert "no column holds the problem; there are Q, how. Say which is which: --columns problem=NAME" in says
+    assert not (tmp_path / "out").exists()
+    assert run(path, tmp_path / "out", "--columns", "problem=Q,solution=how")["clean"] == 5
+
+
+@pytest.mark.parametrize(
+    "text, columns",
+    [
+        ("", {}),
+        ("problem=Q", {"problem": "Q"}),
+        ("problem=Q,answer=the answer, in full,id=", {"problem": "Q", "answer": "the answer, in full", "id": ""}),
+        ("solution=a=b", {"solution": "a=b"}),
+        ("problem", None),
+        ("problem=Q,problem=R", None),
+    ],
+)
+def test_columns_are_written_as_role_and_name(text, columns):
+    if columns is None:
+        with pytest.raises(ValueError, match="write it as problem=NAME,answer=NAME, each once"):
+            read_columns(text)
+    else:
+        assert read_columns(text) == columns
+
+
+def test_a_row_that_retells_a_test_problem_is_dropped(tmp_path, good, monkeypatch):
+    path = tmp_path / "theirs.jsonl"
+    path.write_text("".join(map(as_gsm8k, good[:6])))
+    references = References({"a/test": ["Unlike all.", good[2].problem.upper()]})
+    monkeypatch.setattr(pipeline.filter, "load_references", lambda *_: references)
+    run(path, tmp_path / "out")
+    (dropped,) = read_rows(tmp_path / "out" / "dropped.jsonl")
+    assert (dropped["stage"], dropped["id"], dropped["twin"]) == ("test_overlap", "theirs-0000003", "a/test#1")
+
+
+def test_thresholds_come_from_the_recipe_and_from_set(tmp_path, good):
+    path = tmp_path / "theirs.jsonl"
+    path.write_text("".join(map(as_gsm8k, good[:20])))
+    longest = max(len(row.steps) for row in good[:20])
+    report = run(path, tmp_path / "out", "--set", f"limits.max_steps={longest - 1}", "--set", "corpus.validation=0.2")
+    assert report["dropped_by_stage"]["structure"] == {f"more_than_{longest - 1}_steps": report["dropped"]}
+    assert report["validation"]["rows"] == len(list(read_rows(tmp_path / "out" / "validation.jsonl"))) > 0
+    assert report["train"] + report["validation"]["rows"] == report["clean"] == 20 - report["dropped"]
+    assert report["recipe"]["limits"]["max_steps"] == longest - 1
+    assert report["command"] == (
+        f"python -m pipeline.filter --in theirs.jsonl --set limits.max_steps={longest - 1} --set corpus.validation=0.2 --no-tests"
+    )
+
+
+def test_the_recipe_for_the_data_of_others_has_every_filter_on_but_the_seeds():
+    corpus = load_recipe(RECIPE).corpus
+    assert corpus.exact and corpus.fuzzy and corpus.skeleton_cap and corpus.test_masked_grams and corpus.test_masked_cosine
+    assert corpus.seed_overlap is None and corpus.validation == 0
+
+
+def test_a_run_killed_between_its_files_leaves_no_report_of_other_rows(tmp_path, mixed, monkeypatch):
+    out = tmp_path / "out"
+    run(mixed, out, "--max-bad", 4)
+    for name in ("write_rows", "write_data_set"):
+        with monkeypatch.context() as patch:
+            patch.setattr(pipeline.filter, name, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+            with pytest.raises(SystemExit):
+                run(mixed, out, "--max-bad", 4)
+        assert not (out / "report.json").exists()
+        run(mixed, out, "--max-bad", 4)
+    assert read_json(out / "report.json")["sha256"] == sha256_file(out / "clean.jsonl")
+
+
+@pytest.mark.parametrize(
+    "content, says",
+    [
+        (b"", "is empty: it has no rows"),
+        ("how many?".encode("utf-16"), "is UTF-16: save it as UTF-8"),
+        (b"not json\nat all\n", "no rows: all 2 lines are unreadable, the first at theirs.jsonl:1:1: not_json (Expecting value)"),
+        (b'{"question": "Ana has 3 pens. How many?", "answer": "3"}\n', "no row passed the filters"),
+    ],
+)
+def test_a_file_that_gives_nothing_is_no_success(tmp_path, capsys, content, says):
+    path = tmp_path / "theirs.jsonl"
+    path.write_bytes(content)
+    assert says in refused(capsys, "--in", path, "--out", tmp_path / "out", "--no-tests", "--workers", 1)
+    assert not (tmp_path / "out" / "report.json").exists()
+
+
+@pytest.mark.parametrize(
+    "options, says",
+    [
+        (["--workers", "0"], "--workers must be at least 1"),
+        (["--max-bad", "-1"], "--max-bad at least 0"),
+        (["--no-tests", "--against", "x.jsonl"], "give one of them"),
+        (["--no-tests", "--columns", "Q"], "write it as problem=NAME"),
+        (["--no-tests", "--columns", "question=Q"], "'question' is none of problem, solution"),
+        (["--no-tests", "--set", "limits.max_stepz=3"], "did you mean max_steps?"),
+        (["--no-tests", "--recipe", "none.yaml"], "none.yaml"),
+        ([], f"unset {DATA_VARIABLE}"),
+        ([], "or --no-tests to go without the comparison"),
+    ],
+)
+def test_a_wrong_argument_is_answered_with_a_sentence(tmp_path, good, monkeypatch, capsys, options, says):
+    monkeypatch.setenv(DATA_VARIABLE, str(tmp_path / "nothing"))
+    path = tmp_path / "theirs.jsonl"
+    path.write_text(as_gsm8k(good[0]))
+    assert says in refused(capsys, "--in", path, "--out", tmp_path / "out", *options)
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_input_is_never_written_over_nor_read_twice(tmp_path, good, capsys):
+    path = tmp_path / "clean.jsonl"
+    path.write_text(as_gsm8k(good[0]))
+    before = path.read_bytes()
+    assert "choose another --out" in refused(capsys, "--in", path, "--out", tmp_path, "--no-tests")
+    assert "names a file twice" in refused(capsys, "--in", path, path, "--out", tmp_path / "out", "--no-tests")
+    assert path.read_bytes() == before and [p.name for p in tmp_path.iterdir()] == ["clean.jsonl"]
+
+
+def test_the_command_line_refuses_without_a_traceback(tmp_path):
+    result = subprocess.run(
+        [sys.executable, "-m", "pipeline.filter", "--in", str(tmp_path), "--out", str(tmp_path / "out"), "--no-tests"],
+        cwd=ROOT, env=os.environ | {DATA_VARIABLE: str(tmp_path)}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert result.returncode == 2 and "is a folder: name a file in it" in result.stderr and "Traceback" not in result.stderr
