@@ -430,7 +430,7 @@ def test_a_number_past_two_decimals_is_refused():
     "problem, expected",
     [
         ("Ana has 3 pens. How many?", "Ana has 3 pens. It rains. How many?"),
-        ("Ana has 3 pens. Give the total.", "Ana has 3 pens. Give the total. It rains."),
+        ("Ana has 3 pens. Give the total.", "Ana has 3 pens. It rains. Give the total."),
         ("How many pens has Ana?", "How many pens has Ana?"),
         ('"I have 3 pens. How many is that?" asks Ana.', '"I have 3 pens. How many is that?" asks Ana.'),
         ("How many pens has Ana? She has 3 and 4.", "How many pens has Ana? She has 3 and 4. It rains."),

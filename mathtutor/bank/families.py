@@ -344,6 +344,9 @@ def without_values(hint: str, values: set[Fraction | None]) -> str:
     return NUMBER.sub(lambda m: "?" if Fraction(m[0]) in values or -Fraction(m[0]) in values else m[0], hint)
 
 
+ASKS = re.compile(r"(?:Find|Work out|Give|Calculate|Answer|Tell|Say|Write|Figure out)\b")
+
+
 def insert_sentence(problem: str, sentence: str) -> str:
     """Put `sentence` before the last sentence when that is the question, else at the end.
 
@@ -352,6 +355,6 @@ def insert_sentence(problem: str, sentence: str) -> str:
     head, gap, last = problem.rpartition(". ")
     if (head.count('"') + head.count("“") + head.count("”")) % 2:
         return problem
-    if gap and last.endswith("?") and "? " not in last:
+    if gap and (last.endswith("?") and "? " not in last or ASKS.match(last)):
         return f"{head}. {sentence} {last}"
     return problem if problem.endswith("?") else f"{problem} {sentence}"
