@@ -18,7 +18,7 @@ from functools import cached_property, partial
 from mathtutor.problem import Problem, Row
 from pipeline.decontaminate import GramIndex
 from pipeline.fuzzy import near_twins
-from pipeline.masks import skeleton
+from pipeline.masks import is_story, skeleton
 from pipeline.nearest import NearestText
 from pipeline.recipe import Corpus
 
@@ -93,6 +93,19 @@ def seed_overlap(rows: Sequence[Row], corpus: Corpus, references: References, ke
     ]
 
 
+def of_stories(find: Finder) -> Finder:
+    """`find` for masked texts: a bare sum has nothing left that could be copied."""
+
+    def found(texts: Sequence[str]) -> Iterable[int | None]:
+        stories = [number for number, text in enumerate(texts) if is_story(text)]
+        items: list[int | None] = [None] * len(texts)
+        for number, item in zip(stories, find([texts[number] for number in stories]), strict=True):
+            items[number] = item
+        return items
+
+    return found
+
+
 def overlap_measures(corpus: Corpus, references: References) -> dict[str, Finder]:
     """Name -> finder of an overlapping test problem, in the order in which they are asked."""
     questions = references.questions
@@ -101,10 +114,10 @@ def overlap_measures(corpus: Corpus, references: References) -> dict[str, Finder
     }
     if corpus.test_masked_grams is not None:
         n = corpus.test_masked_grams
-        measures[f"masked_{n}_gram"] = partial(map, GramIndex(questions, n, mask_names=True).find)
+        measures[f"masked_{n}_gram"] = of_stories(partial(map, GramIndex(questions, n, mask_names=True).find))
     if corpus.test_masked_cosine is not None:
         index = NearestText(questions, corpus.test_masked_cosine)
-        measures[f"masked_cosine_of_{corpus.test_masked_cosine:g}"] = index.find
+        measures[f"masked_cosine_of_{corpus.test_masked_cosine:g}"] = of_stories(index.find)
     return measures
 
 

@@ -28,8 +28,8 @@ from pipeline.reading import reading_grade
 from pipeline.recipe import Limits
 from pipeline.strays import NUMBER_WORDS, strays_of
 
-
 MAX_READ = 20_000  # characters of a row, in all; a longer one is no exercise, and costs time
+ENDING = 100  # characters at the end of a part that tell whether it was cut off
 
 
 def _text(row: Row) -> str:
@@ -65,21 +65,22 @@ _COUNTS = re.compile(  # a number, a letter that stands for one, or a word that 
 def solution_quality(row: Row, limits: Limits) -> str | None:
     """A whole problem that asks something, and whole steps that each say something new from what was given."""
     problem, steps = row.problem.strip(), [step.strip() for step in row.steps]
+    ends = [step[-ENDING:] for step in steps]
     if len(steps) < limits.min_steps:
         return f"fewer_than_{limits.min_steps}_steps"
-    if _TRAILS_OFF.search(problem) or not _ENDS_WELL.search(problem):
+    if _TRAILS_OFF.search(problem[-ENDING:]) or not _ENDS_WELL.search(problem[-ENDING:]):
         return "problem_cut_off"
     if not _ASKS.search(problem):
         return "problem_asks_nothing"
     if any(text.count("(") > text.count(")") or text.count("[") > text.count("]") for text in (problem, *steps)):
         return "unclosed_bracket"
-    if any(_TRAILS_OFF.search(step) or _HANGS.search(step) for step in steps) or _stops_early(steps):
+    if any(_TRAILS_OFF.search(end) or _HANGS.search(end) for end in ends) or _stops_early(ends):
         return "step_cut_off"
-    if any(_ONLY_A_NUMBER.fullmatch(step) for step in steps):
+    if any(len(step) <= ENDING and _ONLY_A_NUMBER.fullmatch(step) for step in steps):
         return "step_is_only_a_number"
     if len({re.sub(r"[\s.,!]+", "", step.lower()) for step in steps}) < len(steps):
         return "repeated_step"
-    if any(BOILERPLATE.search(step) and not re.search(r"\d", step) for step in steps):
+    if any(not re.search(r"\d", step) and BOILERPLATE.search(step[:MAX_READ]) for step in steps):
         return "boilerplate"
     if limits.max_idle_steps is not None and sum(not _COUNTS.search(step) for step in steps) > limits.max_idle_steps:
         return "step_without_a_number"
@@ -88,10 +89,10 @@ def solution_quality(row: Row, limits: Limits) -> str | None:
     return None
 
 
-def _stops_early(steps: list[str]) -> bool:
+def _stops_early(ends: list[str]) -> bool:
     """Does the last step stop after a word that cannot end it, or alone of all steps without a full stop?"""
-    *before, last = steps or [""]
-    alone = len(before) > 1 and all(step.endswith((".", "!")) for step in before) and last[-1:].isalpha() and "=" not in last
+    *before, last = ends or [""]
+    alone = len(before) > 1 and all(end.endswith((".", "!")) for end in before) and last[-1:].isalpha() and "=" not in last
     return alone or _CANNOT_END.search(last) is not None
 
 
@@ -169,7 +170,9 @@ _ASKS_MONEY = re.compile(
     re.IGNORECASE,
 )
 _MILLS = re.compile(
-    r"\$ ?\d[\d,]{0,15}\.(?P<decimals>\d{3,12})(?!\d)|(?<![\w.])\d{1,12}\.(?P<named>\d{3,12}) (?:dollars|euros|cents)\b", re.IGNORECASE)
+    r"\$ ?\d[\d,]{0,15}\.(?P<decimals>\d{3,12})(?!\d)|(?<![\w.])\d{1,12}\.(?P<named>\d{3,12}) (?:dollars|euros|cents)\b",
+    re.IGNORECASE,
+)
 _UNIT = r"(?:gallon|liter|litre|kilowatt|minute|mile|kilometer|gram|ounce|unit|euro|dollar)"
 _UNIT_PRICE = re.compile(rf"\bper\b|/|\b(?:each|an?|one) {_UNIT}|exchange|average|unit price", re.IGNORECASE)
 _CHANCE = re.compile(r"\bwhat (?:is|was) the (?:probability|chance)\b", re.IGNORECASE)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 
 TOKEN = re.compile(r"(\$?\d+(?:[.,:/]\d+)*|\$?\.\d+)|([^\W\d_]+(?:['’][^\W\d_]+)?)|[.?!]")
+STORY_WORDS = 6
 PRONOUNS = frozenset("he she him her his hers himself herself".split())
 
 
@@ -26,6 +27,11 @@ def masked_words(text: str) -> list[str]:
             words.append("nam" if not initial and _is_capitalised(word) else word.lower())
         initial = not number and not word
     return words
+
+
+def is_story(text: str) -> bool:
+    """Whether enough is left without numbers and names to tell one problem from another: of "Compute 7 * 8 - 6." one word."""
+    return sum(len(word) > 1 and word not in ("num", "nam") for word in masked_words(text)) >= STORY_WORDS
 
 
 def skeleton(text: str) -> str:

@@ -118,7 +118,8 @@ RESIDUE: dict[str, re.Pattern[str]] = {
     ),
     "markup": _any(
         r"\*\*|####|```|<<[^<>\n]*>>|\$\$|\$[a-z]\$",
-        r"^[ \t]{0,9}(?:#{1,6}|[*•‣▪●])\s|^\*[^\n]{1,300}\*$|^[ \t]{0,9}[-–] [a-z]|^-{3,}$|^[ \t]{0,9}\|[^\n]{1,300}\|[ \t]{0,9}$|^[ \t]{0,9}>\s",
+        r"^[ \t]{0,9}(?:#{1,6}|[*•‣▪●])\s|^\*[^\n]{1,300}\*$",
+        r"^[ \t]{0,9}[-–] [a-z]|^-{3,}$|^[ \t]{0,9}\|[^\n]{1,300}\|[ \t]{0,9}$|^[ \t]{0,9}>\s",
         r"\\(?:boxed|d?frac|text|times|cdot|div|left|right|sqrt|begin|end|quad|approx|[()\[\]])",
         r"</?(?:b|br|i|u|p|em|ul|li|ol|div|span|strong|table|sup|sub|h\d)\s*/?>|&(?:nbsp|amp|lt|gt|quot|times|#\d+);",
         r"^step \d+\s*[:.)-]|^\(?\d{1,2}[.)] [A-Z]|`[^`\n]+`",
@@ -162,9 +163,11 @@ STEP_RESIDUE: dict[str, re.Pattern[str]] = {
     "exclamation": _any(r"[a-z]!(?:\s|$)"),
     "code_comment": _any(r"(?:^|\s)(?://|/\*|<!--)\s*[a-z]"),
     "aside_in_brackets": _any(r"\((?:this|which) is (?:the )?(?:correct|final|right)"),
-    "second_try": _any(r"(?:\.{2,}|…|[.,;–—-]) ?no, (?=\d|that|it|the|this|we|so)"),
-    "speaks_of_the_writer": _any(r"\bmy (?:final |own )?(?:result|answer|calculation|solution)\b|\bby the (?:model|assistant|"
-    "AI)\b|\b(?:sorry|I meant|I mean|oh no|never mind)\b"),
+    "second_try": _any(r"(?:\.{2,6}|…|[.,;–—-]) ?no, (?=\d|that|it|the|this|we|so)"),
+    "speaks_of_the_writer": _any(
+        r"\bmy (?:final |own )?(?:result|answer|calculation|solution)\b|\bby the (?:model|assistant|AI)\b",
+        r"\b(?:sorry|I meant|I mean|oh no|never mind)\b",
+    ),
 }
 FIRST_PERSON = re.compile(r"\bI\b(?:['’]\w+)? [a-z]")  # in a step, when the problem is not told in the first person
 TOLD_IN_FIRST_PERSON = re.compile(r"\b(?:I|me|my|mine|we|our|us|you|your)\b", re.IGNORECASE)

@@ -131,12 +131,10 @@ def _implied(row: Row, given: set[Fraction]) -> set[Fraction]:
     """What the given numbers and the words of a row let everybody know."""
     if re.search(r"\bhalf\b|½", row.problem):
         given = given | {number + Fraction(1, 2) for number in given} | {Fraction(3, 2)}
-    if _NUMBER_THEORY.search(row.problem):  # the prime number between 20 and 28 is 23
-        implied = {Fraction(number) for number in range(101)}
-    else:
-        implied = set()
     people = len(set(_NAME.findall(row.problem)))
-    implied |= {Fraction(count) for count in (people, people + 1) if count < 8}
+    implied = {Fraction(count) for count in (people, people + 1) if count < 8}
+    if _NUMBER_THEORY.search(row.problem):  # the prime number between 20 and 28 is 23
+        implied |= {Fraction(number) for number in range(101)}
     if re.search(
         r"friend|himself|herself|sister|brother|cousin|child|including|\bI\b|\bme\b|other|average|times (?:as|more)|class",
         row.problem,
@@ -160,6 +158,7 @@ def _implied(row: Row, given: set[Fraction]) -> set[Fraction]:
 
 
 def _unexplained(steps: list[tuple[str, list[Claim]]], known: set[Fraction], given: set[Fraction]) -> list[Fraction]:
+    """The operands that are not known when their step begins; `given` is what sums in the head may start from."""
     known, worked_out, strays = set(known), set(given), []
     for step, claims in steps:
         equations = [(claim, evaluate(claim.left).value, evaluate(claim.right).value) for claim in claims]

@@ -116,6 +116,12 @@ def test_a_test_problem_is_found_as_it_stands_and_masked(text, measure):
     assert (plain[0] is not None) == (measure in ("13_gram", "8_gram"))
 
 
+def test_a_bare_sum_is_no_retold_test_problem():
+    references = References({"one": ["Compute 12 + 30 / 5 - 2 * 3 + 8 + 9 - 1."]})
+    assert drops(["Compute 7 + 48 / 6 - 3 * 2 + 5 + 4 - 6."], references) == [None]
+    assert drops(references.questions, references)[0][0] == "test_overlap"  # as it stands it is found
+
+
 def test_the_twin_of_a_drop_for_overlap_names_set_and_place():
     assert drops([TEST], References({"a": [OTHER], "b": [STORY, TEST]}))[0][2] == "b#1"
     assert drops([TEST], References(None)) == [None]  # not compared
