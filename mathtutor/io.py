@@ -12,13 +12,15 @@ tail off when it opens the file, and refuses a damaged line in the middle, namin
 from __future__ import annotations
 
 import fcntl
+import glob
 import gzip
 import hashlib
 import json
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +37,7 @@ def write_atomic(path: str | Path, data: str | bytes) -> None:
     """Replace `path` by `data` so that a crash leaves the old file or the new one."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    _sweep(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     raw = data.encode("utf-8") if isinstance(data, str) else data
     try:
@@ -47,6 +50,53 @@ def write_atomic(path: str | Path, data: str | bytes) -> None:
         temporary.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def _sweep(path: Path) -> None:
+    """Remove what processes that were killed amid writing `path` left behind."""
+    for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+        pid = leftover.name.removeprefix(f".{path.name}.").removesuffix(".tmp")
+        if pid.isdecimal() and not _is_alive(int(pid)):
+            leftover.unlink(missing_ok=True)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:  # of another user
+        return True
+    return pid > 0  # 0 is ourselves to the system, and no process to us
+
+
+@contextmanager
+def hold_folder(folder: str | Path) -> Iterator[Path]:
+    """Hold `folder` (made if it is missing) for one process: Busy if another has it.
+
+    with hold_folder("data/synth"):      # from before the first file is read until the last is written
+        ...
+
+    A process that dies lets go; the empty `.lock` that it leaves holds nobody up. Not to be nested.
+    """
+    folder = Path(folder)
+    is_new = not folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / ".lock", "ab") as file:  # a folder itself cannot be locked on every file system
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Another process may have removed the file since we opened it.
+            is_current = os.path.samestat(os.fstat(file.fileno()), os.stat(folder / ".lock"))
+        except (BlockingIOError, FileNotFoundError):
+            is_current = False
+        if not is_current:
+            raise Busy(f"{folder} is in use by another run: wait for it, or choose another folder")
+        try:
+            yield folder
+        finally:
+            (folder / ".lock").unlink(missing_ok=True)
+            if is_new and not any(folder.iterdir()):  # refused before anything was written
+                folder.rmdir()
 
 
 def sync_folder(folder: Path) -> None:
@@ -86,9 +136,14 @@ def write_json(path: str | Path, value: Any) -> None:
     write_atomic(path, json.dumps(value, ensure_ascii=False, indent=2) + "\n")
 
 
-def write_rows(path: str | Path, rows: Iterator[dict] | list[dict]) -> None:
+def json_lines(rows: Iterable[dict]) -> bytes:
+    """`rows` as the bytes of a file of JSON lines."""
+    return "".join(map(_line, rows)).encode("utf-8")
+
+
+def write_rows(path: str | Path, rows: Iterable[dict]) -> None:
     """All `rows` as JSON lines, atomically."""
-    write_atomic(path, "".join(_line(row) for row in rows))
+    write_atomic(path, json_lines(rows))
 
 
 def read_json(path: str | Path) -> Any:
@@ -151,7 +206,7 @@ def _line(row: dict) -> str:
 
 
 def _write_all(file, rows: list[dict]) -> None:
-    data = memoryview("".join(map(_line, rows)).encode("utf-8"))
+    data = memoryview(json_lines(rows))
     while data:  # a full disk gives a short write first, and no exception
         data = data[file.write(data) :]
     os.fsync(file.fileno())
@@ -170,6 +225,7 @@ class Journal:
         self._file = open(self.path, "a+b", buffering=0)
         try:
             self._lock(self._file)
+            _sweep(self.path)
             self._cut_torn_tail()
             self.rows = list(read_rows(self.path))
         except BaseException:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, fields
 from fractions import Fraction
 
+MAX_GRADE = 12  # the last year of school; 0 where none is known
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -33,7 +35,7 @@ class Row:
     source: str = "bank"  # "bank", "gsm8k-train", ...
     family: str = ""
     topic: str = ""
-    grade: int = 0
+    grade: int = 0  # 0 to MAX_GRADE
     asked: str = ""  # what is asked, in words and without numbers
     plan: str = ""
 
@@ -42,7 +44,7 @@ class Row:
 
     @classmethod
     def from_dict(cls, row: dict) -> Row:
-        """Raises ValueError naming the missing keys, or the key of a wrong type; unknown keys are ignored."""
+        """Raises ValueError naming the missing keys, or the key of a wrong value; unknown keys are ignored."""
         missing = {"id", "problem", "steps", "answer"} - row.keys()
         if missing:
             raise ValueError(f"row {row.get('id', '?')} lacks {', '.join(sorted(missing))}")
@@ -54,4 +56,6 @@ class Row:
                 raise ValueError(f"row {row['id']!r:.40}: {key} must be {name}, not {value!r:.60}")
         if not all(isinstance(step, str) for step in values["steps"]):
             raise ValueError(f"row {row['id']!r:.40}: steps must be a list of texts, not {values['steps']!r:.60}")
+        if not 0 <= values.get("grade", 0) <= MAX_GRADE:
+            raise ValueError(f"row {row['id']!r:.40}: grade must be 0 to {MAX_GRADE}, not {values['grade']!r:.60}")
         return cls(**values | {"steps": tuple(values["steps"])})

@@ -15,34 +15,71 @@ import argparse
 import itertools
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from mathtutor.bank import BankError
 from mathtutor.bank.families import FOLDER
-from mathtutor.io import Damaged, number_rows, sha256_file, sha256_json
+from mathtutor.io import Busy, Damaged, hold_folder, number_rows, read_json, sha256_file, sha256_json
 from mathtutor.problem import Row
 from pipeline.chain import load_references, report_of, sift
-from pipeline.outputs import need_parquet, write_data_set
+from pipeline.corpus import References
+from pipeline.outputs import described, need_parquet, write_data_set
 from pipeline.recipe import Recipe, Sources, load_recipe
 from pipeline.split import split
 from pipeline.teachers import composed, gsm8k, procedural
 
 ROOT = Path(__file__).resolve().parents[1]
+OWN = ("bank", "composed", "gsm8k-train")  # sources that only this command and pipeline.teach may claim
 
 
-def read_file(path: str) -> Iterator[Row]:
-    """The rows of a file that a teacher wrote. Raises ValueError with `file:line` at one that is none."""
-    for number, row in number_rows(path):
+def files_of(sources: Sources) -> list[Path]:
+    """The files of `sources.files`, which parts them by commas."""
+    return [Path(path.strip()) for path in sources.files.split(",") if path.strip()]
+
+
+def read_teacher(path: Path) -> dict | None:
+    """The report of pipeline.teach beside a file; None where there is none. Raises ValueError when it is of other rows."""
+    beside = path.with_name("report.json")
+    report = read_json(beside) if beside.exists() else None
+    if not isinstance(report, dict) or not {"plan", "problems", "tokens", "usd"} <= report.keys():
+        return None
+    if report.get("sha256") != sha256_file(path):
+        raise ValueError(f"{path} is not the file that {beside} stands for: teach again, or take the file to a folder of its own")
+    return report
+
+
+def read_teachers(sources: Sources) -> dict[str, dict]:
+    """What the teachers of `sources.files` were asked and paid, by file: "raw.jsonl", "raw.jsonl (2)"."""
+    told: dict[str, dict] = {}
+    for path in files_of(sources):
+        if report := read_teacher(path):
+            number = sum(name.split(" (")[0] == path.name for name in told)
+            told[f"{path.name} ({number + 1})" if number else path.name] = {
+                key: report[key] for key in ("plan", "problems", "tokens", "usd")
+            }
+    return told
+
+
+def read_file(path: Path) -> Iterator[Row]:
+    """The rows of a file that a teacher wrote. Raises ValueError with `file:line` at one that is none.
+
+    A row that claims a source of ours without pipeline.teach's word for it gets the file's name for a source.
+    """
+    report = read_teacher(path)
+    is_ours = report is not None and report["plan"].get("teacher") == "procedural"
+    for number, given in number_rows(path):
         try:
-            yield Row.from_dict(row)
+            row = Row.from_dict(given)
         except ValueError as error:
             raise ValueError(f"{path}:{number}: {error}") from error
+        yield row if is_ours or row.source not in OWN else replace(row, source=path.name)
 
 
 def write_candidates(sources: Sources, seed: int) -> tuple[Iterator[Row], int]:
     """(candidates of all sources, their number). What may fail for want of data fails here."""
     human = list(gsm8k.write_rows()) if sources.gsm8k else []
-    taught = [row for path in sources.files.split(",") if path.strip() for row in read_file(path.strip())]
+    taught = [row for path in files_of(sources) for row in read_file(path)]
     made = itertools.chain(procedural.write_rows(sources.bank, seed), composed.write_rows(sources.composed, seed))
     return itertools.chain(made, human, taught), sources.bank + sources.composed + len(human) + len(taught)
 
@@ -54,10 +91,16 @@ def command_of(args: argparse.Namespace) -> str:
     against = [path.name for path in args.against]
     return " ".join(
         [f"python -m pipeline.build --recipe {recipe}"]
-        + [f"--set {override}" for override in args.set]
+        + [f"--set {without_folders(override)}" for override in args.set]
         + ["--no-tests"] * args.no_tests
         + ["--against", *against] * bool(against)
     )
+
+
+def without_folders(override: str) -> str:
+    """ "sources.files=/home/ana/raw.jsonl" as "sources.files=raw.jsonl"."""
+    key, _, value = override.partition("=")
+    return f"{key}={','.join(Path(path.strip()).name for path in value.split(','))}" if "/" in value else override
 
 
 def build(args: argparse.Namespace) -> dict:
@@ -68,12 +111,13 @@ def build(args: argparse.Namespace) -> dict:
     if not total:
         raise ValueError(f"{args.recipe} names no source of candidates: set sources.bank, say")
     references = load_references(recipe, args.against, args.no_tests)
-    if args.engine == "ray":
-        from pipeline.scale import sift_on_ray
+    with hold_folder(args.out):
+        return _build(args, recipe, candidates, total, references)
 
-        sifted = sift_on_ray(candidates, recipe, references, workers=args.workers)
-    else:
-        sifted = sift(candidates, recipe, references, workers=args.workers, total=total)
+
+def _build(args: argparse.Namespace, recipe: Recipe, candidates: Iterator[Row], total: int, references: References) -> dict:
+    """From the candidates to the files."""
+    sifted = sift(candidates, recipe, references, workers=args.workers, total=total)
     if len(sifted.clean) + len(sifted.dropped) != total:
         raise RuntimeError(f"{total} candidates became {len(sifted.clean)} + {len(sifted.dropped)} rows: a fault in the build")
     validation, rule = [], "none"
@@ -90,6 +134,8 @@ def build(args: argparse.Namespace) -> dict:
         **report_of(sifted, recipe, references),
         "train": len(train),
         "validation": {"rows": len(validation), "rule": rule},
+        **({"teachers": teachers} if (teachers := read_teachers(recipe.sources)) else {}),
+        **({"inputs": inputs} if (inputs := described([*files_of(recipe.sources), *args.against])) else {}),
     }
     return write_data_set(args.out, train, validation, sifted.dropped, report)
 
@@ -100,7 +146,6 @@ def main() -> None:
     parser.add_argument("--out", required=True, type=Path)
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a value of the recipe: sources.bank=1000")
     parser.add_argument("--workers", type=int, default=2, help="processes that judge rows (default: 2)")
-    parser.add_argument("--engine", choices=["local", "ray"], default="local", help="where they run: here, or on a Ray cluster")
     parser.add_argument(
         "--against", nargs="+", type=Path, default=[], metavar="FILE", help="more files of test problems to keep clear of"
     )
@@ -115,7 +160,7 @@ def main() -> None:
     started = time.monotonic()
     try:
         report = build(args)
-    except (Damaged, OSError, ValueError, BankError) as error:
+    except (Busy, Damaged, OSError, ValueError, BankError) as error:
         hint = " (or --no-tests to build without the comparison)" if "MATHTUTOR_DATA" in str(error) and not args.no_tests else ""
         raise SystemExit(f"{error}{hint}") from error
     for stage in report["stages"]:

@@ -48,11 +48,13 @@ FIELDS = {
     "asked": "what is asked, in words and without numbers",
     "plan": "how to go about it, in words and without numbers",
 }
-# source -> (licence as the hub calls it, what it is)
+# source of a build -> (licence as the hub calls it, what it is)
 LICENCES = {
     "bank": ("apache-2.0", "written from the project's own bank of problem families"),
     "composed": ("apache-2.0", "composed by the project's program from random graphs of quantities"),
     "gsm8k-train": ("mit", "the training split of GSM8K (Cobbe et al., 2021), its solutions tidied into steps"),
+    "anthropic": ("unknown", "written by a model of Anthropic at our request: Anthropic's terms hold"),
+    "openai-compatible": ("unknown", "written by a model at our request: its licence and the terms of its host hold"),
 }
 SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"), (10**7, "1M<n<10M"))
 LARGEST = "10M<n<100M"
@@ -101,8 +103,14 @@ def header_of(report: Mapping) -> dict:
 
 def licence_of(report: Mapping) -> str | list[str]:
     """One licence, several, or "unknown" when the licence of a source is not known here."""
-    found = sorted({LICENCES.get(source, ("unknown", ""))[0] for source in report.get("sources", {})}) or ["unknown"]
+    found = sorted({known(report, source)[0] for source in report.get("sources", {})}) or ["unknown"]
     return "unknown" if "unknown" in found else found[0] if len(found) == 1 else found
+
+
+def known(report: Mapping, source: str) -> tuple[str, str]:
+    """(licence, what it is) of a source. What others made may call itself as it likes: its licence is not known here."""
+    of_others = ("unknown", "not of this project: the terms of whoever wrote it hold")
+    return of_others if "input" in report else LICENCES.get(source, of_others)
 
 
 # --- Markdown
@@ -224,8 +232,9 @@ def decontamination(report: Mapping) -> list[str]:
         for key in dict.fromkeys([*dropped, *kept])
     ]
     return [
-        f"Compared with {found.get('test_problems', 0):,} problems of {listed([text(name) for name in found['tests']])}; "
-        "what was kept was counted again.",
+        f"Compared with {found.get('test_problems', 0):,} problems of {listed([text(name) for name in found['tests']])}"
+        + ("; what was kept was counted again." if kept else ".")
+        + "".join(f" Not compared: {text(name)}." for name in found.get("not_compared", ())),
         "",
         *table(["shared with a test problem", "dropped for it", "rows kept that share it"], rows),
     ]
@@ -272,7 +281,7 @@ def limits(report: Mapping) -> list[str]:
         "- That sums add up does not mean that they fit the story: "
         + (text(agreement_line(report["agreement"])) if "agreement" in report else "no second solver was asked.")
     )
-    made = sum(sources.get(name, 0) for name in ("bank", "composed"))
+    made = 0 if "input" in report else sum(sources.get(name, 0) for name in ("bank", "composed"))
     if made:
         families = f" ({number(report['families'])} families in the bank)" if report.get("families") else ""
         lines.append(
@@ -291,7 +300,7 @@ def limits(report: Mapping) -> list[str]:
 def licences(report: Mapping) -> list[str]:
     rows = []
     for source, count in report.get("sources", {}).items():
-        licence, what = LICENCES.get(source, ("unknown", "not of this project: the terms of whoever wrote it hold"))
+        licence, what = known(report, source)
         rows.append((text(source), what, licence, f"{count:,}"))
     return table(["source", "what it is", "licence", "rows"], rows, 3) if rows else []
 

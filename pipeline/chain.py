@@ -16,7 +16,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -56,7 +56,8 @@ class Dropped:
 class Sifted:
     """clean and dropped together are the candidates, each in the order they came.
 
-    also[stage] counts the rows dropped by an earlier stage that this one would have dropped too.
+    also[stage] counts the rows dropped by an earlier stage that this one would have dropped too; of stages that compare
+    rows with each other, without those that structure threw out: they may be megabytes of anything.
     """
 
     clean: list[Row]
@@ -127,7 +128,7 @@ def sift_judged(judged: Iterable[tuple[Row, Reasons]], recipe: Recipe, reference
         Dropped(row, drop.stage, drop.reason, drop.twin) for row, drop in zip(rows, drops, strict=True) if drop is not None
     ]
     for name, stage in corpus.STAGES.items():
-        earlier = [drop.row for drop in dropped if STAGES.index(drop.stage) < STAGES.index(name)]
+        earlier = [d.row for d in dropped if d.stage != "structure" and STAGES.index(d.stage) < STAGES.index(name)]
         also[name] = sum(drop is not None for drop in stage(earlier, recipe.corpus, references, kept=clean))
     if len(clean) + len(dropped) != len(seen):
         raise RuntimeError(f"{len(seen)} candidates became {len(clean)} + {len(dropped)} rows: a fault in the chain")
@@ -160,7 +161,7 @@ def report_of(sifted: Sifted, recipe: Recipe, references: References) -> dict:
     lengths = [len(row.problem.split()) for row in clean]
     operations = Counter(sign for row in clean for step in row.steps for sign in OPERATION.findall(step))
     return {
-        "recipe": asdict(recipe),
+        "recipe": _told(recipe),
         "candidates": len(clean) + len(dropped),
         "clean": len(clean),
         "dropped": len(dropped),
@@ -183,6 +184,12 @@ def report_of(sifted: Sifted, recipe: Recipe, references: References) -> dict:
         "samples": {stage: samples[stage] for stage in STAGES if stage in samples},
         **({"example": clean[0].to_dict()} if clean else {}),
     }
+
+
+def _told(recipe: Recipe) -> dict:
+    """The recipe with names for paths: reports are published."""
+    files = ",".join(Path(path.strip()).name for path in recipe.sources.files.split(",") if path.strip())
+    return asdict(replace(recipe, sources=replace(recipe.sources, files=files)))
 
 
 def _sorted(counts: Mapping) -> dict:
@@ -233,4 +240,6 @@ def _decontamination(clean: Sequence[Row], reasons: Mapping[str, int], recipe: R
         # Counted again over what was kept, so that the claim does not rest on the filter alone, and by measures
         # that the recipe may have switched off.
         "clean_rows_with_overlap": corpus.count_overlaps(texts, recipe.corpus, references),
+        # Our own bank cannot leak them, for its families are split; another source could.
+        "not_compared": ["the held-out families of the project's own problem bank"],
     }

@@ -11,6 +11,7 @@ too alike the first stays, so the order of the candidates matters and nothing el
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -23,6 +24,8 @@ from pipeline.nearest import NearestText
 from pipeline.recipe import Corpus
 
 LONG_GRAM = 13  # the field's usual measure of a leaked test item, reported beside the stricter one
+SIGNS = str.maketrans("\u2212\u00d7\u00f7", "-*/")
+KEPT = re.compile(r"\w+|[+*/=<>^%]|\.(?=\d)|-(?= ?[(.]?\d)|(?<=[\w)] )-(?= \w)")  # a hyphen joins words; before a number it is a minus
 OVERLAP = "shares_a_{}_with_a_test_set"
 
 
@@ -58,12 +61,13 @@ Finder = Callable[[Sequence[str]], Iterable[int | None]]  # for each text the nu
 
 
 def exact_key(problem: str) -> str:
-    """The text by which two problems count as the same: letters and digits only, in lower case."""
-    return re.sub(r"[^a-z0-9]+", " ", problem.lower()).strip()
+    """The text by which two problems count as the same: letters and digits in lower case, signs of sums, decimal points."""
+    text = unicodedata.normalize("NFKC", problem).casefold().translate(SIGNS)
+    return " ".join(KEPT.findall(text)) or text  # nothing but other signs: as it stands
 
 
 def exact_duplicate(rows: Sequence[Row], corpus: Corpus, references: References, kept: Sequence[Row] = ()) -> list[Drop | None]:
-    """The same letters and digits as an earlier problem."""
+    """The same letters, digits and sums as an earlier problem."""
     if not corpus.exact:
         return [None] * len(rows)
     first: dict[str, str] = {}

@@ -21,21 +21,24 @@ import re
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
-from mathtutor.io import sha256_file, write_rows
+from mathtutor.io import Busy, hold_folder, sha256_file, write_rows
 from mathtutor.problem import Row
+from pipeline.card import LICENCES
 from pipeline.chain import load_references, report_of, sift
-from pipeline.foreign import NAMES, Tally, read_foreign
-from pipeline.outputs import need_parquet, write_data_set
-from pipeline.recipe import load_recipe
+from pipeline.corpus import References
+from pipeline.foreign import NAMES, Tally, read_foreign, source_name
+from pipeline.outputs import FILES, described, need_parquet, remove_outputs, write_data_set
+from pipeline.recipe import Recipe, load_recipe
 from pipeline.records import Unreadable
 from pipeline.split import split
 
 RECIPE = Path(__file__).parent / "recipes" / "foreign.yaml"
 UNREADABLE = "unreadable.jsonl"
-OUTPUTS = "clean.jsonl clean.parquet validation.jsonl dropped.jsonl unreadable.jsonl report.json report.html README.md".split()
+OUTPUTS = (*FILES, UNREADABLE)
 
 
 def read_columns(text: str) -> dict[str, str]:
@@ -53,13 +56,15 @@ def rows_of(paths: list[Path], columns: dict[str, str], tally: Tally, unreadable
         for item in read_foreign(path, columns, tally):
             if isinstance(item, Unreadable):
                 unreadable.append({"file": path.name, **item.to_dict()})
+            elif item.source.strip().lower() in LICENCES:  # whoever claims to be our bank would get its licence
+                yield replace(item, source=f"file {source_name(path)}")
             else:
                 yield item
 
 
 def command_of(args: argparse.Namespace) -> str:
     """The command that does the same again; of files outside the repository only the name is told."""
-    recipe = args.recipe.name if args.recipe.is_absolute() else args.recipe
+    recipe = args.recipe.name if args.recipe.is_absolute() or ".." in args.recipe.parts else args.recipe
     return " ".join(
         ["python -m pipeline.filter --in", *(path.name for path in args.inputs)]
         + [f"--recipe {recipe}"] * (args.recipe != RECIPE)
@@ -88,20 +93,23 @@ def filter_files(args: argparse.Namespace) -> None:
     """Read, sift, write and tell. Raises ValueError or OSError with what to do."""
     need_parquet()
     columns, recipe = read_columns(args.columns), load_recipe(args.recipe, args.set)
+    if any(override.startswith("sources") for override in args.set):
+        raise ValueError("--set sources...: the rows come from --in, no teacher writes any: leave it out")
     inputs = [path.resolve() for path in args.inputs]
     if len(set(inputs)) < len(inputs):
         raise ValueError("--in names a file twice")
     if spoilt := set(inputs) & {(args.out / name).resolve() for name in OUTPUTS}:
         raise ValueError(f"{spoilt.pop()} would be written over while it is read: choose another --out")
     references = load_references(recipe, args.against, args.no_tests)
+    with hold_folder(args.out):
+        sift_into(args, columns, recipe, references)
+
+
+def sift_into(args: argparse.Namespace, columns: dict[str, str], recipe: Recipe, references: References) -> None:
+    """Sift the inputs into the folder, which is held."""
     tally, unreadable = Tally(), []
     rows = rows_of(args.inputs, columns, tally, unreadable)
-    if args.engine == "ray":
-        from pipeline.scale import sift_on_ray
-
-        sifted = sift_on_ray(rows, recipe, references, workers=args.workers)
-    else:
-        sifted = sift(rows, recipe, references, workers=args.workers)
+    sifted = sift(rows, recipe, references, workers=args.workers)
     bad = tally.unreadable.total()
     if len(sifted.clean) + len(sifted.dropped) + bad != tally.lines + tally.further:
         raise RuntimeError(f"{tally.lines} lines became {tally.rows} rows and {bad} unreadable: a fault in the reader")
@@ -109,12 +117,16 @@ def filter_files(args: argparse.Namespace) -> None:
     (args.out / "report.json").unlink(missing_ok=True)
     write_rows(args.out / UNREADABLE, unreadable)
     if not tally.rows:  # there are lines: a file without any was refused
+        remove_outputs(args.out)
         raise ValueError(f"no rows: all {tally.lines:,} lines are unreadable, {describe_first(unreadable)}")
+    judged = report_of(sifted, recipe, references)
+    judged["recipe"] = {key: value for key, value in judged["recipe"].items() if key != "sources"}
     train, validation = split(sifted.clean, recipe.corpus.validation, recipe.seed)
     report = {
         "command": command_of(args),
         "input": describe_input(args.inputs, tally),
-        **report_of(sifted, recipe, references),
+        **({"inputs": described(args.against)} if args.against else {}),
+        **judged,
         "train": len(train),
         "validation": {"rows": len(validation), "rule": "clusters of the clean rows" if validation else "none"},
     }
@@ -164,7 +176,6 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--columns", default="", metavar="ROLE=NAME,...", help=f"which column is what: {', '.join(NAMES)}")
     parser.add_argument("--max-bad", type=int, default=0, metavar="N", help="unreadable lines that are no failure (default: 0)")
     parser.add_argument("--workers", type=int, default=2, help="processes that judge rows (default: 2)")
-    parser.add_argument("--engine", choices=["local", "ray"], default="local", help="where they run: here, or on a Ray cluster")
     parser.add_argument(
         "--against", nargs="+", type=Path, default=[], metavar="FILE", help="more files of test problems to keep clear of"
     )
@@ -179,11 +190,9 @@ def main(arguments: list[str] | None = None) -> None:
     started = time.monotonic()
     try:
         filter_files(args)
-    except (ValueError, OSError) as error:
+    except (Busy, ValueError, OSError) as error:
         hint = " (or --no-tests to go without the comparison)" if "MATHTUTOR_DATA" in str(error) and not args.no_tests else ""
         stop(f"{error}{hint}")
-    except ImportError as error:
-        stop(f"{error}: pip install -e '.[scale]'")
     except KeyboardInterrupt:
         stop("stopped: run the same command again")
     print(f"in {time.monotonic() - started:.0f} s")

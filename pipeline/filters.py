@@ -10,15 +10,17 @@ Thresholds are fields of `pipeline.recipe.Limits`, each with the harm it prevent
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 
 from mathtutor.chat import CONTROL_TOKENS, render_target
 from mathtutor.maths.answers import read_gold
+from mathtutor.maths.arithmetic import show
 from mathtutor.maths.checks import verify
 from mathtutor.problem import Row
 from pipeline.algebra import check_equations
 from pipeline.language_rules import (
+    MAX_READ,
     ai_detection,
     child_safety,
     personal_data,
@@ -32,32 +34,56 @@ Rule = Callable[[Row, Limits], str | None]
 DEFAULT = Limits()
 
 
+ID = re.compile(r"\w[\w.:+#-]{0,229}")  # no line break, no path, no mark-up: ids stand in reports, tables and file names
+LABEL = re.compile(r"[^\n\r<>`\"\x00-\x1f]{0,100}")
+
+
 def structure(row: Row, limits: Limits) -> str | None:
-    """A problem with words and a step to learn from."""
+    """A problem with words and a step to learn from, of a size that the other rules can read: they do not run without."""
+    if len(row.problem) > limits.max_problem_chars:
+        return f"problem_over_{limits.max_problem_chars}_characters"
+    if len(row.steps) > limits.max_steps:
+        return f"more_than_{limits.max_steps}_steps"
+    if any(len(text) > limits.max_step_chars for text in (*row.steps, row.asked, row.plan)):
+        return f"step_over_{limits.max_step_chars}_characters"
+    if len(row.problem) + sum(map(len, row.steps)) + len(row.asked) + len(row.plan) > MAX_READ - 100:  # and line breaks
+        return f"row_over_{MAX_READ - 100}_characters"
+    if len(row.answer) > 100:
+        return "answer_over_100_characters"
+    if not ID.fullmatch(row.id):
+        return "id_is_no_name"
+    if not all(LABEL.fullmatch(label) for label in (row.source, row.family, row.topic)):
+        return "label_is_no_name"
     if not row.problem.strip() or not row.steps or not all(step.strip() for step in row.steps):
         return "empty_problem_or_step"
-    if any(token in row.problem or any(token in step for step in row.steps) for token in CONTROL_TOKENS):
+    texts = (row.problem, *row.steps, row.answer, row.asked, row.plan, row.source, row.family, row.topic)
+    if any(token in text for token in CONTROL_TOKENS for text in texts):
         return "control_token"
     words = len(row.problem.split())
     if words < limits.min_words:
         return f"problem_under_{limits.min_words}_words"
     if words > limits.max_words:
         return f"problem_over_{limits.max_words}_words"
-    if len(row.steps) > limits.max_steps:
-        return f"more_than_{limits.max_steps}_steps"
     if any("\n" in step for step in row.steps):
         return "step_with_a_line_break"
     return None
 
 
 def answer_range(row: Row, limits: Limits) -> str | None:
-    """An answer that is a number of believable size. Negatives and fractions are welcome."""
+    """An answer that is a number of believable size and nothing else. Negatives and fractions are welcome."""
     answer = read_gold(row.answer)
     if answer is None:
         return "answer_is_no_number"
     if abs(answer) > limits.max_answer:
         return f"answer_beyond_{limits.max_answer:.0f}"
-    return None
+    return None if is_bare(row.answer, answer) else "answer_is_not_the_bare_number"
+
+
+def is_bare(text: str, value: Fraction) -> bool:
+    """Is it the number as people write it and nothing else: "4.5", "4.50" (money), "9/2"? Not "4.500", nor "4.5 dollars"."""
+    shown = show(value)
+    in_cents = shown + "0" * (shown[-2:-1] == ".")
+    return text in (shown, in_cents, f"{value.numerator}/{value.denominator}")
 
 
 def math_verification(row: Row, limits: Limits) -> str | None:
@@ -117,11 +143,13 @@ def first_reason(row: Row, limits: Limits = DEFAULT) -> tuple[str, str] | None:
 
 
 def all_reasons(row: Row, limits: Limits = DEFAULT) -> list[tuple[str, str]]:
-    """(stage, reason) of every rule that would drop the row, in running order."""
+    """(stage, reason) of every rule that would drop the row, in running order; `structure` alone where it does."""
     return list(_reasons(row, limits))
 
 
-def _reasons(row: Row, limits: Limits):
+def _reasons(row: Row, limits: Limits) -> Iterator[tuple[str, str]]:
     for stage, rule in RULES.items():
         if reason := rule(row, limits):
             yield stage, reason
+            if rule is structure:  # the others would read a part of it, and long
+                return

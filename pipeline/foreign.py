@@ -34,6 +34,7 @@ from typing import NamedTuple
 from mathtutor.maths.answers import read_gold
 from mathtutor.maths.arithmetic import show
 from mathtutor.problem import Row
+from pipeline.filters import ID, is_bare
 from pipeline.records import Number, Record, Unreadable, is_missing, raw_of, read_records
 from pipeline.solutions import STEP_LABEL, stated_answer, to_steps
 
@@ -130,7 +131,7 @@ def read_foreign(
     unknown = sorted(columns.keys() - NAMES)
     if unknown:
         raise ValueError(f"--columns: {unknown[0]!r} is none of {', '.join(NAMES)}")
-    stem = path.name.split(".")[0][:MAX_SOURCE] or "row"
+    stem = re.sub(r"[^\w+#-]+", "-", path.name.split(".")[0]).lstrip("-+#")[:MAX_SOURCE] or "row"
     before, heads = tally.rows, _Heads(path, columns)
     for number, item in enumerate(read_records(path, tally.notes.setdefault(str(path), [])), start=1):
         tally.lines += 1
@@ -139,7 +140,7 @@ def read_foreign(
             if number <= SAMPLE:
                 heads.see(item.value)
             try:
-                rows, asides, reading = _rows(item.value, columns, path.name[:MAX_SOURCE])
+                rows, asides, reading = _rows(item.value, columns, source_name(path))
                 rows = _with_ids(rows, f"{stem}-{item.line:07d}", f"{path.name}:{item.line}", tally.ids)
                 tally.asides += asides
                 tally.readings[reading] += 1
@@ -184,6 +185,11 @@ class _Heads:
             )
 
 
+def source_name(path: Path) -> str:
+    """A file's name as the source of its rows, without what no label may hold."""
+    return re.sub(r"[<>`\"\x00-\x1f\x7f\ud800-\udfff]", "-", path.name)[:MAX_SOURCE]
+
+
 def _with_ids(rows: list[Row], default: str, where: str, ids: dict[str, str]) -> list[Row]:
     """The rows with their own id, or the default; the second row of a record gets ".2". Refuses an id that stands already."""
     named = []
@@ -206,13 +212,16 @@ def _rows(value: dict, columns: dict[str, str], source: str) -> tuple[list[Row],
     """(at least one row, its id empty where there is none; turns left out; which column is what). Raises _Refused."""
     own = None if columns else _own_row(value, source)
     if own is not None:
-        for text in (own.id, own.problem, *own.steps, own.answer):
+        for text in (own.id, own.problem, *own.steps, own.answer, own.asked, own.plan):
             _check_text(text, "the row")
-        return [own], 0, "our own format"
+        gold = read_gold(own.answer)
+        answer = own.answer if gold is None or is_bare(own.answer, gold) else show(gold)
+        return [replace(own, id=_name(own.id), answer=answer)], 0, "our own format"
     cells = _cells(value)
     names = _guess(tuple(cells), tuple(sorted(columns.items())))
     pairs, asides, used = _pairs(cells, names)
-    given = _text(cells[names["id"]], names["id"])[:MAX_ID].strip() if names["id"] in cells else ""
+    given = _text(cells[names["id"]], names["id"]) if names["id"] in cells else ""
+    given = _name(given[:MAX_ID])
     rows = []
     for number, pair in enumerate(pairs, start=1):
         problem = _bare_problem(pair.problem)
@@ -223,6 +232,11 @@ def _rows(value: dict, columns: dict[str, str], source: str) -> tuple[list[Row],
     return rows, asides, ", ".join(f"{role}={names[role]}" for role in used if names[role])
 
 
+def _name(text: str) -> str:
+    """An id as it stands; "" for one that no file or table could be named by: the row is numbered instead."""
+    return text.strip() if ID.fullmatch(text.strip()) else ""
+
+
 def _own_row(value: dict, source: str) -> Row | None:
     """A row of our own format as it stands; None for any other record."""
     if not isinstance(value.get("steps"), list) or not {"id", "problem", "answer"} <= value.keys():
@@ -230,7 +244,7 @@ def _own_row(value: dict, source: str) -> Row | None:
     plain = {key: str(cell) if isinstance(cell, Number) else cell for key, cell in value.items()}
     try:
         row = Row.from_dict({"source": source} | plain | ({"grade": int(plain["grade"])} if "grade" in plain else {}))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):  # int() of an infinite grade
         return None
     return None if any(STEP_LABEL.match(step) or "<<" in step for step in row.steps) else row
 

@@ -28,19 +28,19 @@ from pipeline.reading import reading_grade
 from pipeline.recipe import Limits
 from pipeline.strays import NUMBER_WORDS, strays_of
 
-MAX_READ = 20_000  # characters of a row, in all; a longer one is no exercise, and costs time
+MAX_READ = 20_000  # characters of a row, in all; `structure` drops a longer one before it comes here
 ENDING = 100  # characters at the end of a part that tell whether it was cut off
 
 
-def _text(row: Row) -> str:
+def _text(row: Row, *labels: str) -> str:
     """All that a reader of the row sees, a line each part."""
-    return "\n".join((row.problem, *row.steps, row.asked, row.plan))[:MAX_READ]
+    return "\n".join((row.problem, *row.steps, row.asked, row.plan, *labels))[:MAX_READ]
 
 
 # --- solution quality ---------------------------------------------------------------------------------------
 
 _ENDS_WELL = re.compile(r"[.?!][\"'”’)\]]*$|[)\"”]$|[_▢□]$|= ?-?[\d.,/xyn]+$")  # or a gap to fill, or an equation
-_TRAILS_OFF = re.compile(r"(?:\.{3,}|…)[\"'”’)]*$")
+_TRAILS_OFF = re.compile(r"(?:(?<!\.)\.{3,}+|…)[\"'”’)]*$")
 _ASKS = re.compile(
     r"\?|\b(?:how (?:many|much|long|far|old|tall|often|fast)|find|calculate|compute|determine|ascertain|establish|solve|"
     r"evaluate|simplify|estimate|"
@@ -52,7 +52,7 @@ _CANNOT_END = re.compile(
     r"(?:,|\b(?:an|of|is|are|was|were|because|so|which|than|by|from|into|to|his|her|its|their|we|she|they|then|therefore|if|"
     r"when))$"
 )
-_ONLY_A_NUMBER = re.compile(r"\W*\d[\d.,/ ]*\W*")
+_ONLY_A_NUMBER = re.compile(r"\W*+\d[\d.,/ ]*+\W*+")
 
 
 _COUNTS = re.compile(  # a number, a letter that stands for one, or a word that counts
@@ -216,14 +216,14 @@ def _unit_of_answer(row: Row, limits: Limits) -> str | None:
 
 def child_safety(row: Row, limits: Limits) -> str | None:
     """Nothing that a child should not meet in an exercise: violence, drugs, alcohol, gambling, weapons, sex, self-harm."""
-    return unsafe(_text(row)) if limits.child_safe else None
+    return unsafe(_text(row, row.family, row.topic)) if limits.child_safe else None
 
 
 def personal_data(row: Row, limits: Limits) -> str | None:
     """No way to reach or to name a real person: mail, phone, web and street address, account and identity numbers."""
     if not limits.no_personal_data:
         return None
-    text = _text(row)
+    text = _text(row, row.family, row.topic)
     return next((name for name, pattern in PERSONAL.items() if pattern.search(text)), None)
 
 

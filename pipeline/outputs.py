@@ -6,32 +6,50 @@
     report.json                  the funnel, the hashes, the command
     report.html, README.md       the same for people: a page with pictures, and the data set's card
 
-The report goes before anything changes and comes last, so that a folder with a report is whole.
+The report goes before anything changes and comes last, so that a folder with a report is whole. Whoever writes
+holds the folder (`mathtutor.io.hold_folder`) from before the work begins.
 """
 
 from __future__ import annotations
 
+import hashlib
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from mathtutor.io import sha256_file, write_atomic, write_json, write_rows
+from mathtutor.io import json_lines, sha256_file, write_atomic, write_json
 from mathtutor.problem import Row
 from pipeline.card import write_card
 from pipeline.chain import Dropped
 from pipeline.report import write_html
 
+FILES = ("report.json", "report.html", "README.md", "clean.jsonl", "clean.parquet", "validation.jsonl", "dropped.jsonl")
+
+
+def remove_outputs(folder: Path) -> None:
+    """Remove the data set in `folder`, its report first."""
+    for name in FILES:
+        (folder / name).unlink(missing_ok=True)
+
+
+def described(paths: Iterable[Path]) -> list[dict]:
+    """Name and hash of each file that was read; no folder, for the report is published."""
+    return [{"name": path.name, "sha256": sha256_file(path)} for path in paths]
+
 
 def to_parquet(rows: Sequence[Row]) -> bytes:
-    """The rows as one Parquet file: the same bytes for the same rows and version of pyarrow."""
+    """The rows as one Parquet file: the same bytes for the same rows and version of pyarrow. Raises ValueError."""
     import pyarrow
     from pyarrow import parquet
 
     kinds = {"steps": pyarrow.list_(pyarrow.string()), "grade": pyarrow.int32()}
     names = list(Row.__dataclass_fields__)
-    table = pyarrow.table(
-        [pyarrow.array([getattr(row, name) for row in rows], kinds.get(name, pyarrow.string())) for name in names], names
-    )
+    try:
+        table = pyarrow.table(
+            [pyarrow.array([getattr(row, name) for row in rows], kinds.get(name, pyarrow.string())) for name in names], names
+        )
+    except (OverflowError, pyarrow.ArrowException) as error:
+        raise ValueError(f"a row fits no Parquet file ({error}): mend the file that it came from") from error
     file = io.BytesIO()
     parquet.write_table(table, file, compression="zstd")
     return file.getvalue()
@@ -50,20 +68,24 @@ def write_data_set(
 ) -> dict:
     """Write everything to `folder`; the report with the files' hashes.
 
-    Raises ValueError when there is no row to train on: dropped.jsonl then holds the reasons, and no report stands.
+    Raises ValueError when there is no row to train on: dropped.jsonl then holds the reasons, and nothing else stands.
     """
-    (folder / "report.json").unlink(missing_ok=True)
-    write_rows(folder / "dropped.jsonl", [drop.to_dict() for drop in dropped])
+    contents = {"dropped.jsonl": json_lines(drop.to_dict() for drop in dropped)}
     if not train:
+        remove_outputs(folder)
+        write_atomic(folder / "dropped.jsonl", contents["dropped.jsonl"])
         raise ValueError(f"no row passed the filters: {folder / 'dropped.jsonl'} holds the reasons")
-    write_rows(folder / "clean.jsonl", [row.to_dict() for row in train])
-    write_atomic(folder / "clean.parquet", to_parquet(train))
+    contents["clean.jsonl"] = json_lines(row.to_dict() for row in train)
+    contents["clean.parquet"] = to_parquet(train)
     if validation:
-        write_rows(folder / "validation.jsonl", [row.to_dict() for row in validation])
-    else:
+        contents["validation.jsonl"] = json_lines(row.to_dict() for row in validation)
+    # Everything is made by now: a row that no file can hold leaves the older data set whole.
+    (folder / "report.json").unlink(missing_ok=True)
+    for name, content in contents.items():
+        write_atomic(folder / name, content)
+    if not validation:
         (folder / "validation.jsonl").unlink(missing_ok=True)  # of an earlier build
-    names = ["clean.jsonl", "clean.parquet", "dropped.jsonl", *(["validation.jsonl"] if validation else [])]
-    files = {name: {"sha256": sha256_file(folder / name)} for name in names}
+    files = {name: {"sha256": hashlib.sha256(contents[name]).hexdigest()} for name in sorted(contents)}
     report = {**report, "sha256": files["clean.jsonl"]["sha256"], "files": files}
     write_html(report, folder / "report.html")
     write_card(report, folder / "README.md")

@@ -7,8 +7,8 @@ It refuses a folder without report.json, and one whose files are not those that 
 token comes from HF_TOKEN and from nowhere else. A repository that does not exist yet is made, and made private:
 open it on the hub when you have read the card there.
 
-The card and the page are written anew from the report. Dropped rows stay here, and so do the samples of stages
-that drop what must not be published: test items, personal data, what is unfit for children.
+The card and the page are written anew from the report. Dropped rows stay here, samples of them too: whatever a
+row was dropped for, it may also hold a test item, personal data or what is unfit for children.
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ from pipeline.report import page, read_report
 
 TOKEN_VARIABLE = "HF_TOKEN"
 NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
-UNPUBLISHED = ("child_safety", "personal_data", "seed_overlap", "test_overlap")  # their samples hold what they keep out
 FILES = ("clean.jsonl", "clean.parquet", "validation.jsonl")  # the last two where the report names them
 HEAD = 40  # lines of the card that a dry run shows
 
@@ -60,9 +59,8 @@ def files_of(folder: Path) -> dict[str, Path | bytes]:
 
 
 def published(report: Mapping) -> dict:
-    """The report without the samples that must not be published."""
-    kept = {stage: rows for stage, rows in report.get("samples", {}).items() if stage not in UNPUBLISHED}
-    return {**report, **({"samples": kept} if "samples" in report else {})}
+    """The report without samples of dropped rows: each is filed under the first of its faults, and may have worse."""
+    return {key: value for key, value in report.items() if key != "samples"}
 
 
 def describe(files: Mapping[str, Path | bytes]) -> list[str]:

@@ -36,6 +36,8 @@ class Limits:
     """Thresholds of the filters that judge a row alone."""
 
     # structure
+    max_problem_chars: int = 5000  # of 200 words none has so many; what is longer costs the other filters time
+    max_step_chars: int = 1000  # of a step, of what is asked and of a plan
     min_words: int = 4  # of a problem; the shortest that we know, "Solve 3x + 7 = 22.", has five
     max_words: int = 200  # GSM8K train's longest question has 183; past that a row is several problems in one
     max_steps: int = 12  # a small model loses the thread; GSM8K train has 13 longer rows
@@ -80,10 +82,26 @@ class Recipe:
     corpus: Corpus = field(default_factory=Corpus)
 
 
+LOOSEST_SPLIT = 0.85  # cosine above which clusters are too small to part training from validation
 COSINE = Range(0, 1, above=True)
 RANGES: dict[str, dict[str, Range]] = {
     "": {"seed": Range(0)},
     "sources": {"bank": Range(0), "composed": Range(0), "bank_validation": Range(0)},
+    "limits": {
+        "max_problem_chars": Range(1, 10_000),
+        "max_step_chars": Range(1, 10_000),
+        "min_words": Range(1),
+        "max_words": Range(1),
+        "max_steps": Range(1, 50),
+        "max_answer": Range(0, above=True),
+        "min_steps": Range(1),
+        "max_strays": Range(0),
+        "max_idle_steps": Range(0),
+        "max_decimals_of_money": Range(0, 12),
+        "max_reading_grade": Range(0, above=True),
+        "min_reading_grade": Range(-10, 100),
+        "min_words_graded": Range(1),
+    },
     "corpus": {
         "fuzzy": COSINE,
         "seed_overlap": COSINE,
@@ -127,6 +145,8 @@ def _check(recipe: Recipe) -> list[str]:
             problems.append(f"limits.{key} {value} exceeds limits.{key.replace('min_', 'max_', 1)} {most}")
     if corpus.validation and corpus.fuzzy is None:
         problems.append("corpus.validation needs corpus.fuzzy: without it near-twins would stand on both sides")
+    elif corpus.validation and corpus.fuzzy > LOOSEST_SPLIT:
+        problems.append(f"corpus.validation needs corpus.fuzzy of at most {LOOSEST_SPLIT}: else near-twins would stand on both sides")
     if corpus.validation and recipe.sources.bank_validation:
         problems.append("corpus.validation and sources.bank_validation both fill validation.jsonl: set one of them to 0")
     return problems

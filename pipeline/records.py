@@ -19,6 +19,7 @@ import io
 import json
 import math
 import zlib
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ from typing import Any
 
 from mathtutor.io import Damaged
 
+MAX_LINES = 300  # lines of one record of a table; a quote that is open for longer was never closed
 MAX_LINE = 10_000_000  # bytes of one record
 MAX_LIST = 500_000_000  # bytes of a JSON list, which is held in memory
 MAX_UNPACKED = 10_000_000_000  # bytes that a packed file may grow to
@@ -102,6 +104,8 @@ def _read(path: Path, notes: list[str]) -> Iterator[Record | Unreadable]:
     if path.is_dir():
         files = sorted(p.name for p in path.iterdir() if p.is_file() and not p.name.startswith("."))
         raise Damaged(f"{path} is a folder: name a file in it ({', '.join(files[:5]) or 'it has none'})")
+    if path.exists() and not path.is_file():
+        raise Damaged(f"{path} is a pipe or a device, which can be read only once: save what it gives in a file")
     try:
         with open(path, "rb") as file:
             start = file.read(8)
@@ -317,36 +321,60 @@ def _list(path: Path, file: io.BufferedReader) -> Iterator[Record | Unreadable]:
 
 def _csv(path: Path, file: io.BufferedReader, suffix: str, notes: list[str]) -> Iterator[Record | Unreadable]:
     csv.field_size_limit(MAX_LINE)
-    taken: list[bytes] = []  # the lines of the record that is being read
-    first = number = 0
+    taken: list[tuple[int, bytes]] = []  # the lines of the record that is being read
+    again: deque[tuple[int, bytes]] = deque()  # lines that a quote had swallowed
+    source = _lines(file)
+    spans: list[tuple[int, int]] = []  # (how many lines, the first of them) of the records of several lines
 
     def lines() -> Iterator[str]:
-        nonlocal number
-        for number, line in _lines(file):  # noqa: B007
-            taken.append(line)
-            yield line.decode("utf-8", "surrogateescape")
+        while item := again.popleft() if again else next(source, None):
+            if len(taken) == MAX_LINES:
+                again.appendleft(item)
+                raise csv.Error(f"a quote that opens here is not closed within {MAX_LINES} lines")
+            taken.append(item)
+            yield item[1].decode("utf-8", "surrogateescape")
+
+    def records() -> Iterator[list[str]]:
+        return csv.reader(lines(), delimiter=delimiter, strict=True)
 
     head = file.peek(BUFFER).removeprefix(BOM).decode("utf-8", "replace").split("\n")[0]
     delimiter = "\t" if suffix == ".tsv" else max(",;\t|", key=head.count)
-    reader = csv.reader(lines(), delimiter=delimiter, strict=True)
+    reader = records()
     header: list[str] | None = None
     while True:
         taken.clear()
-        first = number + 1
         try:
             cells = next(reader)
         except StopIteration:
             break
         except csv.Error as error:
-            raw = b"".join(taken)[: 4 * RAW_CHARS].decode("utf-8", "backslashreplace")[:RAW_CHARS]
-            open_quote = "unexpected end of data" in str(error)
-            detail = f"a quote that opens here is not closed by line {number}, the last" if open_quote else str(error)
-            yield Unreadable(first, "open_quote" if open_quote else "not_csv", raw, detail=detail)
+            (first, line), *swallowed = taken
+            raw = line[: 4 * RAW_CHARS].decode("utf-8", "backslashreplace")[:RAW_CHARS]
+            detail = str(error)
+            if "unexpected end of data" in detail:
+                detail = f"a quote that opens here is not closed by line {taken[-1][0]}, the last"
+            yield Unreadable(first, "open_quote" if swallowed or "a quote" in detail else "not_csv", raw, detail=detail)
+            again.extendleft(reversed(swallowed))
+            reader = records()
             continue
         if header is None:
             header = _header(path, cells, head.endswith("\r"), notes)
         elif cells:
-            yield _csv_record(first, header, cells, b"".join(taken))
+            (first, line), *swallowed = taken
+            if swallowed and len(cells) != len(header):
+                detail = f"a quote that opens here makes one record of {len(taken)} lines with {len(cells)} cells, not {len(header)}"
+                raw = line[: 4 * RAW_CHARS].decode("utf-8", "backslashreplace")[:RAW_CHARS]
+                yield Unreadable(first, "open_quote", raw, detail=detail)
+                again.extendleft(reversed(swallowed))
+                reader = records()
+                continue
+            if swallowed:
+                spans.append((len(taken), -first))
+            yield _csv_record(first, header, cells, b"".join(line for _, line in taken))
+    if spans:
+        most, first = max(spans)
+        notes.append(f"{len(spans):,} records of several lines, {sum(lines for lines, _ in spans):,} in all; the longest, "
+                     f"of {most:,}, begins in line {-first:,}")
 
 
 def _header(path: Path, cells: list[str], windows: bool, notes: list[str]) -> list[str]:

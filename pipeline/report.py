@@ -37,7 +37,7 @@ STAGES = {
     "child_safety": "nothing that does not belong in a child's exercise book",
     "personal_data": "no address, telephone number, card number or link",
     "reading_level": "sentences that a child of that age can read",
-    "exact_duplicate": "a problem not seen before, letters and digits compared",
+    "exact_duplicate": "a problem not seen before, letters, digits and sums compared",
     "fuzzy_duplicate": "a problem unlike all kept before it (TF-IDF cosine)",
     "seed_overlap": "a problem unlike the seeds shown to the teacher",
     "test_overlap": "a problem that shares no run of words with a test set and does not retell one",
@@ -145,6 +145,7 @@ def hashes_of(report: Mapping) -> dict[str, str]:
     """SHA-256 by file, and of the problem bank."""
     found = {"problem bank": report.get("bank_sha256"), "clean.jsonl": report.get("sha256")}
     found |= {name: file["sha256"] for name, file in report.get("files", {}).items()}
+    found |= {f"{file['name']} (input)": file["sha256"] for file in report.get("inputs", ())}
     found |= {f"{file['name']} (input)": file["sha256"] for file in report.get("input", {}).get("files", ())}
     return {name: value for name, value in found.items() if value}
 
@@ -428,8 +429,10 @@ def decontamination(report: Mapping) -> str:
         for key in dict.fromkeys([*dropped, *kept])
     ]
     return (
-        f"<p>Compared with {found.get('test_problems', 0):,} problems of {esc(', '.join(found['tests']))}. "
-        "What was kept is counted again, so that the claim does not rest on the filter alone.</p>"
+        f"<p>Compared with {found.get('test_problems', 0):,} problems of {esc(', '.join(found['tests']))}."
+        + " What was kept is counted again, so that the claim does not rest on the filter alone." * bool(kept)
+        + "".join(f" Not compared: {esc(name)}." for name in found.get("not_compared", ()))
+        + "</p>"
         + table("Rows that share text with a test set", ["shared", "dropped for it", "kept all the same"], rows)
     )
 

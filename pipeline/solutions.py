@@ -31,6 +31,7 @@ LAID_OUT = re.compile(r"\*\*|\\[a-zA-Z(\[]|\$\$|\n[ \t]*\n|^[ \t]*(?:#{1,3} |[-*
 
 # "Step 1: ... Step 2: ..." in one line
 INLINE_LABEL = re.compile(r"(?<=[.!?:;)*])[ \t]+(?=(?:\*\*)?step ?\d{1,3} ?[:.)])", re.IGNORECASE)
+INLINE_MARK = re.compile(r"(?<=[^\s#])[ \t]*####(?!#)(?=[^\n#=]{0,80}$)", re.MULTILINE)  # "3 + 4 = 7 #### 7"
 STEP_LABEL = re.compile(
     r"[\s#>*_-]{0,12}step\s{0,4}#?\d{1,3}\b\s?(?:\*\*|__)?\s?(?:[:.)–—-]{1,3}(?!\d)|$)(?:\*\*|__)?", re.IGNORECASE
 )
@@ -42,7 +43,7 @@ ANNOUNCEMENT = re.compile(
     r"[^\d=]*\b(?:step[- ]by[- ]step|break (?:it|this|that) down|let['’]?s (?:solve|calculate|begin|start))\b[^\d=]*",
     re.IGNORECASE,
 )
-ONLY_NUMBER = re.compile(r"[\W_]*\d[\d,]*(?:[./]\d+)?[\W_]*")
+ONLY_NUMBER = re.compile(r"[\W_]*+\d[\d,]*+(?:[./]\d++)?+[\W_]*+")
 GOES_ON = re.compile(r"\$\$|\\\[|\\begin|[a-z=]")
 BARE_DIVISOR = re.compile(r"/ \((\d+(?:\.\d+)?)\)")  # of \frac{8 + 4}{2}
 LOOSE_POINT = re.compile(r"\s+([.,;:!?])(?=\s|$)")  # "24 ."
@@ -51,7 +52,7 @@ LOOSE_POINT = re.compile(r"\s+([.,;:!?])(?=\s|$)")  # "24 ."
 def to_steps(solution: str) -> tuple[str, ...]:
     """The steps of a solution in plain text: no label, markup, currency sign or statement of the answer."""
     text = DISPLAY.sub(lambda match: _one_line(match.group()), _body(solution))
-    lines = _without_statement(INLINE_LABEL.sub("\n", text).split("\n"))
+    lines = _without_statement(INLINE_MARK.sub("\n####", INLINE_LABEL.sub("\n", text)).split("\n"))
     filled = [line for line in lines if line.strip()]
     label = next((label for label in (STEP_LABEL, ITEM_LABEL) if _is_list(filled, label)), None)
     if label:

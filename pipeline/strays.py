@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import islice
 
 from mathtutor.maths.arithmetic import VULGAR, evaluate, plain
 from mathtutor.maths.claims import Claim, find_claims
@@ -19,6 +20,7 @@ from mathtutor.maths.numerals import read_words
 from mathtutor.problem import Row
 
 MAX_READ, MAX_STEPS = 2_000, 50  # characters of a part, steps: whatever is longer is no exercise, and costs time
+MAX_NUMBERS = 60  # different numbers of a row that explain others: each is tried with each
 _VULGARS = "".join(VULGAR)
 _DIGITS = r"\d{1,40}(?:\.\d{1,40})?|\.\d{1,40}"
 _WRITTEN = re.compile(rf"\d{{1,3}}(?:[, ]\d{{3}}){{1,12}}(?!\d)(?:\.\d{{1,40}})?|{_DIGITS}|[{_VULGARS}]")
@@ -121,7 +123,11 @@ def written_numbers(text: str) -> Iterator[Fraction]:
 
 def strays_of(row: Row) -> list[Fraction]:
     """The operands of the steps that come from nowhere: neither given, nor worked out before, nor known to everybody."""
-    given = set(written_numbers(row.problem[:MAX_READ]))
+    given: set[Fraction] = set()
+    for number in written_numbers(row.problem[:MAX_READ]):
+        if len(given) == MAX_NUMBERS:  # those beyond stay unexplained: a row that is so full is dropped, not let through
+            break
+        given.add(number)
     steps = [(step, find_claims(step)) for step in (step[:MAX_READ] for step in row.steps[:MAX_STEPS])]
     strays = _unexplained(steps, given | _FREE, given)
     return strays and _unexplained(steps, given | _FREE | _implied(row, given), given)
@@ -164,7 +170,7 @@ def _unexplained(steps: list[tuple[str, list[Claim]]], known: set[Fraction], giv
         equations = [(claim, evaluate(claim.left).value, evaluate(claim.right).value) for claim in claims]
         if _LETTER.search(step) or any(left is None or right is None for _, left, right in equations):
             break  # 2x + 3x = 30 collects terms: from here on, numbers are worked out in ways that we do not follow
-        said = list(written_numbers(_outside(step, claims)))
+        said = list(islice(written_numbers(_outside(step, claims)), MAX_NUMBERS))
         for number in said:  # "So the film lasts 192 minutes.", "The rows have 7, 9, 11 and 13 seats.", "rounds to 4,900"
             if number not in known and (_in_the_head(number, worked_out) or "round" in step):
                 known.add(number)
@@ -184,11 +190,13 @@ def _is_trial(number: Fraction, operands: list[Fraction], result: Fraction, work
     if result in worked_out:
         return True
     other = operands[operands[0] == number]
-    return bool(other) and any(total // other == number or -(-total // other) == number for total in worked_out if total > other)
+    return bool(other) and len(worked_out) <= 2 * MAX_NUMBERS and any(total // other == number or -(-total // other) == number for total in worked_out if total > other)
 
 
 def _in_the_head(number: Fraction, worked_out: set[Fraction]) -> bool:
-    """Is it the sum, difference, product or quotient of two numbers that stand there already?"""
+    """Is it the sum, difference, product or quotient of two of the few numbers that stand there already?"""
+    if len(worked_out) > 2 * MAX_NUMBERS:
+        return False
     for other in worked_out:
         if number - other in worked_out or number + other in worked_out:
             return True

@@ -17,13 +17,15 @@ given. The last draws from the problem bank and needs nothing. Each writes to th
 
 Stop it at will, run the same command again to go on: a batch that is paid for is never sent twice, and a
 request that was answered is never asked again. Requests without a usable reply are counted; --again sends
-them once more.
+them once more. When the answer to a batch was lost and Anthropic does not list it, the run stops, for it may
+be listed later; --resend-lost risks sending it a second time.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import sys
 from dataclasses import replace
@@ -34,11 +36,11 @@ from tqdm import tqdm
 
 from mathtutor.bank import BankError
 from mathtutor.engines import without_urls
-from mathtutor.io import Busy, Damaged, sha256_file, write_json, write_rows
+from mathtutor.io import Busy, Damaged, hold_folder, sha256_file, write_json, write_rows
 from pipeline.seeds import COUNT
 from pipeline.teachers import anthropic_batch, procedural
 from pipeline.teachers.prices import DEFAULT_MODEL, MODELS, Model, find_model
-from pipeline.teachers.prompts import Plan, load_seeds
+from pipeline.teachers.prompts import SAMPLE, Estimate, Plan, estimate_all, load_seeds
 from pipeline.teachers.run import TeacherError
 
 MAX_USD = 5.0
@@ -48,23 +50,35 @@ KEY_VARIABLES = {"anthropic_batch": "ANTHROPIC_API_KEY", "openai_compatible": "O
 # Options that not every teacher knows.
 ASKED = {"per_request", "seeds", "model", "price_in", "price_out", "max_usd", "dry_run", "again"}
 OPTIONS = {
-    "anthropic_batch": ASKED,
+    "anthropic_batch": ASKED | {"resend_lost"},
     "openai_compatible": ASKED | {"base_url", "concurrency", "settings"},
     "procedural": set(),
 }
 
 
-def describe(plan: Plan, where: str) -> list[str]:
+def describe(plan: Plan, estimate: Estimate, where: str) -> list[str]:
     """Requests, tokens and cost of the whole plan, as lines for people."""
-    estimate = plan.estimate([(index, plan.max_tokens(index)) for index in range(plan.requests)])
     model, price, usd = plan.model, "no prices given: taken to cost nothing", ""
     if model.input_usd or model.output_usd:
         price = f"${model.input_usd:g} and ${model.output_usd:g} per million tokens read and written"
         usd = f": ${estimate.usd:.2f}, and at most ${estimate.worst_usd:.2f}"
+    if plan.requests > SAMPLE:
+        usd += f" (extrapolated from {SAMPLE:,} requests)"
     return [
         f"{estimate.requests:,} requests for {plan.problems:,} problems to {model.id} at {where} ({price})",
         f"about {estimate.input_tokens:,} tokens in, {estimate.output_tokens:,} out{usd}",
     ]
+
+
+def foresee(teacher: str, estimate: Estimate, max_usd: float) -> list[str]:
+    """Whether --max-usd lets a new run of the whole plan come to its end, as lines for people."""
+    if estimate.worst_usd <= max_usd:
+        return []
+    enough = f"--max-usd {math.ceil(estimate.worst_usd * 105) / 100:.2f} is enough for all"
+    if teacher == "anthropic_batch":
+        return [f"--max-usd {max_usd:.2f} would stop this before anything is sent: {enough}"]
+    how = "would stop this on the way" if estimate.usd > max_usd else "may stop this on the way, if replies are long"
+    return [f"--max-usd {max_usd:.2f} {how}: {enough}"]
 
 
 def describe_report(report: dict) -> list[str]:
@@ -91,18 +105,24 @@ def describe_report(report: dict) -> list[str]:
 
 
 def draw(folder: Path, problems: int, seed: int) -> dict:
-    """The bank's rows as a teacher's: raw.jsonl and report.json, the same bytes each time."""
-    (folder / "report.json").unlink(missing_ok=True)
-    rows = tqdm(procedural.write_rows(problems, seed), total=problems, unit="row", disable=None)
-    write_rows(folder / "raw.jsonl", (row.to_dict() for row in rows))
-    report = {
-        "plan": {"teacher": "procedural", "model": "problem bank", "problems": problems, "seed": seed},
-        "problems": {"asked": problems, "rows": problems},
-        "tokens": {"billed": [0, 0]},
-        "usd": {"billed": 0.0},
-        "sha256": sha256_file(folder / "raw.jsonl"),
-    }
-    write_json(folder / "report.json", report)
+    """The bank's rows as a teacher's: raw.jsonl and report.json, the same bytes each time.
+
+    Raises Busy while another process works in the folder, ValueError where it holds the run of a teacher that was asked.
+    """
+    with hold_folder(folder):
+        if (folder / "journal.jsonl").exists():
+            raise ValueError(f"{folder} holds replies that were asked for: choose another --out")
+        (folder / "report.json").unlink(missing_ok=True)
+        rows = tqdm(procedural.write_rows(problems, seed), total=problems, unit="row", disable=None)
+        write_rows(folder / "raw.jsonl", (row.to_dict() for row in rows))
+        report = {
+            "plan": {"teacher": "procedural", "model": "problem bank", "problems": problems, "seed": seed},
+            "problems": {"asked": problems, "rows": problems},
+            "tokens": {"billed": [0, 0]},
+            "usd": {"billed": 0.0},
+            "sha256": sha256_file(folder / "raw.jsonl"),
+        }
+        write_json(folder / "report.json", report)
     return report
 
 
@@ -136,7 +156,7 @@ def ask(args: argparse.Namespace) -> dict | None:
         if not key and not args.dry_run:
             raise ValueError(f"{variable} is not set: --dry-run needs no key")
         request = {"custom_id": f"RUN-{plan.key(0)}-0", "params": plan.params(0)}
-        teach = partial(anthropic_batch.teach, plan, args.out, key, max_usd)
+        teach = partial(anthropic_batch.teach, plan, args.out, key, max_usd, resend_lost=args.resend_lost)
         where = "Anthropic, in a batch"
     else:
         from pipeline.teachers import openai_compatible
@@ -145,12 +165,14 @@ def ask(args: argparse.Namespace) -> dict | None:
         request = openai_compatible.body_of(plan, 0, plan.max_tokens(0))
         teach = partial(openai_compatible.teach, plan, args.out, endpoint, max_usd)
         where = without_urls(args.base_url)
+    estimate = estimate_all(plan)
     if args.dry_run:
         print(json.dumps(request, ensure_ascii=False, indent=2))
-        print(*describe(plan, where), "nothing was sent", sep="\n")
+        print(*describe(plan, estimate, where), *foresee(args.teacher, estimate, max_usd), "nothing was sent", sep="\n")
         return None
-    print(*describe(plan, where), sep="\n")
-    return teach(again=args.again, say=partial(print, flush=True))
+    print(*describe(plan, estimate, where), sep="\n")
+    with hold_folder(args.out):  # the journal keeps other teachers out, this any other work on these files
+        return teach(again=args.again, say=partial(print, flush=True))
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -170,6 +192,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--max-usd", type=float, help=f"never risk more than this (default: {MAX_USD:g})")
     parser.add_argument("--dry-run", action="store_true", help="print one request and the estimate, send nothing")
     parser.add_argument("--again", action="store_true", help="ask again where no usable reply came back")
+    parser.add_argument("--resend-lost", action="store_true", help="send a batch again whose answer was lost: it may be paid twice")
     args = parser.parse_args(arguments)
     known = set().union(*OPTIONS.values())
     for name in sorted(known - OPTIONS[args.teacher]):

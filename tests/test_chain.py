@@ -19,7 +19,7 @@ from pipeline.corpus import References
 from pipeline.fuzzy import near_twins
 from pipeline.masks import masked_words, skeleton
 from pipeline.nearest import NearestText, terms
-from pipeline.recipe import Corpus, Recipe
+from pipeline.recipe import Corpus, Recipe, Sources
 from pipeline.split import clusters, split
 from pipeline.teachers import procedural
 
@@ -264,15 +264,34 @@ def test_every_candidate_comes_out_once_and_the_counts_add_up(count, seed):
 
 
 def test_a_later_stage_counts_what_an_earlier_one_took_from_it():
-    rows = [row(0), row(1, answer="11"), row(2, OTHER), row(3, OTHER, answer="11"), row(4, "Why not?", answer="11")]
+    rows = [row(0), row(1, answer="11"), row(2, OTHER), row(3, OTHER, answer="11"), row(4, "Why is a pie round, and who ate it?", "many"), row(5, "Ana?")]
     sifted = sift(rows, EVERYTHING, References({"t": [STORY]}), workers=1)
     assert [(d.row.id, d.stage) for d in sifted.dropped] == [
-        ("r-0", "test_overlap"), ("r-1", "math_verification"), ("r-3", "math_verification"), ("r-4", "structure"),
+        ("r-0", "test_overlap"), ("r-1", "math_verification"), ("r-3", "math_verification"), ("r-4", "answer_range"),
+        ("r-5", "structure"),
     ]  # fmt: skip
     assert sifted.also["test_overlap"] == 1  # r-1
     assert sifted.also["exact_duplicate"] == sifted.also["fuzzy_duplicate"] == 1  # r-3; the twin of r-1 did not stay
     assert sifted.also["math_verification"] == 1  # r-4
     assert sifted.also["structure"] == sifted.also["skeleton_cap"] == 0
+
+
+def test_what_structure_threw_out_is_not_compared_with_other_rows():
+    broken = [replace(row(n, OTHER), steps=()) for n in range(2)]
+    sifted = sift([row(9, OTHER), *broken], EVERYTHING, References({"t": [OTHER]}), workers=1)
+    assert [d.stage for d in sifted.dropped] == ["test_overlap", "structure", "structure"]
+    assert [sifted.also[stage] for stage in CORPUS_STAGES] == [0] * len(CORPUS_STAGES)
+
+
+def test_paths_of_files_are_not_told():
+    sources = Sources(files="/home/ana/secret/raw.jsonl, ../theirs/rows.jsonl")
+    report = report_of(sift_judged([(row(0), [])], recipe(), References()), replace(recipe(), sources=sources), References())
+    assert report["recipe"]["sources"]["files"] == "raw.jsonl,rows.jsonl"
+
+
+def test_the_report_says_what_rows_were_not_compared_with():
+    found = report_of(sift_judged([(row(0), [])], recipe(), REFERENCES), recipe(), REFERENCES)["decontamination"]
+    assert found["not_compared"] == ["the held-out families of the project's own problem bank"]
 
 
 def test_two_rows_of_one_id_are_refused():

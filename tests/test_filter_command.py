@@ -246,6 +246,11 @@ def test_a_file_that_gives_nothing_is_no_success(tmp_path, capsys, content, says
         (["--no-tests", "--columns", "Q"], "write it as problem=NAME"),
         (["--no-tests", "--columns", "question=Q"], "'question' is none of problem, solution"),
         (["--no-tests", "--set", "limits.max_stepz=3"], "did you mean max_steps?"),
+        (["--no-tests", "--set", "sources.bank=5"], "the rows come from --in"),
+        (["--no-tests", "--set", "corpus.validation=0.1", "--set", "corpus.fuzzy=1"], "near-twins would stand on both sides"),
+        (["--no-tests", "--set", "limits.max_steps=0"], "limits.max_steps must lie in 1 to 50, not 0"),
+        (["--no-tests", "--set", "limits.max_strays=-1"], "limits.max_strays must be at least 0, not -1"),
+        (["--no-tests", "--set", "limits.max_problem_chars=1000000"], "limits.max_problem_chars must lie in 1 to 10000"),
         (["--no-tests", "--recipe", "none.yaml"], "none.yaml"),
         ([], f"unset {DATA_VARIABLE}"),
         ([], "or --no-tests to go without the comparison"),
@@ -257,6 +262,17 @@ def test_a_wrong_argument_is_answered_with_a_sentence(tmp_path, good, monkeypatc
     path.write_text(as_gsm8k(good[0]))
     assert says in refused(capsys, "--in", path, "--out", tmp_path / "out", *options)
     assert not (tmp_path / "out").exists()
+
+
+def test_only_our_own_teachers_give_rows_our_licence(tmp_path, good):
+    path = tmp_path / "theirs.jsonl"
+    claims = ("bank", "composed", "gsm8k-train", "theirs", "Bank ")
+    rows = [{**row.to_dict(), "source": source} for row, source in zip(good, claims, strict=False)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    report = run(path, tmp_path / "out")
+    assert report["sources"] == {"file theirs.jsonl": 4, "theirs": 1}
+    assert "apache" not in (tmp_path / "out" / "README.md").read_text().lower()
+    assert "sources" not in report["recipe"] and report["recipe"]["limits"]
 
 
 def test_the_input_is_never_written_over_nor_read_twice(tmp_path, good, capsys):

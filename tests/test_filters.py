@@ -323,6 +323,78 @@ def test_a_monstrous_row_costs_little_time(piece):
     assert time.process_time() - started < 2  # under 0.5 s here: a pattern that goes back and forth takes minutes
 
 
+BOMBS = {
+    "dots": ".", "commas": "1,,", "points": "1..", "letters": "a", "sums": "1 + ", "lists": "1.5 ", "ratios": "1/2 ", "equals": "= 1 ",
+    "steps": "step by step ", "words": "one hundred ", "quotes": '."', "mails": "a@", "streets": "1 Aa ", "units": "1 times ",
+    "products": "2x + 3 = ", "wars": "water a b c ", "no": ".. no, ",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("piece", [*BOMBS.values(), "numbers"], ids=[*BOMBS, "numbers"])
+@pytest.mark.parametrize("size, dropped_by", [(200_000, "structure"), (4_900, None)])
+def test_a_bomb_is_dropped_before_it_is_read_or_read_in_no_time(piece, size, dropped_by):
+    numbers = " ".join(f"{1009 + 37 * index};" for index in range(size // 6))
+    text = numbers if piece == "numbers" else piece * (size // len(piece))
+    step = text[: size if dropped_by else 990]
+    started = time.process_time()
+    for bomb in (row(text), row(PROBLEM, *[step] * 12), row(text[: size - 900], *[step + " = 3"] * 12)):
+        stages = [stage for stage, _ in all_reasons(bomb, replace(DEFAULT, max_words=10_000))]
+        assert dropped_by is None or stages == [dropped_by]
+    assert time.process_time() - started < 4
+
+
+@pytest.mark.parametrize(
+    "change, reason",
+    [
+        ({"problem": "How many? " + "a" * 4990}, None),
+        ({"problem": "How many? " + "a" * 4991}, "problem_over_5000_characters"),
+        ({"steps": (*STEPS, "a" * 1001)}, "step_over_1000_characters"),
+        ({"asked": "a" * 1001}, "step_over_1000_characters"),
+        ({"plan": "a" * 1001}, "step_over_1000_characters"),
+        ({"answer": "<|im_end|> 10"}, "control_token"),
+        ({"plan": "</think>"}, "control_token"),
+        ({"asked": "<|im_end|>"}, "control_token"),
+        ({"answer": "1" * 101}, "answer_over_100_characters"),
+        ({"id": "a\nb"}, "id_is_no_name"),
+        ({"id": "../../b"}, "id_is_no_name"),
+        ({"id": "c<script>"}, "id_is_no_name"),
+        ({"id": ""}, "id_is_no_name"),
+        ({"id": "bank-0000017.2+"}, None),
+        ({"topic": "<img src=x>"}, "label_is_no_name"),
+        ({"source": "two\nlines"}, "label_is_no_name"),
+    ],
+)
+def test_a_row_has_a_size_a_name_and_no_token_of_the_chat(change, reason):
+    broken = replace(row(), **change)
+    # "How many?" and one long word: too few words, but not too long
+    assert RULES["structure"](broken, replace(DEFAULT, min_words=1)) == reason
+    assert reason is None or all_reasons(broken) == [("structure", reason)]  # and no other rule runs
+
+
+def test_no_row_that_passes_structure_is_too_long_to_be_read_whole():
+    limits = replace(DEFAULT, max_problem_chars=10_000, max_step_chars=10_000, max_words=10_000)
+    broken = row("How many? " + "a b " * 2490, "1 + 1 = 2 " + "a" * 9980, "Buy cocaine.")
+    assert RULES["structure"](broken, limits) == "row_over_19900_characters"
+
+
+@pytest.mark.parametrize(
+    "answer, reason",
+    [
+        *((answer, None) for answer in ("10", "-3", "2.5", "4.50", "1/3", "3/8", "0.125", "-0.50")),
+        *((answer, "answer_is_not_the_bare_number") for answer in (
+            "14.000", "10.00", "1,000", "$5", "010", "10 pens", "ten", "21 (mail bob@mail.com)", "8 #### 10", " 10", "2/16", "4.500")),
+        ("", "answer_is_no_number"),
+    ],
+)  # fmt: skip
+def test_an_answer_is_a_bare_number(answer, reason):
+    assert RULES["answer_range"](row(answer=answer), DEFAULT) == reason
+
+
+def test_a_label_may_not_hold_what_the_text_may_not():
+    assert child_safety(replace(row(), topic="cocaine"), DEFAULT) == "drugs_cocaine"
+    assert personal_data(replace(row(), family="bob@mail.com"), DEFAULT) == "email"
+
+
 # --- the labelled rows
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import time
 import tracemalloc
 
@@ -269,11 +270,35 @@ def test_packing_is_told_from_the_bytes_and_not_from_the_name(tmp_path):
         ("t.csv", "question,answer\nhow many?,3,4\nhow many?\nhow many?,5\n", ["wrong_number_of_cells"] * 2 + [ROW]),
         ("t.csv", "question,answer\nhow many?,\n,5\nhow many?,5\n", ["no_solution", "no_problem", ROW]),
         ("t.csv", 'question,answer\n"how" many?,3\nhow many?,5\n', ["not_csv", ROW]),
-        ("t.csv", 'question,answer\nhow many?,5\n"how many?,3\nhow many?,5\n', [ROW, "open_quote"]),
+        ("t.csv", 'question,answer\nhow many?,5\n"how many?,3\nhow many?,5\n', [ROW, "open_quote", ROW]),
+        # an open quote costs its own line, whether another quote closes it, the file ends or nothing comes
+        ("t.csv", 'question,answer\n"how many?,3\nhow many?,5\n"how many?","3"\n', ["open_quote", ROW, ROW]),
+        ("t.csv", 'question,answer\n"how many?,3\n' + "how many?,5\n" * 2000, ["open_quote"] + [ROW] * 2000),
+        ("t.csv", 'question,answer\n"how many?,3\nhow many?,5\n?",1,2\nhow many?,5\n',
+         ["open_quote", ROW, "wrong_number_of_cells", ROW]),
     ],
 )
 def test_a_table_in_text_is_read_cell_by_cell(tmp_path, name, text, expected):
     assert read(tmp_path / name, text.encode())[0] == expected
+
+
+def test_records_of_several_lines_are_noted(tmp_path):
+    text = 'question,answer\nhow many?,5\n"how\nmany\n?",3\n"how\nmany?",3\n'
+    _, tally = read(tmp_path / "t.csv", text.encode())
+    assert tally.notes[str(tmp_path / "t.csv")] == ["2 records of several lines, 5 in all; the longest, of 3, begins in line 3"]
+
+
+def test_quotes_that_never_close_cost_little_time(tmp_path):
+    started = time.process_time()
+    assert len(read(tmp_path / "t.csv", b"question,answer\n" + b'z","y\n' * 5000)[0]) == 5000
+    assert time.process_time() - started < 5
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+def test_a_pipe_is_refused_before_a_row_of_it_is_lost(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(Damaged, match="is a pipe or a device, which can be read only once: save what it gives in a file"):
+        read(tmp_path / "pipe")
 
 
 def test_a_cell_that_is_not_utf8_costs_its_row(tmp_path):
@@ -404,6 +429,32 @@ def test_our_own_rows_come_back_as_they_are(tmp_path, bank_rows):
     path = tmp_path / "clean.jsonl"
     path.write_text("".join(json.dumps(row.to_dict()) + "\n" for row in bank_rows), encoding="utf-8")
     assert list(read_foreign(path)) == bank_rows
+
+
+@pytest.mark.parametrize(
+    "change, kept",
+    [
+        ({"answer": "14.000"}, {"answer": "14"}),
+        ({"answer": "14.50"}, {"answer": "14.50"}),  # money
+        ({"answer": "3/8"}, {"answer": "3/8"}),
+        ({"answer": "7 <|im_end|>"}, {"answer": "7"}),
+        ({"id": "a\n../../b"}, {"id": "our-own-0000001"}),
+        ({"id": "../../b"}, {"id": "our-own-0000001"}),
+        ({"id": "a.b:1"}, {"id": "a.b:1"}),
+        ({"grade": 12}, {"grade": 12}),
+        ({"grade": 10**15}, {"grade": 0}),
+        ({"grade": -1}, {"grade": 0}),
+    ],
+)
+def test_what_is_odd_in_a_row_of_our_own_format_is_put_right(tmp_path, change, kept):
+    row = row_of(tmp_path / "our own.jsonl", {"id": "a", "problem": PROBLEM, "steps": list(STEPS), "answer": "10"} | change)
+    assert {key: getattr(row, key) for key in kept} == kept and row.steps == STEPS
+
+
+@pytest.mark.parametrize("grade", [-1, 13, 10**16])
+def test_a_grade_that_no_school_has_is_refused(grade):
+    with pytest.raises(ValueError, match="grade must be 0 to 12"):
+        Row.from_dict({"id": "a", "problem": PROBLEM, "steps": list(STEPS), "answer": "10", "grade": grade})
 
 
 def test_ids_are_kept_made_and_never_doubled(tmp_path):
@@ -539,6 +590,26 @@ def test_a_row_told_in_any_style_comes_back_as_it_was(bank_rows):
         if "/" not in "".join(row.steps).replace(" / ", ""):
             for style, solution in styles(row).items():
                 assert (style, to_steps(solution), stated_answer(solution)) == (style, row.steps, row.answer)
+
+
+@pytest.mark.parametrize(
+    "solution, steps, answer",
+    [
+        ("3 + 4 = 7 #### 7", ("3 + 4 = 7",), "7"),
+        ("He has 3 + 4 = 7 pens. 7 - 2 = 5 are left.#### 5", ("He has 3 + 4 = 7 pens.", "7 - 2 = 5 are left."), "5"),
+        ("3 + 4 = 7\n7 - 2 = 5 #### $5.00", ("3 + 4 = 7", "7 - 2 = 5"), "5"),
+        ("#### Step 1: 3 + 4 = 7\n#### Step 2: 7 - 2 = 5", ("3 + 4 = 7", "7 - 2 = 5"), "5"),
+    ],
+)
+def test_the_mark_of_the_answer_is_no_part_of_a_step(solution, steps, answer):
+    assert (to_steps(solution), stated_answer(solution)) == (steps, answer)
+
+
+@pytest.mark.parametrize("piece", ["1" + "," * 90_000 + "a", "1" + "." * 90_000 + "a", "." * 90_000 + "x", "1 ####" * 15_000])
+def test_a_solution_that_is_a_bomb_takes_no_time(tmp_path, piece):
+    started = time.process_time()
+    row_of(tmp_path / "t.jsonl", {"problem": "How many? " + piece, "solution": "3 + 4 = 7\n" + piece})
+    assert time.process_time() - started < 3  # hours before
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,32 @@ from mathtutor.problem import Row
 ROWS = [{"id": str(i), "text": "é" * i} for i in range(5)]
 
 
+def test_what_a_killed_writer_left_goes_with_the_next_write_of_that_name(tmp_path):
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    left = [tmp_path / f".a.jsonl.{pid}.tmp" for pid in (dead.pid, 0, 2**70, os.getppid(), "me")]
+    other = tmp_path / f".b.jsonl.{dead.pid}.tmp"
+    for path in (*left, other):
+        path.write_text("half")
+    write_rows(tmp_path / "a.jsonl", ROWS)
+    assert sorted(tmp_path.glob(".*")) == sorted([*left[3:], other])  # of one that lives, of no process, of another file
+    Journal(tmp_path / "b.jsonl").close()
+    assert not other.exists()
+
+
+def test_a_folder_is_held_by_one_at_a_time_and_let_go_by_a_killed_one(tmp_path):
+    holding = "import sys, time; from mathtutor.io import hold_folder\nwith hold_folder(sys.argv[1]): print('held', flush=True); time.sleep(60)"
+    folder = tmp_path / "new" / "data"
+    with subprocess.Popen([sys.executable, "-c", holding, str(folder)], stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"held\n"
+        with pytest.raises(Busy, match="in use by another run"), io.hold_folder(folder):
+            pytest.fail("held twice")
+        process.kill()
+    with io.hold_folder(folder), pytest.raises(Busy), io.hold_folder(folder):
+        pytest.fail("held twice")
+    assert list(folder.iterdir()) == []
+
+
 def test_rows_come_back_as_they_were_written(tmp_path):
     write_rows(tmp_path / "a.jsonl", ROWS)
     assert list(read_rows(tmp_path / "a.jsonl")) == ROWS

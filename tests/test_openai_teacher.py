@@ -19,7 +19,7 @@ import pytest
 
 import pipeline.seeds
 import pipeline.teach
-from mathtutor.io import Busy, Damaged, read_json, read_rows, write_json, write_rows
+from mathtutor.io import Busy, Damaged, hold_folder, read_json, read_rows, write_json, write_rows
 from mathtutor.problem import Problem, Row
 from pipeline.filters import first_reason
 from pipeline.teachers import gsm8k
@@ -558,7 +558,16 @@ def test_settings_go_into_each_request_and_into_the_plan():
 
 @pytest.mark.parametrize(
     "settings, says",
-    [(7, "JSON object"), ({"max_tokens": 5}, "max_tokens: the plan sets that"), ({"n": 2, "model": "x"}, "model, n: the plan")],
+    [
+        (7, "JSON object"),
+        ({"max_tokens": 5}, "max_tokens: the plan sets that"),
+        ({"n": 2, "model": "x"}, "model, n: the plan"),
+        ({"best_of": 8}, "best_of: a reply could cost more than --max-usd"),
+        ({"n_predict": -1, "models": ["x"]}, "models, n_predict: a reply could cost more"),
+        ({"temperature": float("nan")}, "a value that is no JSON"),
+        ({"logit_bias": [{"1": float("-inf")}]}, "a value that is no JSON"),
+        ({"stop": "\ud83d"}, "a value that is no JSON"),
+    ],
 )
 def test_settings_that_the_plan_owns_are_refused(settings, says):
     with pytest.raises(ValueError, match=says):
@@ -607,6 +616,32 @@ def test_a_dry_run_sends_nothing(server, seeds, tmp_path, capsys):
     assert "nothing was sent" in printed[end:] and server.asked == [] and not (tmp_path / "new").exists()
 
 
+def test_a_dry_run_foresees_where_the_budget_ends(server, seeds, tmp_path, capsys):
+    def foresee(max_usd: float) -> str:
+        command(server, tmp_path, "--dry-run", "--price-in", "100", "--price-out", "500", "--max-usd", f"{max_usd:.2f}")
+        return capsys.readouterr().out
+
+    usd, worst = map(float, re.search(r": \$([\d.]+), and at most \$([\d.]+)", foresee(1)).groups())
+    assert f"--max-usd {usd / 2:.2f} would stop this on the way" in foresee(usd / 2)
+    assert "may stop this on the way, if replies are long" in (told := foresee((usd + worst) / 2))
+    enough = float(re.search(r"--max-usd ([\d.]+) is enough for all", told)[1])
+    assert "stop this" not in foresee(enough) and enough > worst
+
+
+def test_only_one_work_at_a_time_goes_on_in_a_folder(server, seeds, tmp_path):
+    bank = ["--teacher", "procedural", "--problems", "5", "--out", str(tmp_path)]
+    with hold_folder(tmp_path):
+        for go in (lambda: pipeline.teach.main(bank), lambda: command(server, tmp_path)):
+            with pytest.raises(SystemExit, match="is in use by another run"):
+                go()
+    assert server.asked == [] and not list(tmp_path.iterdir())
+    command(server, tmp_path)
+    before = outputs(tmp_path)
+    with pytest.raises(SystemExit, match="holds replies that were asked for: choose another --out"):
+        pipeline.teach.main(bank)
+    assert outputs(tmp_path) == before
+
+
 @pytest.mark.parametrize(
     "arguments, says",
     [
@@ -618,6 +653,9 @@ def test_a_dry_run_sends_nothing(server, seeds, tmp_path, capsys):
         (["--concurrency", "0"], "--concurrency must be at least 1"),
         (["--settings", "{"], "--settings is not JSON"),
         (["--settings", '{"stream": true}'], "may not hold stream"),
+        (["--settings", '{"best_of": 4}'], "may not hold best_of"),
+        (["--settings", '{"temperature": NaN}'], "no JSON.*mend it"),
+        (["--settings", '{"temperature": 1e999}'], "no JSON.*mend it"),
         (["--per-request", "0"], "--per-request between 1 and 20"),
     ],
 )

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from mathtutor.io import sha256_file, write_json, write_rows
+from mathtutor.io import read_json, sha256_file, write_json, write_rows
 from pipeline import push
 from pipeline.card import data_card
 from tests.test_report import REPORT
@@ -164,13 +164,14 @@ def test_a_push_is_one_commit_of_the_files_that_the_report_names(folder, hub):
 
 
 def test_what_was_kept_out_of_the_data_is_kept_out_of_what_is_published(folder):
+    # A sample is filed under the first of its faults: one of a wrong sum may hold a telephone number as well.
     sent = push.files_of(folder)
-    stages = {stage for stage, rows in REPORT["samples"].items() if rows}
-    assert stages & set(push.UNPUBLISHED) and stages - set(push.UNPUBLISHED)  # the report has both kinds
-    assert json.loads(sent["report.json"])["samples"].keys() == stages - set(push.UNPUBLISHED)
-    for stage, reasons in REPORT["samples"].items():
-        for row in (row for rows in reasons.values() for row in rows):
-            assert (row["id"].encode() in sent["report.html"]) is (stage not in push.UNPUBLISHED)
+    assert json.loads(sent["report.json"]) == {k: v for k, v in read_json(folder / "report.json").items() if k != "samples"}
+    samples = [row for reasons in REPORT["samples"].values() for rows in reasons.values() for row in rows]
+    assert len(samples) > 1
+    for row in samples:
+        for name in ("README.md", "report.json", "report.html"):
+            assert row["id"].encode() not in sent[name]
 
 
 def test_a_push_into_a_repository_that_is_there_is_welcome(folder, hub):

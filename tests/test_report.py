@@ -507,6 +507,31 @@ def test_the_licence_is_that_of_the_sources(sources, licence):
     assert licence_of({"sources": sources}) == licence
 
 
+@pytest.mark.parametrize("source", ["bank", "composed", "gsm8k-train"])
+def test_what_others_made_has_no_licence_of_ours_whatever_it_calls_itself(source):
+    files = [{"name": "theirs.jsonl", "sha256": "e" * 64, "notes": []}]
+    given = {"files": files, "columns": {}, "lines": 120, "rows": 120, "further_rows": 0, "turns_left_out": 0,
+             "unreadable": 0, "unreadable_by_reason": {}}  # fmt: skip
+    theirs = REPORT | {"sources": {source: 100}, "input": given}
+    card = data_card(theirs)
+    assert licence_of(theirs) == "unknown"
+    assert "the terms of whoever wrote it hold" in card and "apache-2.0" not in card and "made by a program" not in card
+
+
+@pytest.mark.parametrize("text", [page, data_card])
+def test_what_rows_were_not_compared_with_is_told(text):
+    found = REPORT["decontamination"] | {"not_compared": ["held-out families"]}
+    assert "Not compared: held-out families." in text(REPORT | {"decontamination": found})
+    assert "Not compared: " not in text(REPORT)
+
+
+@pytest.mark.parametrize("text", [page, data_card])
+def test_a_count_that_is_not_there_is_not_claimed(text):
+    found = REPORT["decontamination"] | {"clean_rows_with_overlap": {}}
+    assert "counted again" in text(REPORT)
+    assert "counted again" not in text(REPORT | {"decontamination": found})
+
+
 @pytest.mark.parametrize(
     "rows, category",
     [

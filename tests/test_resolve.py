@@ -18,7 +18,7 @@ import pytest
 import pipeline.resolve
 from mathtutor.chat import render_conversation
 from mathtutor.engines import Generation, Sampling
-from mathtutor.io import Journal, read_json, read_rows, sha256_file, write_json, write_rows
+from mathtutor.io import Journal, hold_folder, read_json, read_rows, sha256_file, write_json, write_rows
 from mathtutor.problem import Row
 from pipeline.chain import Dropped, References, Sifted, report_of
 from pipeline.outputs import write_data_set
@@ -258,6 +258,20 @@ def test_a_set_of_which_nothing_is_left_is_an_error_with_the_reasons(engine, tmp
     with pytest.raises(SystemExit, match="no row passed"):
         run(data)
     assert len(list(read_rows(data / "dropped.jsonl"))) == 11
+    assert sorted(path.name for path in data.iterdir()) == ["dropped.jsonl", "resolve"]
+    engine.asked.clear()
+    with pytest.raises(SystemExit, match="no row passed"):
+        run(data)
+    assert engine.asked == []
+
+
+@pytest.mark.parametrize("wrong, kept", [("7", {"13_gram": 0}), ("20", {"13_gram": 0, "8_gram": 2})])
+def test_a_count_of_overlaps_that_may_be_of_rows_that_went_is_not_kept(engine, tmp_path, wrong, kept):
+    data = data_set(tmp_path / "data")
+    found = {"tests": ["t"], "test_problems": 1, "dropped_for_overlap": {}, "clean_rows_with_overlap": {"13_gram": 0, "8_gram": 2}}
+    write_json(data / "report.json", read_json(data / "report.json") | {"decontamination": found})
+    engine.answers = lambda row, sample: wrong if row.id == "r-5" else row.answer
+    assert run(data)["decontamination"] == found | {"clean_rows_with_overlap": kept}
 
 
 # --- asking
@@ -384,6 +398,19 @@ def test_a_line_that_is_no_vote_is_refused(tmp_path, vote):
     write_rows(path, [*read_rows(path), vote])
     with pytest.raises(SystemExit, match="votes.jsonl:31 is no vote"):
         pipeline.resolve.main(["--data", str(data), "--engine", spec])
+
+
+def test_a_folder_that_is_being_built_is_not_re_solved(engine, tmp_path):
+    data = data_set(tmp_path / "data")
+    with hold_folder(data), pytest.raises(SystemExit, match="in use by another run"):
+        run(data)
+    assert not (data / "resolve").exists()
+
+
+@pytest.mark.parametrize("data, told", [("data/claude", "data/claude"), ("/home/ana/claude", "claude"), ("../ana/claude", "claude")])
+def test_of_a_folder_outside_the_repository_only_the_name_is_told(data, told):
+    stamp = {"engine": "pocket", "samples": 1, "sampling": {"temperature": 0.0, "max_tokens": 8, "seed": 0}}
+    assert f"--data {told} " in pipeline.resolve.command_of(Path(data), stamp, None)
 
 
 def test_two_at_once_are_one_too_many(tmp_path):

@@ -29,7 +29,7 @@ from pipeline.teachers import run as runs
 from pipeline.teachers.anthropic_batch import Waits, read_result, read_usage, teach
 from pipeline.teachers.journal import Ask, BatchJournal
 from pipeline.teachers.prices import DEFAULT_MODEL, MODELS, find_model
-from pipeline.teachers.prompts import SHOTS, Plan, read_reply
+from pipeline.teachers.prompts import SAMPLE, SHOTS, Plan, estimate_all, read_reply
 from pipeline.teachers.run import TeacherError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -131,7 +131,7 @@ class Server(BaseHTTPRequestHandler):
             return self.refuse(int(fault), retry_after="0")
         if what == "list":
             query = dict(part.split("=") for part in query.split("&"))
-            batches = list(reversed(self.server.batches))
+            batches = [] if self.server.lists_late else list(reversed(self.server.batches))
             if "after_id" in query:
                 batches = batches[[b["id"] for b in batches].index(query["after_id"]) + 1 :]
             page = [self.server.describe(batch) for batch in batches[: int(query["limit"])]]
@@ -159,7 +159,7 @@ class Batches(ThreadingHTTPServer):
         self.start_anew()
 
     def start_anew(self) -> None:
-        self.batches, self.calls, self.faults, self.kill_at = [], [], {}, None
+        self.batches, self.calls, self.faults, self.kill_at, self.lists_late = [], [], {}, None, False
         self.extra_lines, self.reply = [], lambda index, request: good(request)
 
     def accept(self, requests: list[dict]) -> dict:
@@ -263,9 +263,11 @@ def test_many_requests_go_in_several_batches(server, tmp_path, monkeypatch):
 
 def test_the_key_is_nowhere_in_the_folder_or_the_messages(server, tmp_path, capsys):
     server.faults = {"create": ["500", "401"]}
-    with pytest.raises(TeacherError) as caught:
+    with pytest.raises(TeacherError):
         teach(plan_of(), tmp_path, KEY, 5.0, waits=QUICK)
-    teach(plan_of(), tmp_path, KEY, 5.0, waits=QUICK)
+    with pytest.raises(TeacherError, match="This sending cost nothing") as caught:
+        teach(plan_of(), tmp_path, KEY, 5.0, waits=QUICK, resend_lost=True)
+    teach(plan_of(), tmp_path, KEY, 5.0, waits=QUICK, resend_lost=True)
     texts = [path.read_text() for path in tmp_path.rglob("*") if path.is_file()]
     assert len(texts) == 4 and not any(KEY in text for text in [*texts, str(caught.value), *capsys.readouterr()])
 
@@ -273,10 +275,70 @@ def test_the_key_is_nowhere_in_the_folder_or_the_messages(server, tmp_path, caps
 # --- submitting
 
 
-@pytest.mark.parametrize("fault", ["dropped", "500 and accepted", "html", "500", "529", "lost on the way"])
+def worst_usd() -> float:
+    """Of one batch of the plan."""
+    return plan_of().estimate([(i, plan_of().max_tokens(i)) for i in range(3)]).worst_usd
+
+
+@pytest.mark.parametrize("fault", ["dropped", "500 and accepted", "html"])
 def test_a_lost_answer_never_makes_a_second_batch(server, tmp_path, fault):
     server.faults = {"create": [fault]}
     assert run(tmp_path)["problems"]["rows"] == 6 and len(server.batches) == 1
+
+
+@pytest.mark.parametrize("fault", ["500", "529", "lost on the way"])
+def test_a_batch_that_the_server_does_not_list_is_sent_again_on_demand_alone(server, tmp_path, fault):
+    server.faults = {"create": [fault]}
+    for _ in range(2):
+        with pytest.raises(TeacherError, match=r"does not list it so far.*--resend-lost; .* up to \$0\.\d\d are paid twice"):
+            run(tmp_path)
+    assert server.calls.count("create") == 1
+    report = run(tmp_path, resend_lost=True)
+    assert report["problems"]["rows"] == 6 and len(server.batches) == 1
+    # Nobody knows that the first one was lost for good.
+    assert report["usd"]["may_be_billed_besides"] == pytest.approx(worst_usd(), abs=1e-6)
+
+
+def test_a_server_that_lists_late_is_not_sent_a_second_batch(server, tmp_path):
+    server.faults, server.lists_late = {"create": ["dropped"]}, True
+    for _ in range(2):
+        with pytest.raises(TeacherError, match="Nothing was sent again"):
+            run(tmp_path)
+    server.lists_late = False
+    report = run(tmp_path, resend_lost=True)  # an eager hand: it is looked for first
+    assert report["problems"]["rows"] == 6 and len(server.batches) == 1 and report["usd"]["may_be_billed_besides"] == 0
+
+
+def test_a_lost_batch_counts_against_the_budget(server, tmp_path):
+    server.faults, server.lists_late = {"create": ["dropped"]}, True
+    with pytest.raises(TeacherError, match="does not list it"):
+        run(tmp_path, resend_lost=True)  # which is for what earlier runs lost
+    with pytest.raises(TeacherError, match=r"nothing was submitted: 3 requests.*under way or lost"):
+        run(tmp_path, max_usd=worst_usd() * 1.9, resend_lost=True)
+    assert len(server.batches) == 1
+    server.faults = {"create": ["429 9999", "dropped"]}
+    with pytest.raises(TeacherError, match="This sending cost nothing"):
+        run(tmp_path, max_usd=worst_usd() * 2.1, resend_lost=True)
+    with pytest.raises(TeacherError, match="does not list it"):  # after a refusal too, for the first one may be there
+        run(tmp_path)
+    with pytest.raises(TeacherError, match="does not list it"):
+        run(tmp_path, max_usd=worst_usd() * 2.1, resend_lost=True)
+    assert len(server.batches) == 2
+    with pytest.raises(TeacherError, match="nothing was submitted"):
+        run(tmp_path, max_usd=worst_usd() * 2.9, resend_lost=True)
+    server.lists_late = False
+    report = run(tmp_path)  # one of the two is found, and what the other costs stays unknown
+    assert report["problems"]["rows"] == 6 and report["usd"]["may_be_billed_besides"] == pytest.approx(worst_usd(), abs=1e-6)
+    assert len(server.batches) == 2
+
+
+def test_a_lost_batch_does_not_keep_the_others_from_being_fetched(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(runs, "BATCH_REQUESTS", 2)
+    server.faults = {"create": ["", "lost on the way"]}
+    with pytest.raises(TeacherError, match=r"batch 2 \(1 requests\).*does not list it"):
+        run(tmp_path)
+    assert len(rows_in(tmp_path)) == 4
+    assert run(tmp_path, resend_lost=True)["problems"]["rows"] == 6 and len(server.batches) == 2
 
 
 def test_a_batch_of_somebody_else_is_not_taken_for_the_lost_one(server, tmp_path):
@@ -289,9 +351,12 @@ def test_a_batch_of_somebody_else_is_not_taken_for_the_lost_one(server, tmp_path
             server.accept(others)  # newer, and of the same size
             server.accept(others[:2])["looks"] = -(10**9)  # of another size: not waited for
 
-    assert run(tmp_path, waits=Waits(0.0, 0.04, 0.0, sleep=wait))["problems"]["rows"] == 6
+    with pytest.raises(TeacherError, match="does not list it"):
+        run(tmp_path, waits=Waits(0.0, 0.04, 0.0, sleep=wait))
+    assert server.calls.count("results") == 1  # a look at the one of the same size
+    assert run(tmp_path, resend_lost=True)["problems"]["rows"] == 6
     assert [batch["requests"][0]["custom_id"][:6] == "theirs" for batch in server.batches] == [True, True, True, False]
-    assert server.calls.count("results") == 2  # a look at the one of the same size, and ours
+    assert server.calls.count("results") == 3  # one more look, and ours
 
 
 def test_a_lost_batch_that_is_under_way_is_waited_for_and_others_are_not(server, tmp_path):
@@ -619,6 +684,27 @@ def test_a_dry_run_prints_a_request_and_the_cost_and_sends_nothing(server, seeds
     assert server.calls == [] and not (tmp_path / "new").exists()
 
 
+def test_a_dry_run_of_millions_is_quick_and_says_that_the_budget_stops_it(seeds, tmp_path, monkeypatch, capsys):
+    asked = []
+    prompt = Plan.prompt
+    monkeypatch.setattr(Plan, "prompt", lambda plan, index: asked.append(index) or prompt(plan, index))
+    pipeline.teach.main([*ARGUMENTS, "--problems", "20000000", "--out", str(tmp_path), "--dry-run"])
+    printed = capsys.readouterr().out
+    assert len(asked) <= SAMPLE + 1
+    assert "4,000,000 requests for 20,000,000 problems" in printed and "extrapolated from 1,000 requests" in printed
+    assert re.search(r"--max-usd 5\.00 would stop this before anything is sent: --max-usd \d{4,6}\.\d\d is enough", printed)
+    pipeline.teach.main([*ARGUMENTS, "--out", str(tmp_path), "--dry-run"])
+    assert "would stop" not in (printed := capsys.readouterr().out) and "extrapolated" not in printed
+
+
+def test_a_large_plan_is_estimated_from_a_sample_of_it():
+    plan = plan_of(problems=2 * SAMPLE * 3 + 1)
+    whole, sampled = plan.estimate([(i, plan.max_tokens(i)) for i in range(plan.requests)]), estimate_all(plan)
+    assert sampled.requests == whole.requests and sampled != whole
+    assert sampled.usd == pytest.approx(whole.usd, rel=0.01) and sampled.worst_usd == pytest.approx(whole.worst_usd, rel=0.01)
+    assert estimate_all(plan_of()) == plan_of().estimate([(i, plan_of().max_tokens(i)) for i in range(3)])
+
+
 def test_the_command_runs_and_tells_the_bill(server, seeds, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("ANTHROPIC_API_KEY", KEY)
     monkeypatch.setattr(anthropic_batch, "teach", lambda *arguments, **options: teach(*arguments, waits=QUICK, **options))
@@ -643,6 +729,7 @@ def test_the_command_runs_and_tells_the_bill(server, seeds, tmp_path, monkeypatc
         (["--seeds", "3"], "--seeds 3: between 4 and 10"),
         (["--base-url", "http://127.0.0.1"], "--base-url means nothing to the teacher anthropic_batch"),
         (["--concurrency", "0"], "--concurrency means nothing"),
+        (["--teacher", "openai_compatible", "--resend-lost"], "--resend-lost means nothing to the teacher openai_compatible"),
     ],
 )
 def test_a_wrong_call_is_one_sentence_before_anything_is_sent(server, seeds, tmp_path, monkeypatch, arguments, says):

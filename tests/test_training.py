@@ -884,7 +884,7 @@ def test_every_figure_of_the_card_stands_in_a_record(exported):
         f"| sft | 12 | {log[-1]['tokens']:,} | {log[0]['loss']:.3f} | {log[-1]['loss']:.3f} | not measured |"
         in card
     )
-    assert "python -m pipeline.build --recipe speedrun.yaml --set sources.bank=120 --no-tests" in card
+    assert "python -m pipeline.build --recipe pipeline/recipes/speedrun.yaml --set sources.bank=120 --no-tests" in card
     assert "not compared with any test set" in card and "GSM8K" not in card
 
 

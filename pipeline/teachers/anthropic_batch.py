@@ -8,7 +8,9 @@ by line), `raw.jsonl` (rows for the filters) and `report.json`. A run that was k
 The SDK would send a failed `create` up to three times, and nothing in the protocol makes two sendings
 one batch. So it is sent once, by us, after "submitting" is on disk; and when its answer is lost, the
 server is asked for batches that are newer than the newest one before the sending and of the same size.
-Only one whose results carry our custom ids is ours. Until that is settled nothing else is sent.
+Only one whose results carry our custom ids is ours. Until that is settled nothing else is sent: a server that
+does not list it may list it later, so the run stops, and only `resend_lost` sends it a second time. What the lost
+sending may have cost counts against `max_usd` from then on.
 """
 
 from __future__ import annotations
@@ -37,9 +39,14 @@ CALL_TIMEOUT, CREATE_TIMEOUT = 60.0, 600.0  # seconds
 REFUSALS = {400, 401, 402, 403, 404, 405, 413, 422, 429}
 PASSING = {408, 409, 429}  # and everything from 500 on: worth another try where a call costs nothing
 
+
+class _Lost(TeacherError):
+    """A batch was sent, and nobody knows whether it was accepted: nothing else may be sent."""
+
+
 @dataclass(frozen=True)
 class Waits:
-    """Seconds. `settle` is how long a batch whose answer was lost may take to appear in the server's list."""
+    """Seconds. `settle` is how long a batch whose answer was lost is looked for in the server's list by one run."""
 
     poll: float = 60.0
     settle: float = 120.0
@@ -93,18 +100,20 @@ def teach(
     key: str,
     max_usd: float,
     again: bool = False,
+    resend_lost: bool = False,
     waits: Waits = Waits(),
     say: Callable[[str], None] = print,
 ) -> dict:
     """Run `plan` to its end, or go on with it, and return the report that lies in `folder`.
 
     Nothing is submitted that could bring the run's bill above `max_usd`. With `again`, requests without a usable
-    reply are sent once more, up to MAX_ATTEMPTS times in all.
+    reply are sent once more, up to MAX_ATTEMPTS times in all. With `resend_lost`, a batch whose answer an earlier
+    run lost is sent once more when the server still does not list it.
 
     Raises TeacherError, mathtutor.io.Busy or Damaged, ValueError for a folder of another plan, OSError.
     """
     with BatchJournal(folder / "journal.jsonl", plan.sha256, plan.config) as journal:
-        return _Run(plan, folder, max_usd, say, journal, key, waits).go(again)
+        return _Run(plan, folder, max_usd, say, journal, key, waits).go(again, resend_lost)
 
 
 @dataclass
@@ -128,43 +137,45 @@ class _Run(Run):
         return read_usage(usage)
 
     def lost_usd(self, batch: Batch) -> float:
-        return 0.0  # a batch is fetched whole or not at all
+        # A batch is fetched whole or not at all; its sendings before the last may be batches that nobody knows.
+        return batch.facts.get("lost", 0) * self.worst_usd(batch.asks)
 
-    def go(self, again: bool) -> dict:
+    def go(self, again: bool, resend_lost: bool) -> dict:
         answered = -1
         while True:
-            for batch in self.journal.of_state("submitting"):
-                self._settle(batch)
-            self.plan_unasked(again)
-            over = self._over_budget()
-            if not over:
-                for batch in self.journal.of_state("planned"):
+            try:
+                for batch in self.journal.of_state("submitting"):
+                    self._settle(batch, resend_lost)
+                self.plan_unasked(again)
+                stopped = self._over_budget(self.journal.of_state("planned"))
+                for batch in [] if stopped else self.journal.of_state("planned"):
                     self._submit(batch)
+            except _Lost as error:
+                stopped = str(error)
+            if stopped and self.journal.of_state("submitted", "ended"):
+                self.say(f"{stopped}. First comes what is under way")
             self._collect()
             report = self.write()
-            if over:
-                raise TeacherError(over)
+            if stopped:
+                raise TeacherError(stopped)
             before, answered = answered, report["requests"]["outcomes"].get("answered", 0)
             if not self.unasked(again) or answered == before:  # a round that brought nothing is not repeated
                 return report
 
-    def _over_budget(self) -> str | None:
-        """Why nothing may be submitted now, or None."""
-        planned = self.journal.of_state("planned")
-        if not planned:
+    def _over_budget(self, batches: list[Batch]) -> str | None:
+        """Why these may not be submitted now, or None."""
+        if not batches:
             return None
         billed = self.spent_usd()
-        pending = self._worst(self.journal.of_state("submitted", "ended", "fetched"))
-        new = self._worst(planned)
+        under_way = self.journal.of_state("submitting", "submitted", "ended", "fetched")
+        pending = sum(self.worst_usd(batch.asks) + self.lost_usd(batch) for batch in under_way)
+        new = sum(self.worst_usd(batch.asks) for batch in batches)
         if billed + pending + new <= self.max_usd:
             return None
         return (
-            f"nothing was submitted: {sum(len(b.asks) for b in planned):,} requests could cost up to ${new:.2f}, "
-            f"${billed:.2f} are billed and up to ${pending:.2f} under way, and --max-usd is {self.max_usd:.2f}"
+            f"nothing was submitted: {sum(len(b.asks) for b in batches):,} requests could cost up to ${new:.2f}, "
+            f"up to ${billed:.2f} are billed and up to ${pending:.2f} under way or lost, and --max-usd is {self.max_usd:.2f}"
         )
-
-    def _worst(self, batches: list[Batch]) -> float:
-        return self.worst_usd([ask for batch in batches for ask in batch.asks])
 
     # --- calls
 
@@ -212,18 +223,15 @@ class _Run(Run):
 
     # --- submitting
 
-    def _submit(self, batch: Batch) -> None:
-        """Take a planned batch to "submitted"."""
+    def _submit(self, batch: Batch, lost: int = 0) -> None:
+        """Take a batch to "submitted". `lost` counts its sendings of which nobody knows whether they were accepted."""
         requests = [{"custom_id": self.id(a), "params": self.plan.params(a.index, a.max_tokens)} for a in batch.asks]
         for attempt in range(TRIES):
-            newest = self._get(lambda: next(iter(self.batches.list(limit=1)), None))
-            self.journal.enter(
-                batch,
-                "submitting",
-                newest=newest and newest.id,
-                since=newest and newest.created_at.isoformat(),
-                time=datetime.now(UTC).isoformat(timespec="seconds"),
-            )
+            since = {}  # of the first sending, which may yet appear
+            if not lost:
+                newest = self._get(lambda: next(iter(self.batches.list(limit=1)), None))
+                since = {"newest": newest and newest.id, "since": newest and newest.created_at.isoformat()}
+            self.journal.enter(batch, "submitting", **since, lost=lost, time=datetime.now(UTC).isoformat(timespec="seconds"))
             try:
                 made = self.batches.create(requests=requests, timeout=CREATE_TIMEOUT)
                 if not isinstance(getattr(made, "id", None), str):
@@ -233,28 +241,32 @@ class _Run(Run):
                 # By name: which package these come from is the library's own affair.
                 unreachable = type(error.__cause__).__name__ in ("ConnectError", "ConnectTimeout")
                 if status in REFUSALS or unreachable:
-                    self.journal.enter(batch, "planned", refused=status or "unreachable")
+                    # This sending made no batch; one that was lost before may have.
+                    left = {"lost": lost - 1} if lost else {}
+                    self.journal.enter(batch, "submitting" if lost else "planned", refused=status or "unreachable", **left)
                     wait = self._retry_after(error, attempt)
                     if status != 429 or wait > self.waits.longest:
                         raise TeacherError(
                             f"batch {batch.number + 1} was not accepted ({status or 'unreachable'}): {self._said(error)}. "
-                            "Nothing was paid for it; mend this and run the same command again"
+                            f"{'This sending cost nothing' if lost else 'Nothing was paid for it'}; "
+                            "mend this and run the same command again"
                         ) from None
                     self.say(f"batch {batch.number + 1}: too many requests, waiting {wait:.0f} s")
                     self.waits.sleep(wait)
                     continue
                 self.say(f"batch {batch.number + 1}: the answer was lost ({self._said(error)}); looking for the batch")
                 self._settle(batch)
-                if batch.state == "submitted":
-                    return
-                continue
+                return
             self.journal.enter(batch, "submitted", id=made.id)
             self.say(f"batch {batch.number + 1}: {len(batch.asks):,} requests submitted as {made.id}")
             return
         raise TeacherError(f"batch {batch.number + 1} was not accepted in {TRIES} tries: run the same command again later")
 
-    def _settle(self, batch: Batch) -> None:
-        """Find out whether a batch at "submitting" was accepted: take it to "submitted", or back to "planned"."""
+    def _settle(self, batch: Batch, resend: bool = False) -> None:
+        """Take a batch at "submitting" to "submitted": the server lists it, or `resend` has it sent once more.
+
+        Raises _Lost where it is not listed: silence never means that there is no batch.
+        """
         not_ours = {known.facts.get("id") for known in self.journal.batches}
         until = time.monotonic() + self.waits.settle
         while True:
@@ -275,7 +287,17 @@ class _Run(Run):
                 self.say(f"batch {batch.number + 1}: {num_open} under way on the server may be the lost one; waiting")
                 self.waits.sleep(self.waits.poll)
             elif time.monotonic() >= until:
-                self.journal.enter(batch, "planned", refused="not on the server")
+                if not resend:
+                    raise _Lost(
+                        f"batch {batch.number + 1} ({len(batch.asks):,} requests) was sent at {batch.facts['time']}, its answer "
+                        "was lost, and the server does not list it so far. Nothing was sent again: run the same command later, "
+                        "or, when the provider's console shows no such batch, with --resend-lost; if there is one after all, "
+                        f"up to ${self.worst_usd(batch.asks):.2f} are paid twice"
+                    )
+                if over := self._over_budget([batch]):
+                    raise _Lost(over)
+                self.say(f"batch {batch.number + 1}: not on the server; sending it once more")
+                self._submit(batch, batch.facts.get("lost", 0) + 1)
                 return
             else:
                 self.waits.sleep(min(self.waits.poll, max(0.01, self.waits.settle / 8)))

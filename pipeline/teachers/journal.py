@@ -18,11 +18,12 @@ from pathlib import Path
 
 from mathtutor.io import Damaged, Journal
 
-# From "submitting" back to "planned": only when the server said no, or surely has no such batch.
+# From "submitting" back to "planned" only when the server said no. A sending whose answer was lost stays at
+# "submitting", also when it is sent once more.
 NEXT = {
     "": {"planned"},
     "planned": {"submitting"},
-    "submitting": {"submitted", "planned", "fetched"},
+    "submitting": {"submitting", "submitted", "planned", "fetched"},
     "submitted": {"ended"},
     "ended": {"fetched"},
     "fetched": {"reconciled"},

@@ -48,6 +48,8 @@ FORMATS: tuple[dict, ...] = (
     {},  # none
 )
 OWNED = {"model", "messages", "max_tokens", "max_completion_tokens", "response_format", "n", "stream"}
+# Servers' other names for several replies, longer ones, another model or another price: --max-usd would not hold.
+DEARER = {"best_of", "use_beam_search", "n_predict", "models", "service_tier", "web_search_options", "plugins"}
 
 EVENTS = {"sent", "refused", "result"}
 UNREACHABLE, CUT = 0, -1  # nobody there; a connection that broke after the request had gone out
@@ -111,11 +113,20 @@ def body_of(plan: Plan, index: int, max_tokens: int, dialect: Dialect = Dialect(
 
 
 def check_settings(settings: Any) -> dict:
-    """Further keys of each request, such as {"temperature": 0.7}. Raises ValueError for those that are ours."""
+    """Further keys of each request, such as {"temperature": 0.7}.
+
+    Raises ValueError for those that are ours or make a reply dearer, and for values that no JSON file can hold.
+    """
     if not isinstance(settings, dict):
         raise ValueError('--settings must be a JSON object such as {"temperature": 0.7}')
     if ours := sorted(OWNED & settings.keys()):
         raise ValueError(f"--settings may not hold {', '.join(ours)}: the plan sets that")
+    if dearer := sorted(DEARER & settings.keys()):
+        raise ValueError(f"--settings may not hold {', '.join(dearer)}: a reply could cost more than --max-usd reckons with")
+    try:
+        json.dumps(settings, ensure_ascii=False, allow_nan=False).encode("utf-8")
+    except (ValueError, RecursionError) as error:  # NaN, 1e999, half a character
+        raise ValueError(f"--settings holds a value that is no JSON ({error}): mend it") from error
     return settings
 
 

@@ -25,6 +25,7 @@ SHOTS = 4  # seed problems shown in a request
 MAX_PER_REQUEST = 20  # past ten, problems of one request resemble each other and a cut reply loses more
 CHARACTERS_PER_TOKEN = 3.7  # of English with digits, on Haiku 4.5; for the estimate
 WORST_BYTES_PER_TOKEN = 2.0  # no English text comes near; for the bound that --max-usd holds
+SAMPLE = 1_000  # requests from which the whole of a larger plan is estimated
 OVERHEAD_TOKENS = 400  # what the API adds to a request with a schema
 TOKENS_PER_PROBLEM = 210  # in JSON, steps included; the published 83,000 problems by Haiku 4.5 cost about that
 MAX_TOKENS_PER_PROBLEM = 450  # a GSM8K problem of eight steps needs about 400
@@ -219,6 +220,20 @@ class Plan:
             self.model.cost(expected_in * density, expected_out * density),
             self.model.cost(worst_in * density, worst_out),
         )
+
+
+def estimate_all(plan: Plan) -> Estimate:
+    """Of the whole plan: from SAMPLE of its requests, spread evenly, where it has more. Then `worst_usd` is no bound."""
+    count = min(plan.requests, SAMPLE)
+    sample = plan.estimate([(i, plan.max_tokens(i)) for i in (n * plan.requests // count for n in range(count))])
+    scale = plan.requests / count
+    return Estimate(
+        plan.requests,
+        round(sample.input_tokens * scale),
+        round(sample.output_tokens * scale),
+        sample.usd * scale,
+        sample.worst_usd * scale,
+    )
 
 
 def read_reply(text: str) -> tuple[list[dict], list[str]]:
