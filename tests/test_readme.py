@@ -43,6 +43,15 @@ def test_the_data_funnel_is_the_one_on_record(line):
     assert line in README
 
 
+DATASET = read_json(ROOT / "assets" / "datasets" / "synth-50k.json")
+
+
+@pytest.mark.parametrize("stage", DATASET["stages"], ids=lambda stage: stage["stage"])
+def test_the_funnel_of_the_data_set_is_the_one_on_record(stage):
+    assert f"| {stage['stage']} | {stage['in']:,} | {stage['dropped']:,} | {stage['out']:,} |" in README
+    assert f"{DATASET['candidates']:,} candidates and keeps {DATASET['clean']:,} ({DATASET['train']:,} to train on" in README
+
+
 def test_the_card_of_the_shipped_model_holds_the_same_results():
     card = (POCKET / "README.md").read_text(encoding="utf-8")
     assert all(line in card for line in RESULTS)
