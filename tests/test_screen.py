@@ -9,6 +9,8 @@ import pytest
 from mathtutor.tutoring.screen import MAX_CHARS, PRIVATE, Finding, clean, screen
 
 PASSES = [
+    "What is 5 / 0.5?", "What is 0 / 5?",
+    "Ana shares 12 sweets among 0 friends. How many does each friend get?",
     "Ana has 3 apples and buys 4 more. How many has she now?",
     "Ana has three apples and buys four more. How many has she now?",
     "If 3x + 7 = 22, what is the value of x?",
@@ -57,9 +59,6 @@ REFUSED = [
     ("5/0", Finding.NO_VALUE),
     ("What is (3 + 4) ÷ 0?", Finding.NO_VALUE),
     ("12 divided by 0 =", Finding.NO_VALUE),
-    ("What is 5 / 0.5?", Finding.OK),
-    ("What is 0 / 5?", Finding.OK),
-    ("Ana shares 12 sweets among 0 friends. How many does each friend get?", Finding.OK),
     ("5", Finding.TOO_SHORT),
     ("5 apples", Finding.TOO_SHORT),
     ("How many apples does Ana have?", Finding.TOO_SHORT),
