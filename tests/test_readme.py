@@ -78,6 +78,22 @@ def test_pocket_solves_the_examples_that_the_page_offers():
     assert found == {"Toy cars": 83, "Bus": 34, "Pencils": 43, "Cookies": 4, "Sale": 30, "Secret number": 8}
 
 
+@pytest.mark.skipif(not (POCKET / "tuned").exists(), reason="Pocket is not exported yet")
+def test_the_transcripts_are_what_pocket_says():
+    from mathtutor.chat import conversation
+    from mathtutor.engines import load_engine
+    from mathtutor.maths.answers import read_answer
+
+    shown = re.findall(r"^((?:> [^\n]*\n)+)\n```\n(<think>.*?)\n```", README, re.MULTILINE | re.DOTALL)
+    assert len(shown) == 2
+    problems = [re.sub(r"^> |\n> |\n", " ", quote).strip() for quote, _ in shown]
+    right = re.findall(r'"((?:Maya|Solve 4x)[^"]*)"', README)
+    asked = problems + [re.sub(r"\s+", " ", text) for text in right]
+    replies = dict(load_engine("pocket").replies([conversation(text) for text in asked]))
+    assert [replies[i].text for i in range(2)] == [reply for _, reply in shown]
+    assert [read_answer(replies[i].text).value for i in (2, 3)] == [22, 8]
+
+
 @pytest.mark.parametrize("target", sorted(set(re.findall(r"\]\(([^)#:]+)\)", README))))
 def test_every_linked_file_exists(target):
     assert (ROOT / target).exists()
