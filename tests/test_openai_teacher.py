@@ -682,20 +682,13 @@ def test_the_bank_teaches_under_the_same_command(tmp_path, capsys):
 # --- kill -9
 
 DRIVER = """
-import json, os, signal, sys
+import json, os, sys
 from pathlib import Path
 import mathtutor.io
 import pipeline.teachers.openai_compatible as teacher
 from tests.test_openai_teacher import Naps, plan_of
 
-def dying(call):
-    def counted(*arguments, **options):
-        global steps
-        steps -= 1
-        if steps == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return call(*arguments, **options)
-    return counted
+from tests.dying import countdown, dying
 
 class Client(teacher.httpx.AsyncClient):
     def __init__(self, headers, **options):
@@ -707,6 +700,7 @@ mathtutor.io._write_all = dying(mathtutor.io._write_all)
 mathtutor.io.write_atomic = dying(mathtutor.io.write_atomic)
 for line in sys.stdin:
     url, folder, steps, concurrency, usd = json.loads(line)
+    countdown.left = steps
     child = os.fork()
     if not child:
         try:

@@ -422,18 +422,11 @@ def test_two_at_once_are_one_too_many(tmp_path):
 # --- kill -9
 
 DRIVER = """
-import os, signal, sys, json
+import os, sys, json
 import mathtutor.io
 import pipeline.resolve
 
-def dying(call):
-    def counted(*arguments, **options):
-        global steps
-        steps -= 1
-        if steps == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return call(*arguments, **options)
-    return counted
+from tests.dying import countdown, dying
 
 # All that is durable goes through these two, wherever they were imported.
 mathtutor.io._write_all = dying(mathtutor.io._write_all)
@@ -442,6 +435,7 @@ import pipeline.outputs
 pipeline.outputs.write_atomic = pipeline.resolve.write_atomic = write
 for line in sys.stdin:
     data, spec, steps = json.loads(line)
+    countdown.left = steps
     child = os.fork()
     if not child:
         try:

@@ -742,25 +742,19 @@ def test_a_wrong_call_is_one_sentence_before_anything_is_sent(server, seeds, tmp
 # --- kill -9
 
 DRIVER = """
-import json, os, signal, sys
+import json, os, sys
 import anthropic
 import mathtutor.io
 from tests.test_teach import run
 
-def dying(call):
-    def counted(*arguments, **options):
-        global steps
-        steps -= 1
-        if steps == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return call(*arguments, **options)
-    return counted
+from tests.dying import countdown, dying
 
 # All that is durable goes through these two.
 mathtutor.io._write_all = dying(mathtutor.io._write_all)
 mathtutor.io.write_atomic = dying(mathtutor.io.write_atomic)
 for line in sys.stdin:
     folder, steps = json.loads(line)
+    countdown.left = steps
     child = os.fork()
     if not child:
         try:
