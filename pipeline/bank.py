@@ -3,6 +3,8 @@
     python -m pipeline.bank check                      # every family, 300 instances each; exit 1 on a defect
     python -m pipeline.bank check --file assets/bank/time.yaml -n 1000
     python -m pipeline.bank sample --family ID -n 3    # what a family says
+    python -m pipeline.bank check --stories            # every question of every story, 20 times each
+    python -m pipeline.bank sample --story ID -n 3     # what a story says, each question
     python -m pipeline.bank compose --depth 4 -n 3     # problems composed from a random graph
     python -m pipeline.bank stats                      # families, topics, held out
 """
@@ -20,6 +22,7 @@ from fractions import Fraction
 from mathtutor.bank import BankError, Family, Instance, load_bank, split_of
 from mathtutor.bank.compose import compose
 from mathtutor.bank.families import NUMBER, first_value, load_lexicon
+from mathtutor.bank.stories import Story, Telling, load_stories
 from mathtutor.chat import render_target
 from mathtutor.maths.answers import read_answer
 from mathtutor.maths.checks import State, verify
@@ -47,11 +50,8 @@ GRAMMAR = {
 NAMES = {person.name for person in load_lexicon()["person"]} - {"Mark"}  # a word too
 
 
-def defects(family: Family, instance: Instance) -> Iterator[str]:
-    """Everything that is wrong with one instance, each as a short sentence."""
-    texts = {"problem": instance.problem, "understand": instance.understand, "plan": instance.plan}
-    texts |= {f"step {n}": step for n, step in enumerate(instance.steps, 1)}
-    texts |= {f"mistake {n}": mistake.says for n, mistake in enumerate(instance.mistakes, 1)}
+def text_defects(texts: dict[str, str]) -> Iterator[str]:
+    """What a reader would stumble over, in texts by the name of their place."""
     for where, text in texts.items():
         for name, pattern in GRAMMAR.items():
             if match := pattern.search(text):
@@ -60,8 +60,37 @@ def defects(family: Family, instance: Instance) -> Iterator[str]:
             yield f"{where}: not for children: {match[0]!r}"
         if match := PARTS_OF_SOMEONE.search(text):
             yield f"{where}: a part of somebody: {match[0]!r}"
-    if not re.search(r"[.?!)\"”]$", instance.problem):
-        yield f"problem: no mark at the end: {instance.problem[-30:]!r}"
+    if not re.search(r"[.?!)\"”]$", texts["problem"]):
+        yield f"problem: no mark at the end: {texts['problem'][-30:]!r}"
+
+
+def solution_defects(steps: tuple[str, ...], answer: Fraction, shown: str) -> Iterator[str]:
+    """What is wrong with the sums of a solution, or with the way they are written."""
+    reply = render_target(steps, shown)
+    if read_answer(reply).value != answer:
+        yield f"answer: reads back as {read_answer(reply).value}, not {answer}"
+    verdict = verify(reply, gold=answer)
+    for check in verdict.steps:
+        if check.state is not State.OK:
+            yield f"step {check.step.number}: {check.state.value}: {check.step.text!r}"
+        elif re.search(r"\$|%|\d,\d{3}", check.step.text):
+            yield f"step {check.step.number}: has $ , or %: {check.step.text!r}"
+    if verdict.answer_matches_last_step is False:
+        yield f"last step does not give the answer {shown}: {steps[-1]!r}"
+
+
+def story_defects(telling: Telling) -> Iterator[str]:
+    """Everything that is wrong with one telling of a story, each as a short sentence."""
+    yield from text_defects({"problem": telling.problem} | {f"step {n}": step for n, step in enumerate(telling.steps, 1)})
+    yield from solution_defects(telling.steps, telling.answer, telling.shown_answer)
+
+
+def defects(family: Family, instance: Instance) -> Iterator[str]:
+    """Everything that is wrong with one instance, each as a short sentence."""
+    texts = {"problem": instance.problem, "understand": instance.understand, "plan": instance.plan}
+    texts |= {f"step {n}": step for n, step in enumerate(instance.steps, 1)}
+    texts |= {f"mistake {n}": mistake.says for n, mistake in enumerate(instance.mistakes, 1)}
+    yield from text_defects(texts)
     if not any(ch.isdigit() for ch in instance.problem) and not re.search(r"\b(one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\w+teen|twenty|half)\b", instance.problem, re.I):
         yield "problem: has no number"
     if len(instance.problem.split()) > 110:
@@ -83,17 +112,7 @@ def defects(family: Family, instance: Instance) -> Iterator[str]:
         if strangers := (NAMES & set(re.findall(r"\w+", text))) - told:
             yield f"{where}: names {', '.join(strangers)}, whom the problem does not mention: {text!r}"
 
-    reply = render_target(instance.steps, instance.shown_answer)
-    if read_answer(reply).value != instance.answer:
-        yield f"answer: reads back as {read_answer(reply).value}, not {instance.answer}"
-    verdict = verify(reply, gold=instance.answer)
-    for check in verdict.steps:
-        if check.state is not State.OK:
-            yield f"step {check.step.number}: {check.state.value}: {check.step.text!r}"
-        elif re.search(r"\$|%|\d,\d{3}", check.step.text):
-            yield f"step {check.step.number}: has $ , or %: {check.step.text!r}"
-    if verdict.answer_matches_last_step is False:
-        yield f"last step does not give the answer {instance.shown_answer}: {instance.steps[-1]!r}"
+    yield from solution_defects(instance.steps, instance.answer, instance.shown_answer)
     for mistake in instance.mistakes:
         if mistake.value == instance.answer:
             yield f"mistake {mistake.kind} equals the answer"
@@ -136,6 +155,34 @@ def check(families: dict[str, Family], count: int) -> int:
     return num_bad
 
 
+def check_stories(stories: dict[str, Story], count: int) -> int:
+    """Print the defects of every story, at most four a question; returns the number of bad stories."""
+    bad = set()
+    for story in stories.values():
+        for question in range(story.num_questions):
+            found: dict[str, None] = {}
+            try:
+                for index in range(count):
+                    found |= dict.fromkeys(story_defects(story.tell(1, index, question)))
+            except BankError as error:
+                found[str(error)] = None
+            if found:
+                bad.add(story.id)
+                print(f"{story.id}, question {question + 1}")
+                for defect in list(found)[:4]:
+                    print(f"    {defect}")
+    print(f"{len(stories)} stories, {sum(s.num_questions for s in stories.values())} questions x {count}: {len(bad)} stories with defects")
+    return len(bad)
+
+
+def show_telling(telling: Telling) -> None:
+    """Print one question of a story as a teacher would read it."""
+    print(f"\n[{telling.story}] question {telling.question + 1}\n  {telling.problem}")
+    for number, step in enumerate(telling.steps, 1):
+        print(f"    Step {number}: {step}")
+    print(f"    The answer is {telling.shown_answer}.")
+
+
 def show(instance: Instance, note: str = "") -> None:
     """Print an instance as a teacher would read it."""
     print(f"\n[{instance.family}] {instance.topic}, grade {instance.grade}, {instance.skill}{note}")
@@ -153,11 +200,18 @@ def main() -> None:
     parser.add_argument("command", choices=["check", "sample", "compose", "stats"])
     parser.add_argument("--file", help="one bank file instead of the whole bank")
     parser.add_argument("--family", help="one family's id")
-    parser.add_argument("-n", type=int, help="instances a family (check: 300, sample: 1), or composed problems (3)")
+    parser.add_argument("--stories", action="store_true", default=None, help="of `check`: the stories instead of the families")
+    parser.add_argument("--story", help="of `sample`: one story's id")
+    parser.add_argument("-n", type=int, help="instances a family (check: 300, sample: 1) or a question of a story (check: 20), or composed problems (3)")
     parser.add_argument("--seed", type=int, help="of `sample` and `compose`; default: another each time")
     parser.add_argument("--depth", type=int, help="of `compose`: sums to the answer, 1 to 8 (default: 3)")
     args = parser.parse_args()
-    unread = {"check": ("seed", "depth"), "sample": ("depth",), "compose": ("file", "family"), "stats": ("n", "seed", "depth", "family")}
+    unread = {
+        "check": ("seed", "depth", "story", *(("family",) if args.stories else ())),
+        "sample": ("depth", "stories", *(("family",) if args.story else ())),
+        "compose": ("file", "family", "story", "stories"),
+        "stats": ("n", "seed", "depth", "family", "story", "stories"),
+    }
     if given := [name for name in unread[args.command] if getattr(args, name) is not None]:
         parser.error(f"{args.command} does not read {', '.join(('-' if name == 'n' else '--') + name for name in given)}")
     if args.n is not None and args.n < 1:
@@ -171,9 +225,21 @@ def main() -> None:
             sys.exit(str(error))
         return
     try:
-        families = load_bank(args.file) if args.file else load_bank()
+        if args.stories or args.story:
+            stories = load_stories(args.file) if args.file else load_stories()
+        else:
+            families = load_bank(args.file) if args.file else load_bank()
     except (BankError, OSError) as error:
         sys.exit(str(error))
+    if args.stories:
+        sys.exit(1 if check_stories(stories, args.n or 20) else 0)
+    if args.story:
+        if args.story not in stories:
+            sys.exit(f"no story {args.story!r} in {args.file or 'assets/bank/stories'}")
+        story = stories[args.story]
+        for index in range((args.n or 1) * story.num_questions):
+            show_telling(story.tell(seed, index // story.num_questions, index % story.num_questions))
+        return
     if args.family:
         if args.family not in families:
             sys.exit(f"no family {args.family!r}; `python -m pipeline.bank stats` lists them")

@@ -27,10 +27,10 @@ from pipeline.corpus import References
 from pipeline.outputs import described, need_parquet, write_data_set
 from pipeline.recipe import Recipe, Sources, load_recipe
 from pipeline.split import split
-from pipeline.teachers import composed, gsm8k, procedural
+from pipeline.teachers import composed, gsm8k, procedural, rewritten, stories
 
 ROOT = Path(__file__).resolve().parents[1]
-OWN = ("bank", "composed", "gsm8k-train")  # sources that only this command and pipeline.teach may claim
+OWN = ("bank", "composed", "stories", "gsm8k-train", "gsm8k-rewritten")  # sources that only this command and pipeline.teach may claim
 
 
 def files_of(sources: Sources) -> list[Path]:
@@ -79,9 +79,15 @@ def read_file(path: Path) -> Iterator[Row]:
 def write_candidates(sources: Sources, seed: int) -> tuple[Iterator[Row], int]:
     """(candidates of all sources, their number). What may fail for want of data fails here."""
     human = list(gsm8k.write_rows()) if sources.gsm8k else []
+    if sources.gsm8k_variants:
+        human += rewritten.write_rows(sources.gsm8k_variants, seed)
     taught = [row for path in files_of(sources) for row in read_file(path)]
-    made = itertools.chain(procedural.write_rows(sources.bank, seed), composed.write_rows(sources.composed, seed))
-    return itertools.chain(made, human, taught), sources.bank + sources.composed + len(human) + len(taught)
+    made = itertools.chain(
+        procedural.write_rows(sources.bank, seed),
+        composed.write_rows(sources.composed, seed),
+        stories.write_rows(sources.stories, seed),
+    )
+    return itertools.chain(made, human, taught), sources.bank + sources.composed + sources.stories + len(human) + len(taught)
 
 
 def command_of(args: argparse.Namespace) -> str:
@@ -130,7 +136,7 @@ def _build(args: argparse.Namespace, recipe: Recipe, candidates: Iterator[Row], 
         rule = "families of the bank, beside the candidates"
     report = {
         "command": command_of(args),
-        "bank_sha256": sha256_json({path.name: sha256_file(path) for path in sorted(FOLDER.glob("*.y*ml"))}),
+        "bank_sha256": sha256_json({path.name: sha256_file(path) for path in sorted(FOLDER.rglob("*.y*ml"))}),
         **report_of(sifted, recipe, references),
         "train": len(train),
         "validation": {"rows": len(validation), "rule": rule},

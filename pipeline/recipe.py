@@ -26,7 +26,9 @@ class Sources:
 
     bank: int = 0  # instances of the bank's training families
     composed: int = 0  # stories composed from random graphs of quantities
+    stories: int = 0  # tellings of the stories with several questions, all questions in turn
     gsm8k: bool = False  # GSM8K train's own solutions, tidied
+    gsm8k_variants: int = 0  # of each problem of GSM8K train that can be told again with other numbers and names
     files: str = ""  # rows that teachers wrote before (raw.jsonl of pipeline.teach), parted by commas
     bank_validation: int = 0  # rows of the bank's validation families, beside the candidates: validation.jsonl
 
@@ -86,7 +88,7 @@ LOOSEST_SPLIT = 0.85  # cosine above which clusters are too small to part traini
 COSINE = Range(0, 1, above=True)
 RANGES: dict[str, dict[str, Range]] = {
     "": {"seed": Range(0)},
-    "sources": {"bank": Range(0), "composed": Range(0), "bank_validation": Range(0)},
+    "sources": {name: Range(0) for name in ("bank", "composed", "stories", "gsm8k_variants", "bank_validation")},
     "limits": {
         "max_problem_chars": Range(1, 10_000),
         "max_step_chars": Range(1, 10_000),

@@ -86,9 +86,17 @@ def is_validation(row_id: str, count: int, total: int) -> bool:
 
 
 def tokenize(
-    rows: Sequence[Row], tokenizer, phase: str, max_tokens: int, shares: dict[str, float] | None = None
+    rows: Sequence[Row],
+    tokenizer,
+    phase: str,
+    max_tokens: int,
+    shares: dict[str, float] | None = None,
+    learn_problem: bool = False,
 ) -> Examples:
-    """Examples of the `phase` "pretrain" or "sft". Rows over `max_tokens` are dropped and counted."""
+    """Examples of the `phase` "pretrain" or "sft". Rows over `max_tokens` are dropped and counted.
+
+    Fine-tuning learns from the reply alone, or with `learn_problem` from all of the conversation.
+    """
     ids: list[np.ndarray] = []
     masks: list[np.ndarray] = []
     hideable: list[np.ndarray] = []
@@ -108,7 +116,7 @@ def tokenize(
             continue
         ids.append(np.array(prompt + target, dtype))
         learned = np.ones(len(prompt) + len(target), bool)
-        if phase == "sft":
+        if phase == "sft" and not learn_problem:
             learned[: len(prompt)] = False
         masks.append(learned)
         hideable.append(is_word[prompt + target] & (np.arange(len(learned)) < len(prompt)))

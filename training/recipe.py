@@ -62,6 +62,7 @@ class Phase:
     clip: float = 1.0
     max_tokens: int = 512  # longer rows are dropped and counted, never cut
     word_dropout: float = 0.0  # in half of the examples, up to this share of the problem's words is hidden
+    learn_problem: bool = False  # sft: learn the problem's own words as well as the reply
     shares: dict[str, float] = field(default_factory=dict)  # source -> how often a row of it is seen an epoch
     method: Literal["full", "lora"] = "full"
     lora_rank: int = 16
@@ -149,6 +150,8 @@ def _check(recipe: Recipe, raw: dict) -> list[str]:
             problems.append(f"{name}.matrix_learning_rate has no effect with optimizer: adamw")
     if recipe.sft.method == "lora" and recipe.sft.optimizer == "muon":
         problems.append("sft: muon orthogonalises whole weight matrices; use optimizer: adamw with lora")
+    if "learn_problem" in raw["pretrain"]:
+        problems.append("pretrain.learn_problem has no effect: pretraining learns every token")
     if recipe.pretrain.method != "full":
         problems.append("pretrain.method must be full: there is nothing yet for an adapter to adapt")
     return problems

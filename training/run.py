@@ -133,7 +133,7 @@ def load_rows(recipe: Recipe) -> tuple[list[Row], list[Row], str]:
     return training, validation, data_hash
 
 
-def audit(name: str, examples: Examples, tokenizer) -> None:
+def audit(name: str, examples: Examples, tokenizer, learn_problem: bool = False) -> None:
     """Print what is learned from, and stop when the mask cannot be right."""
     share = examples.mask.mean()
     print(f"{name}: {len(examples):,} examples, {len(examples.ids):,} tokens, {share:.1%} of them learned")
@@ -142,7 +142,7 @@ def audit(name: str, examples: Examples, tokenizer) -> None:
     print(show_mask(examples, tokenizer, color=os.isatty(1)) + "\n")
     if share == 0:
         raise SystemExit("no token is learned from: the mask is empty")
-    if name == "sft" and share > 0.95:
+    if name == "sft" and share > 0.95 and not learn_problem:
         raise SystemExit("nearly every token is learned from: the prompt is not masked")
 
 
@@ -150,9 +150,9 @@ def examples_for(phase_name: str, recipe: Recipe, tokenizer) -> tuple[Examples, 
     phase = getattr(recipe, phase_name)
     training, validation, data_hash = load_rows(recipe)
     try:
-        examples = tokenize(training, tokenizer, phase_name, phase.max_tokens, phase.shares)
+        examples = tokenize(training, tokenizer, phase_name, phase.max_tokens, phase.shares, phase.learn_problem)
         held = tokenize(validation, tokenizer, phase_name, phase.max_tokens) if validation else None
     except ValueError as error:
         raise SystemExit(f"{phase_name}: {error}") from error
-    audit(phase_name, examples, tokenizer)
+    audit(phase_name, examples, tokenizer, phase.learn_problem)
     return examples, held, data_hash
