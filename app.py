@@ -32,7 +32,7 @@ def build_app(tuned: Engine, base: Engine, limits: Limits = Limits()) -> gr.Bloc
         with gr.Tabs(elem_id="mt-tabs"):
             with gr.Tab(strings.LEARN_TAB, id="learn"):
                 learned = learn.build(desk)
-            with gr.Tab(strings.COMPARE_TAB, id="compare") as compare_tab:
+            with gr.Tab(strings.COMPARE_TAB, id="compare", render_children=True) as compare_tab:  # see `carry_over`
                 compared = compare.build(desk)
             wiring.carry_over(compare_tab, learned, compared)
             with gr.Tab(strings.ABOUT_TAB, id="about"):
