@@ -112,23 +112,31 @@ def size_lines(folder: Path, recipe: dict) -> list[str]:
     ]
 
 
-def read_sources(folder: Path) -> dict:
-    path = folder / "data.json"
-    return read_json(path)["sources"] if path.exists() else {}
+def read_reports(folder: Path) -> list[dict]:
+    """The reports on the rows that the model was trained on; none where no record was kept."""
+    if not (path := folder / "data.json").exists():
+        return []
+    reports = read_json(path)
+    return reports if isinstance(reports, list) else [reports]
+
+
+def read_sources(folder: Path) -> set[str]:
+    return {source for report in read_reports(folder) for source in report["sources"]}
 
 
 def data_lines(folder: Path) -> list[str]:
-    if not (folder / "data.json").exists():
-        return []
-    report = read_json(folder / "data.json")
+    return [data_line(report) for report in read_reports(folder)]
+
+
+def data_line(report: dict) -> str:
     tests = report["decontamination"]["tests"]
     compared = f"compared with {', '.join(tests)}" if isinstance(tests, list) else "not compared with any test set"
     sources = ", ".join(f"{count:,} from {name}" for name, count in report["sources"].items())
-    return [
+    return (
         f"- Data: `{report['command']}`: {report['candidates']:,} candidates, {report['dropped']:,} dropped, "
         f"{report['clean']:,} kept ({sources}); {compared}: "
-        f"kept rows that share word n-grams with one: {shared_grams(report)}.",
-    ]
+        f"kept rows that share word n-grams with one: {shared_grams(report)}."
+    )
 
 
 def shared_grams(report: dict) -> str:

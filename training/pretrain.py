@@ -80,7 +80,7 @@ def main() -> None:
     )
     if done and compute.crew.leads:
         save_model(model, tokenizer, folder / "base")
-        keep_records(folder, recipe, "pretrain", data_hash)
+        keep_records(folder, recipe, "pretrain")
         print(f"base model: {folder / 'base'}")
     compute.crew.wait()
 

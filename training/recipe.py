@@ -22,9 +22,15 @@ __all__ = ["Data", "Model", "Phase", "Recipe", "RecipeError", "Tokenizer", "load
 class Data:
     """Where the rows come from: the output of `pipeline.build`."""
 
-    rows: str  # clean.jsonl
+    rows: str  # clean.jsonl, or several such files parted by commas
     validation: int = 200  # rows kept from training, chosen by the hash of their id
     validation_rows: str = ""  # or a file of rows for the validation loss; `validation` is 0 then
+
+
+    @property
+    def files(self) -> list[Path]:
+        """The files of `rows`."""
+        return [Path(path.strip()) for path in self.rows.split(",") if path.strip()]
 
 
 @dataclass(frozen=True)
@@ -128,7 +134,7 @@ def _check(recipe: Recipe, raw: dict) -> list[str]:
                 problems.append(f"{where}{name} must {allowed}, not {value}")
     if not NAME.fullmatch(recipe.name):
         problems.append(f"name must be 1 to 64 letters, digits, _ or -, not {recipe.name!r:.80}")
-    if not recipe.data.rows:
+    if not recipe.data.files:
         problems.append("data.rows must name a file")
     model = recipe.model
     if model.kv_heads > 0 and model.heads % model.kv_heads:

@@ -15,7 +15,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "0")
 
 import torch  # noqa: E402
 
-from mathtutor.io import Damaged, number_rows, read_json, sha256_file, write_atomic, write_json  # noqa: E402
+from mathtutor.io import Damaged, number_rows, read_json, sha256_file, sha256_json, write_json  # noqa: E402
 from mathtutor.problem import Row  # noqa: E402
 from training.crew import join  # noqa: E402
 from training.data import Examples, is_validation, show_mask, tokenize  # noqa: E402
@@ -60,35 +60,38 @@ def prepare(args: argparse.Namespace) -> tuple[Recipe, Path, Compute]:
     return recipe, folder, Compute(device, args.precision, args.compile, crew)
 
 
-def report_of(recipe: Recipe, data_hash: str) -> bytes | None:
-    """The report beside the rows, None if they have none; ends with a sentence if it is of other rows."""
-    path = Path(recipe.data.rows).with_name("report.json")
-    if not path.exists():
-        return None
-    try:
-        report = read_json(path)
-    except Damaged as error:
-        raise SystemExit(str(error)) from error
-    if not isinstance(report, dict) or report.get("sha256") != data_hash:
-        raise SystemExit(f"{path} is not about {recipe.data.rows}: build both again, or remove the report")
-    return path.read_bytes()
+def reports_of(recipe: Recipe) -> list[dict] | None:
+    """The reports beside the files of rows, None if one has none; ends with a sentence if it is of other rows."""
+    reports = []
+    for rows in recipe.data.files:
+        path = rows.with_name("report.json")
+        if not path.exists():
+            return None
+        try:
+            report = read_json(path)
+        except Damaged as error:
+            raise SystemExit(str(error)) from error
+        if not isinstance(report, dict) or report.get("sha256") != sha256_file(rows):
+            raise SystemExit(f"{path} is not about {rows}: build both again, or remove the report")
+        reports.append(report)
+    return reports
 
 
-def keep_records(folder: Path, recipe: Recipe, phase_name: str, data_hash: str) -> None:
-    """Write down what a finished phase was made with: `recipe.json`, and the report on its rows as `data.json`.
+def keep_records(folder: Path, recipe: Recipe, phase_name: str) -> None:
+    """Write down what a finished phase was made with: `recipe.json`, and the report on its rows (or a list of them) as `data.json`.
 
     Only at the end, so that a command which was refused leaves no trace; `sft` replaces its own section
     alone, so that the base model's overrides stay on record.
     """
-    report = report_of(recipe, data_hash)
+    reports = reports_of(recipe)
     path, values = folder / "recipe.json", asdict(recipe)
     if phase_name == "sft" and path.exists():
-        values = read_json(path) | {"sft": values["sft"]}
+        values = read_json(path) | {"sft": values["sft"], "data": values["data"]}
     write_json(path, values)
-    if report is None:
+    if reports is None:
         (folder / "data.json").unlink(missing_ok=True)
     else:
-        write_atomic(folder / "data.json", report)
+        write_json(folder / "data.json", reports[0] if len(reports) == 1 else reports)
 
 
 def read_data_rows(path: Path) -> list[Row]:
@@ -108,24 +111,24 @@ def read_data_rows(path: Path) -> list[Row]:
 
 
 def load_rows(recipe: Recipe) -> tuple[list[Row], list[Row], str]:
-    """(training rows, validation rows, hash of the file). Ends with `file:line` on a row that is none."""
-    path = Path(recipe.data.rows)
-    rows = read_data_rows(path)
+    """(training rows, validation rows, hash of the files). Ends with `file:line` on a row that is none."""
+    rows = [row for path in recipe.data.files for row in read_data_rows(path)]
     sources = {row.source for row in rows}
     for name in ("pretrain", "sft"):
         if unknown := sorted(getattr(recipe, name).shares.keys() - sources):
             raise SystemExit(
-                f"{name}.shares names {', '.join(unknown)}, which no row of {path} comes from: "
+                f"{name}.shares names {', '.join(unknown)}, which no row of {recipe.data.rows} comes from: "
                 f"its sources are {', '.join(sorted(sources)) or 'none'}"
             )
-    data_hash = sha256_file(path)
-    report_of(recipe, data_hash)  # now, not after hours of training
+    hashes = [sha256_file(path) for path in recipe.data.files]
+    data_hash = hashes[0] if len(hashes) == 1 else sha256_json(hashes)
+    reports_of(recipe)  # now, not after hours of training
     training, validation = [], []
     for row in rows:
         kept_out = is_validation(row.id, recipe.data.validation, len(rows))
         (validation if kept_out else training).append(row)
     if not training:
-        raise SystemExit(f"{path} holds no row to train on")
+        raise SystemExit(f"{recipe.data.rows} holds no row to train on")
     if recipe.data.validation_rows:
         if recipe.data.validation:
             raise SystemExit("data.validation_rows names a file: set data.validation to 0, one of the two is enough")

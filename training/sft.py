@@ -76,7 +76,7 @@ def main() -> None:
     if recipe.sft.method == "lora":
         model = merge_checked(model, examples, tokenizer.pad_token_id, compute.device)
     save_model(model, tokenizer, folder / "tuned")
-    keep_records(folder, recipe, "sft", data_hash)
+    keep_records(folder, recipe, "sft")
     print(f"tuned model: {folder / 'tuned'}")
     compute.crew.wait()
 
