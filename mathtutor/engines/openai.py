@@ -154,6 +154,7 @@ class OpenAIEngine:
         conversations: Sequence[Conversation],
         sampling: Sampling = Sampling(),
         stop: threading.Event | None = None,
+        seeds: Sequence[int] | None = None,
     ) -> Iterator[tuple[int, Generation]]:
         """`concurrency` requests at once; tokens are counted as stream pieces, which is what servers send.
 
