@@ -45,7 +45,7 @@ class OpenAIEngine:
         import openai
 
         self.name = display_name(f"openai:{url}#{model}")
-        self._model, self._concurrency = model, concurrency
+        self._model, self.concurrency = model, concurrency
         try:
             self._client = openai.AsyncOpenAI(
                 base_url=url, api_key=os.environ.get("OPENAI_API_KEY", "none"), timeout=TIMEOUT, max_retries=0
@@ -178,7 +178,7 @@ class OpenAIEngine:
                 deltas = [Delta("", 0, finish="failed")]
             return gather(deltas, time.monotonic() - started, render_conversation(conversation))
 
-        with ThreadPoolExecutor(self._concurrency) as pool:
+        with ThreadPoolExecutor(self.concurrency) as pool:
             futures = {pool.submit(ask, conversation): i for i, conversation in enumerate(conversations)}
             try:
                 for future in as_completed(futures):
