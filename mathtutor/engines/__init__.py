@@ -67,6 +67,7 @@ class Delta:
     # "stop": the model ended; "length": the limit did; "repeating": it went in circles and was ended;
     # "stopped": the caller did; "failed": the engine did
     finish: str | None = None
+    logprobs: tuple[float, ...] = ()  # of the piece's tokens, where a server was asked for them
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,7 @@ class Engine(Protocol):
 def gather(deltas: Iterable[Delta], seconds: float = 0.0, prompt: str = "") -> Generation:
     """Fold a stream into one Generation."""
     text, num_tokens, finish, spans = "", 0, "stopped", []
+    logprobs: list[float] = []
     for delta in deltas:
         if delta.computed:
             # A number comes digit by digit: neighbours are one span.
@@ -126,7 +128,9 @@ def gather(deltas: Iterable[Delta], seconds: float = 0.0, prompt: str = "") -> G
         text += delta.text
         num_tokens += delta.num_tokens
         finish = delta.finish or finish
-    return Generation(text, num_tokens, seconds, finish, prompt, tuple(spans))
+        logprobs += delta.logprobs
+    logprob = sum(logprobs) / len(logprobs) if logprobs else None
+    return Generation(text, num_tokens, seconds, finish, prompt, tuple(spans), logprob)
 
 
 _URL = re.compile(r"\w+://[^\s'\"<>#]*")
