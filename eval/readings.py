@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import atexit
 import importlib.util
+import logging
 import multiprocessing
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -37,6 +38,7 @@ def _judge(item: tuple[str, str]) -> tuple[bool | None, str]:
     """(right, error) of (tail of a reply, gold answer); runs in a process of its own."""
     from math_verify import parse, verify
 
+    logging.disable(logging.ERROR)  # what it says of one reply stands in that reply's reading
     tail, gold = item
     found = parse(tail, parsing_timeout=LIBRARY_TIMEOUT)
     if not found:

@@ -284,6 +284,15 @@ class HFEngine:
                 ),
             )
 
+    @torch.inference_mode()
+    def log_probability(self, conversation: Conversation, reply: str, sampling: Sampling = Sampling()) -> float:
+        """The mean log-probability of the tokens of `reply`, its end included, after `conversation`."""
+        prompt = self._encode(conversation, sampling)
+        ids = self._tokenizer.encode(reply, add_special_tokens=False)
+        ids.append(self._tokenizer.convert_tokens_to_ids(END) if self._is_chatml else self._tokenizer.eos_token_id)
+        scores = self._model(torch.tensor([prompt + ids], device=self.device)).logits[0, len(prompt) - 1 : -1]
+        return scores.float().log_softmax(-1)[range(len(ids)), ids].mean().item()
+
     def _finished(self, conversations, prompts, rows, sampling: Sampling, halt) -> Iterator[int]:
         """The rows as they finish; half-written ones, after a halt, are not results."""
         if not prompts:
