@@ -278,5 +278,5 @@ def compare_pairs(pairs: Sequence[tuple[bool, bool]]) -> dict:
         "both_wrong": sum(not a and not b for a, b in pairs),
         "difference": (fixed - broken) / n if n else 0.0,
         "interval": [round(max(-1.0, centre - half), 4), round(min(1.0, centre + half), 4)],
-        "p": binomtest(fixed, fixed + broken).pvalue if fixed + broken else 1.0,
+        "p": float(binomtest(fixed, fixed + broken).pvalue) if fixed + broken else 1.0,
     }
