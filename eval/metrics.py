@@ -22,6 +22,7 @@ from mathtutor.problem import Problem
 Z95 = 1.959964  # two-sided 95%
 MAX_CUT_OFF = 0.02  # a run with more replies cut off is marked
 BUDGETS = (32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768)  # tokens
+MOST_LISTED = 50  # rows with other readings named in a summary; `eval.score --all` shows them all
 KINDS_OF_ERROR = ("no reply", "loop", "cut off", "no answer", "arithmetic", "missing step", "reading")
 SIZES = ((0, 9, "1 digit"), (10, 99, "2 digits"), (100, 999, "3 digits"), (1000, None, "4 digits or more"))
 
@@ -106,12 +107,14 @@ def summarize(
         "correct_math_verify": None,
     }
     if readings is not None:
-        ours = [(is_right(row), readings[key_of(row)]) for row in rows if row["correct"] is not None and key_of(row) in readings]
+        ours = [row for row in rows if row["correct"] is not None and key_of(row) in readings]
+        differ = [row for row in ours if row["correct"] != bool(readings[key_of(row)]["math_verify"])]
         read = [reading["math_verify"] for row in rows if (reading := readings.get(key_of(row)))]
         summary |= {
             "correct_math_verify": sum(value is True for value in read),
             "unread_math_verify": sum(value is None for value in read),
-            "disagreements": sum(right != bool(reading["math_verify"]) for right, reading in ours),
+            "disagreements": len(differ),
+            "disagree_on": [f"{row['id']}/{row.get('sample', 0)}" for row in differ[:MOST_LISTED]],
         }
     if samples > 1:
         summary |= {

@@ -327,6 +327,8 @@ def report(args: argparse.Namespace, summary: dict, kind: str) -> None:
     if args.samples > 1:
         shares = ", ".join(f"{a['agree']}/{args.samples}: {a['accuracy']:.0%} of {a['n']}" for a in summary["agreement"])
         print(f"Single replies: {summary['sample_accuracy']:.1%} right. Right where so many agree: {shares}")
+        at = {point["coverage"]: point["accuracy"] for point in summary["coverage"]}
+        print(f"Without the fifth that agrees least: {at[0.8]:.1%}")
     if summary["failed"]:
         print(f"{summary['failed']} failed and count as wrong: run the same command to ask them again.")
     if summary["too_many_cut_off"]:
