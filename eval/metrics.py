@@ -1,11 +1,30 @@
-"""Figures computed from result rows alone; pure functions."""
+"""Figures computed from result rows alone; pure functions.
+
+    summarize(rows)["accuracy"]
+    compare_pairs([(True, False), ...])       # McNemar's exact test and the interval of the difference
+
+The exact test is SciPy's; what is written out here has its source beside it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from math import sqrt
+from statistics import mean, median
+
+from eval.records import by_problem, key_of
+from mathtutor.maths.answers import read_gold
+from mathtutor.problem import Problem
 
 Z95 = 1.959964  # two-sided 95%
+MAX_CUT_OFF = 0.02  # a run with more replies cut off is marked
+BUDGETS = (32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768)  # tokens
+MOST_LISTED = 50  # rows with other readings named in a summary; `eval.score --all` shows them all
+KINDS_OF_ERROR = ("no reply", "loop", "cut off", "no answer", "arithmetic", "missing step", "reading")
+SIZES = ((0, 9, "1 digit"), (10, 99, "2 digits"), (100, 999, "3 digits"), (1000, None, "4 digits or more"))
 
 
 def wilson(successes: int, n: int, z: float = Z95) -> tuple[float, float]:
@@ -18,22 +37,249 @@ def wilson(successes: int, n: int, z: float = Z95) -> tuple[float, float]:
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
-def summarize(rows: Sequence[dict]) -> dict:
-    """Counts over `results.jsonl` rows, each of which is right or one of the rest.
-
-    `cut_off` replies hit a limit, `failed` ones never came, `unparsed` ones ended without an answer.
-    """
-    n, correct = len(rows), sum(row["correct"] for row in rows)
+def rate(successes: int, n: int) -> dict:
+    """{"n", "correct", "accuracy", "interval"}: how a share is written everywhere."""
     return {
         "n": n,
-        "correct": correct,
-        "accuracy": correct / n if n else 0.0,
-        "interval": [round(bound, 4) for bound in wilson(correct, n)],
+        "correct": successes,
+        "accuracy": successes / n if n else 0.0,
+        "interval": [round(bound, 4) for bound in wilson(successes, n)],
+    }
+
+
+# --- one run
+
+
+def is_right(row: dict, readings: Mapping | None = None) -> bool:
+    """The verdict on a reply: ours where the gold answer is a number, math-verify's where it is an expression."""
+    if row["correct"] is not None:
+        return row["correct"]
+    return bool(readings and (reading := readings.get(key_of(row))) and reading["math_verify"])
+
+
+def answer_of(row: dict) -> str | None:
+    """What a reply votes for."""
+    return row["answer"]
+
+
+def majority(rows: Sequence[dict]) -> tuple[str | None, int]:
+    """(answer, how many gave it) of the samples of one problem; of a tie, the answer that came first. None: none gave one."""
+    votes = Counter(answer for row in rows if (answer := answer_of(row)) is not None)
+    return votes.most_common(1)[0] if votes else (None, 0)
+
+
+def vote(rows: Sequence[dict], readings: Mapping | None = None) -> tuple[bool, int]:
+    """(whether the majority is right, how many agree with it)."""
+    if len(rows) == 1:
+        return is_right(rows[0], readings), int(answer_of(rows[0]) is not None)
+    answer, agree = majority(rows)
+    return next((is_right(row, readings) for row in rows if answer is not None and answer_of(row) == answer), False), agree
+
+
+def summarize(
+    rows: Sequence[dict], readings: Mapping | None = None, kind: str = "number", problems: Sequence[Problem] = ()
+) -> dict:
+    """Figures of `results.jsonl` rows. `n` counts problems; of several samples the majority answers.
+
+    Each reply is right or one of the rest: `cut_off` ones hit a limit, `failed` ones never came, `unparsed` ones
+    ended without an answer. These three count replies.
+    """
+    groups = by_problem(rows)
+    votes = {name: vote(group, readings) for name, group in groups.items()}
+    n, correct = len(groups), sum(right for right, _ in votes.values())
+    samples = max(map(len, groups.values()), default=1)
+    cut_off = sum(row["cut_off"] for row in rows)
+    tokens = [row["tokens"] for row in rows]
+    summary = {
+        **rate(correct, n),
         "correct_strict": sum(row["correct_strict"] for row in rows),
-        "cut_off": sum(row["cut_off"] for row in rows),
+        "cut_off": cut_off,
+        "cut_off_rate": round(cut_off / len(rows), 4) if rows else 0.0,
+        "too_many_cut_off": cut_off > MAX_CUT_OFF * len(rows),
         "failed": sum(row["finish"] == "failed" for row in rows),
-        "unparsed": sum(row["answer"] is None and not row["cut_off"] and row["finish"] != "failed" for row in rows),
+        "unparsed": (unparsed := sum(row["answer"] is None and not row["cut_off"] and row["finish"] != "failed" for row in rows)),
+        "unparsed_rate": round(unparsed / len(rows), 4) if rows else 0.0,
         "wrong_sums": sum(row["first_wrong_step"] is not None for row in rows),
-        "tokens": sum(row["tokens"] for row in rows),
+        "tokens": sum(tokens),
+        "mean_tokens": round(mean(tokens), 1) if tokens else 0.0,
+        "median_tokens": median(tokens) if tokens else 0,
         "seconds": round(sum(row["seconds"] for row in rows), 2),
+        "correct_math_verify": None,
+    }
+    if readings is not None:
+        ours = [row for row in rows if row["correct"] is not None and key_of(row) in readings]
+        differ = [row for row in ours if row["correct"] != bool(readings[key_of(row)]["math_verify"])]
+        read = [reading["math_verify"] for row in rows if (reading := readings.get(key_of(row)))]
+        summary |= {
+            "correct_math_verify": sum(value is True for value in read),
+            "unread_math_verify": sum(value is None for value in read),
+            "disagreements": len(differ),
+            "disagree_on": [f"{row['id']}/{row.get('sample', 0)}" for row in differ[:MOST_LISTED]],
+        }
+    if samples > 1:
+        summary |= {
+            "samples": samples,
+            "sample_accuracy": sum(is_right(row, readings) for row in rows) / len(rows),
+            "any_right": sum(any(is_right(row, readings) for row in group) for group in groups.values()),
+            "agreement": calibration(votes.values()),
+            "coverage": coverage(list(votes.values())),
+        }
+    if kind != "proof":
+        # Of a proof nothing is right or wrong before it is graded.
+        summary |= {
+            "budgets": budgets(rows, readings),
+            "errors": errors(rows, readings, problems),
+            "by": breakdown(groups, votes, problems),
+        }
+    return summary
+
+
+def calibration(votes) -> list[dict]:
+    """The accuracy where 5 of 5 agree, where 4 do, and so on."""
+    found: dict[int, list[bool]] = defaultdict(list)
+    for right, agree in votes:
+        found[agree].append(right)
+    return [{"agree": agree, **rate(sum(found[agree]), len(found[agree]))} for agree in sorted(found, reverse=True)]
+
+
+def coverage(votes: Sequence[tuple[bool, float]], shares: Sequence[float] = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)) -> list[dict]:
+    """The accuracy on the share of problems with the highest scores (agreement, say).
+
+    Among equals that only partly belong to it, each counts with its chance of being taken, so that their order
+    says nothing; the interval is of the rounded count.
+    """
+    ordered = sorted(votes, key=lambda pair: -pair[1])
+    curve = []
+    for share in shares:
+        take = max(1, round(share * len(ordered))) if ordered else 0
+        edge = ordered[take - 1][1] if take else 0
+        above = [right for right, score in ordered if score > edge]
+        level = [right for right, score in ordered if score == edge]
+        right = sum(above) + (sum(level) * (take - len(above)) / len(level) if level else 0.0)
+        low, high = wilson(round(right), take)
+        curve.append({"coverage": share, "n": take, "accuracy": right / take if take else 0.0, "interval": [round(low, 4), round(high, 4)]})
+    return curve
+
+
+def budgets(rows: Sequence[dict], readings: Mapping | None = None) -> list[dict]:
+    """The accuracy if every reply longer than so many tokens were cut off: a curve without new runs."""
+    longest = max((row["tokens"] for row in rows), default=0)
+    points = [budget for budget in BUDGETS if budget < longest] + [next((b for b in BUDGETS if b >= longest), longest)]
+    done = sorted((row["tokens"], is_right(row, readings)) for row in rows)
+    return [
+        {"tokens": budget, "accuracy": sum(right for tokens, right in done if tokens <= budget) / len(done) if done else 0.0}
+        for budget in points
+    ]
+
+
+# --- why a reply is wrong
+
+
+def error_kind(row: dict, gold_steps: int | None = None) -> str:
+    """Which of KINDS_OF_ERROR a wrong reply is; the first that fits.
+
+    "missing step": all its sums hold and it has fewer steps than the gold solution; "reading": all its sums hold and
+    no step is missing by that count, so it is the problem that was misread.
+    """
+    if row["finish"] == "failed":
+        return "no reply"
+    if row["finish"] == "repeating":
+        return "loop"
+    if row["cut_off"]:
+        return "cut off"
+    if row["answer"] is None:
+        return "no answer"
+    if row["first_wrong_step"] is not None:
+        return "arithmetic"
+    steps = row.get("steps")
+    return "missing step" if gold_steps and steps is not None and steps < gold_steps else "reading"
+
+
+def errors(rows: Sequence[dict], readings: Mapping | None, problems: Sequence[Problem]) -> dict[str, int]:
+    """How many wrong replies are of each kind."""
+    steps = {problem.id: steps_of(problem) for problem in problems}
+    found = Counter(error_kind(row, steps.get(row["id"])) for row in rows if not is_right(row, readings))
+    return {kind: found[kind] for kind in KINDS_OF_ERROR}
+
+
+def steps_of(problem: Problem) -> int | None:
+    """The steps of the gold solution: as the benchmark says, or the lines of a rationale before its "####"."""
+    if isinstance(problem.meta.get("steps"), int):
+        return problem.meta["steps"]
+    rationale, mark, _ = problem.gold.rpartition("####")
+    return len([line for line in rationale.split("\n") if line.strip()]) if mark else None
+
+
+TOPICS = ("topic", "type", "perturbation_type", "solution_type", "subject", "category")
+
+
+def topic_of(problem: Problem) -> str | None:
+    return next((str(problem.meta[name]) for name in TOPICS if problem.meta.get(name)), None)
+
+
+def size_of(answer: Fraction | None) -> str | None:
+    """What kind of number an answer is: "negative", "no whole number", or its digits."""
+    if answer is None:
+        return None
+    if answer < 0:
+        return "negative"
+    if answer.denominator != 1:
+        return "no whole number"
+    return next(name for low, high, name in SIZES if answer >= low and (high is None or answer <= high))
+
+
+def breakdown(
+    groups: Mapping[str, Sequence[dict]], votes: Mapping[str, tuple[bool, int]], problems: Sequence[Problem]
+) -> dict[str, dict[str, dict]]:
+    """{"steps" | "topic" | "answer": {value: rate}}: where a model is strong, as far as the benchmark tells."""
+    known = {problem.id: problem for problem in problems}
+    found: dict[str, dict[str, list[bool]]] = {name: defaultdict(list) for name in ("steps", "topic", "answer")}
+    for name in groups:
+        problem = known.get(name)
+        values = (
+            {"steps": steps_of(problem), "topic": topic_of(problem), "answer": size_of(problem.answer)}
+            if problem
+            else {"answer": size_of(read_gold(groups[name][0]["gold"]))}
+        )
+        for cut, value in values.items():
+            if value is not None:
+                found[cut][str(value)].append(votes[name][0])
+    return {
+        cut: {value: rate(sum(rights), len(rights)) for value, rights in sorted(parts.items(), key=lambda part: _natural(part[0]))}
+        for cut, parts in found.items()
+        if len(parts) > 1
+    }
+
+
+def _natural(text: str) -> list:
+    return [(0, int(piece), "") if piece.isdigit() else (1, 0, piece) for piece in re.split(r"(\d+)", text) if piece]
+
+
+# --- two runs on the same problems
+
+
+def compare_pairs(pairs: Sequence[tuple[bool, bool]]) -> dict:
+    """Of (right in A, right in B) pairs: the difference B - A, its interval, and McNemar's exact test.
+
+    The test is the two-sided binomial one on the problems that only one of them solves (McNemar 1947, exact); the
+    interval is the adjusted Wald one for paired shares (Bonett and Price 2012): 1 added to each of those two counts.
+    """
+    from scipy.stats import binomtest
+
+    n = len(pairs)
+    fixed = sum(not a and b for a, b in pairs)
+    broken = sum(a and not b for a, b in pairs)
+    p_fixed, p_broken = (fixed + 1) / (n + 2), (broken + 1) / (n + 2)
+    half = Z95 * sqrt(max(0.0, p_fixed + p_broken - (p_fixed - p_broken) ** 2) / (n + 2))
+    centre = p_fixed - p_broken
+    return {
+        "n": n,
+        "correct": [sum(a for a, _ in pairs), sum(b for _, b in pairs)],
+        "fixed": fixed,
+        "broken": broken,
+        "both_right": sum(a and b for a, b in pairs),
+        "both_wrong": sum(not a and not b for a, b in pairs),
+        "difference": (fixed - broken) / n if n else 0.0,
+        "interval": [round(max(-1.0, centre - half), 4), round(min(1.0, centre + half), 4)],
+        "p": float(binomtest(fixed, fixed + broken).pvalue) if fixed + broken else 1.0,
     }

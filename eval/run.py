@@ -1,15 +1,18 @@
 """Ask an engine every problem of a benchmark and keep the evidence.
 
     python -m eval.run --engine pocket --benchmark svamp --out evals/pocket-svamp
+    python -m eval.run --engine hf:Qwen/Qwen3-0.6B --mode thinking --benchmark gsm8k --out evals/qwen-thinking
+    python -m eval.run --engine pocket --benchmark gsm8k --samples 5 --temperature 0.7 --out evals/pocket-gsm8k-5
     python -m eval.run --engine openai:http://127.0.0.1:8000/v1#qwen3 --benchmark file:mine.jsonl --out evals/mine
 
-`results.jsonl` gets a row a problem: prompt, reply, answer, gold, verdict, tokens, seconds, cut off.
-Each is on disk as soon as the engine hands it over; after a kill the same command asks only what is
-missing, with a local model one batch (64 problems) at most over again. Batches are cut from the whole
-benchmark and each is sampled from (seed, its number), so a resumed run ends as an unbroken one.
-A problem that a server failed on is a row with `finish` "failed", counted as wrong, and asked again by
-the same command. `summary.json` is computed from the rows. A folder holds one run: another engine,
-benchmark or setting is refused.
+`results.jsonl` gets a row a reply (eval/records.py says what is in it), on disk as soon as the engine hands it over;
+after a kill the same command asks only what is missing. Each reply is drawn from a seed of its own, so a resumed run
+ends as an unbroken one. With a local model that the lean loop does not know, whose replies depend on their whole
+batch to the last bits, batches (64 problems) are asked whole. A problem that a server failed on is a row with
+`finish` "failed", counted as wrong, and asked again by the same command.
+
+A folder holds one run: another engine, benchmark, prompt mode or setting is refused. At the end every reply is read
+again by two readings that are not ours (`readings.jsonl`), and `summary.json` is computed from the rows.
 """
 
 from __future__ import annotations
@@ -17,30 +20,35 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, replace
+from fractions import Fraction
 from pathlib import Path
 
 from tqdm import tqdm
 
-from eval.benchmarks import load_benchmark
-from eval.metrics import summarize
-from mathtutor.chat import conversation
+from eval.benchmarks import kind_of, load_with_origin
+from eval.metrics import MAX_CUT_OFF, summarize
+from eval.modes import DEFAULT, Mode, load_mode, mode_names
+from eval.readings import NotInstalled, read_all
+from eval.records import RESULT_KEYS, differences, key_of, run_hash, seed_of
+from mathtutor.chat import conversation, open_reply
 from mathtutor.engines import Engine, Generation, Sampling, load_engine
 from mathtutor.engines.openai import EngineError
 from mathtutor.engines.scripted import ScriptedEngine
 from mathtutor.io import Busy, Damaged, Journal, read_json, sha256_json, write_json
 from mathtutor.maths.answers import is_correct, same_answer
 from mathtutor.maths.arithmetic import show
-from mathtutor.maths.checks import verify
+from mathtutor.maths.checks import State, verify
 from mathtutor.problem import Problem
 
 SEEDS = 1_000_003  # batches of two seeds never share a draw
-# What the summary is computed from
-RESULT_KEYS = {"id", "answer", "correct", "correct_strict", "cut_off", "finish", "first_wrong_step", "tokens", "seconds"}
+NOT_IN_ROWS = {"solution", "rubric"}  # of a proof: long, and not ours to copy
 
 
-def result_row(problem: Problem, generation: Generation) -> dict:
+def result_row(
+    problem: Problem, generation: Generation, sample: int = 0, seed: int | None = None, run: str = "", kind: str = "number"
+) -> dict:
     """One line of evidence: everything needed to argue the verdict again without the model."""
     # A server may send half a character, which no file can hold.
     reply = generation.text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
@@ -48,153 +56,283 @@ def result_row(problem: Problem, generation: Generation) -> dict:
     verdict = verify(reply, gold=problem.answer)
     cut_off = not failed and (generation.finish in ("length", "repeating") or verdict.answer.cut_off)
     answer = None if cut_off or failed else verdict.answer.value
+    gold = problem.gold if problem.answer is None else show(problem.answer)
+    meta = {key: value for key, value in problem.meta.items() if key not in NOT_IN_ROWS}
     return {
         "id": problem.id,
+        "sample": sample,
+        "run": run,
+        "seed": seed,
         "question": problem.question,
         "prompt": generation.prompt,
         "reply": reply,
         "answer": None if answer is None else show(answer),
         "rule": verdict.answer.rule,
-        "gold": show(problem.answer),
-        "correct": answer is not None and same_answer(answer, problem.answer),
-        "correct_strict": not failed and is_correct(reply, show(problem.answer), "strict").correct,
+        "gold": gold,
+        **({"gold_text": problem.gold} if kind == "expression" else {}),
+        "correct": _is_right(answer, problem) if kind == "number" else None,
+        "correct_strict": kind == "number" and not failed and is_correct(reply, gold, "strict").correct,
         "cut_off": cut_off,
         "finish": generation.finish,
         "first_wrong_step": verdict.first_wrong_step,
+        "wrong_sums": sum(check.state is State.WRONG for check in verdict.steps),
+        "steps": len(verdict.steps),
         "tokens": generation.num_tokens,
         "seconds": round(generation.seconds, 4),
-        **({"meta": problem.meta} if problem.meta else {}),
+        **({"logprob": round(generation.logprob, 5)} if generation.logprob is not None else {}),
+        **({"meta": meta} if meta else {}),
     }
 
 
+def _is_right(answer: Fraction | None, problem: Problem) -> bool:
+    tolerance = problem.meta.get("tolerance")
+    if answer is not None and tolerance is not None:
+        return abs(answer - problem.answer) <= Fraction(tolerance)
+    return answer is not None and same_answer(answer, problem.answer)
+
+
+Asked = tuple[Problem, int]  # a problem, and which of its replies
+
+
 def plan(
-    engine: Engine, problems: list[Problem], sampling: Sampling, done: set[str]
-) -> Iterator[tuple[list[Problem], Sampling]]:
+    engine: Engine, asked: Sequence[Asked], sampling: Sampling, done: Collection[tuple[str, int]]
+) -> Iterator[tuple[list[Asked], Sampling]]:
     """What to hand to the engine at once.
 
-    A sampled reply of an engine that decodes in batches depends on the whole batch: these are cut from
-    all problems, whatever is done, and one with a missing row is asked whole.
+    The last bits of a row's scores depend on the whole batch where an engine decodes in batches that are not
+    independent: these are cut from all that is asked, whatever is done, and one with a missing row is asked whole.
     """
     size = getattr(engine, "batch_size", None)
-    if size is None:
-        yield [problem for problem in problems if problem.id not in done], sampling
+    if size is None or getattr(engine, "rows_are_independent", False):
+        yield [pair for pair in asked if (pair[0].id, pair[1]) not in done], sampling
         return
-    ordered = sorted(problems, key=lambda problem: len(problem.question))  # like lengths: little padding
+    ordered = sorted(asked, key=lambda pair: (pair[1], len(pair[0].question)))  # like lengths: little padding
     for number, start in enumerate(range(0, len(ordered), size)):
         batch = ordered[start : start + size]
-        if any(problem.id not in done for problem in batch):
+        if any((problem.id, sample) not in done for problem, sample in batch):
             yield batch, replace(sampling, seed=sampling.seed * SEEDS + number)
 
 
-def run(engine: Engine, problems: list[Problem], sampling: Sampling, journal: Journal) -> None:
+def run(
+    engine: Engine,
+    problems: Sequence[Problem],
+    sampling: Sampling,
+    journal: Journal,
+    mode: Mode | None = None,
+    samples: int = 1,
+    stamp: str = "",
+    kind: str = "number",
+) -> None:
     """Ask what the journal does not hold yet, and again what failed."""
     journal.retain(lambda row: row["finish"] != "failed")
-    done = {row["id"] for row in journal.rows}
+    done = {key_of(row) for row in journal.rows}
+    asked = [(problem, sample) for problem in problems for sample in range(samples)]
     if done:
-        print(f"{len(done)} of {len(problems)} are there already")
-    with tqdm(total=len(problems), initial=len(done), unit="problem", disable=None) as bar:
-        for batch, drawn in plan(engine, problems, sampling, frozenset(done)):
-            for index, generation in engine.replies([conversation(problem.question) for problem in batch], drawn):
-                if batch[index].id not in done:
-                    journal.append(result_row(batch[index], generation))
+        print(f"{len(done)} of {len(asked)} are there already")
+    ask = mode.conversation if mode else conversation
+    draws = sampling.temperature > 0
+    with tqdm(total=len(asked), initial=len(done), unit="reply", disable=None) as bar:
+        for batch, drawn in plan(engine, asked, sampling, frozenset(done)):
+            seeds = [seed_of(sampling.seed, problem.id, sample) for problem, sample in batch]
+            more = {"seeds": seeds} if draws else {}
+            for index, generation in engine.replies([ask(problem.question) for problem, _ in batch], drawn, **more):
+                problem, sample = batch[index]
+                if (problem.id, sample) not in done:
+                    row = result_row(problem, generation, sample, seeds[index] if draws else None, stamp, kind)
+                    journal.append(row)
                     bar.update()
 
 
-def check_folder(out: Path, stamp: dict, journal: Journal, known: Collection[str]) -> None:
+def check_folder(out: Path, stamp: dict, journal: Journal, known: Collection[tuple[str, int]]) -> None:
     """Write `run.json` into an empty folder; raise Damaged on a folder that is not of this very run."""
     record = out / "run.json"
     if record.exists():
         old = read_json(record)
         if not isinstance(old, dict):
             raise Damaged(f"{record} is no record of a run: choose a new --out, or remove the folder")
-        if old != stamp:
-            different = [key for key in stamp if old.get(key) != stamp[key]] or ["version"]
-            names = ", ".join({"problems": "choice of problems (--limit)"}.get(key, key) for key in different)
+        different = differences(old, stamp)
+        if different:
+            names = ", ".join({"problems": "choice of problems (--limit)", "mode": "prompt mode"}.get(key, key) for key in different)
             raise Damaged(f"{out} holds a run with another {names}: choose a new --out, or remove the folder")
     elif journal.rows:
         raise Damaged(f"{out} holds results without a run.json: choose a new --out, or remove the folder")
+    bears = run_hash(stamp)
     for number, row in enumerate(journal.rows, start=1):
-        if not isinstance(row.get("id"), str) or row["id"] not in known or not RESULT_KEYS <= row.keys():
+        is_known = isinstance(row.get("id"), str) and isinstance(row.get("sample", 0), int) and key_of(row) in known
+        if not is_known or not RESULT_KEYS <= row.keys() or row.get("run", bears) != bears:
             raise Damaged(f"{journal.path}: row {number} is no result of this run: remove it, or the folder")
     write_json(record, stamp)
 
 
+def parser_of_run() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m eval.run", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--engine", required=True, help="pocket, pocket-base, hf:..., openai:URL#MODEL, scripted:FILE")
+    parser.add_argument("--benchmark", required=True, help="gsm8k, svamp, bank, ... (see eval/benchmarks.py) or file:PATH.jsonl")
+    parser.add_argument("--limit", type=int, help="only the first so many problems")
+    parser.add_argument("--out", required=True, type=Path, help="folder of this run")
+    parser.add_argument("--mode", default=DEFAULT, help=f"prompt mode (default: {DEFAULT}): {', '.join(mode_names())}")
+    parser.add_argument("--shots", type=int, help="few_shot: how many examples")
+    parser.add_argument("--samples", type=int, default=1, metavar="K", help="replies a problem; the majority answers (self-consistency)")
+    parser.add_argument("--max-tokens", type=int, help="new tokens a reply (default: the mode's)")
+    parser.add_argument("--temperature", type=float, help="0 is greedy (default: the mode's)")
+    parser.add_argument("--top-p", type=float, help="(default: the mode's)")
+    parser.add_argument("--top-k", type=int, help="0 is no limit (default: the mode's)")
+    parser.add_argument("--seed", type=int, default=0, help="of sampling")
+    parser.add_argument("--thinking", choices=("on", "off", "default"), help="as Qwen3's template has it (default: the mode's)")
+    parser.add_argument("--think-budget", type=int, default=0, metavar="N", help="end the reasoning after so many tokens")
+    parser.add_argument("--no-calculator", action="store_true", help="local engines: let the model do its own sums")
+    parser.add_argument("--logprobs", action="store_true", help="keep each reply's mean log-probability, for eval.rerank")
+    parser.add_argument("--batch-size", type=int, help="local engines: replies decoded together (default: 64)")
+    parser.add_argument("--concurrency", type=int, help="servers: requests at once (default: 8)")
+    return parser
+
+
+def sampling_of(args: argparse.Namespace, mode: Mode) -> Sampling:
+    """The mode's decoding, with what the command says otherwise."""
+
+    def choose(name: str, default):
+        given = getattr(args, name)
+        return mode.sampling.get(name, default) if given is None else given
+
+    thinking = {"on": True, "off": False, "default": None, None: mode.thinking}[args.thinking]
+    temperature = choose("temperature", 0.0)
+    greedy = temperature == 0 and args.top_p is None and args.top_k is None
+    return Sampling(
+        max_tokens=mode.max_tokens if args.max_tokens is None else args.max_tokens,
+        temperature=temperature,
+        top_p=1.0 if greedy else choose("top_p", 1.0),
+        top_k=0 if greedy else int(choose("top_k", 0)),
+        seed=args.seed,
+        calculator=not args.no_calculator,
+        thinking=thinking,
+        think_budget=args.think_budget,
+        logprobs=args.logprobs,
+    )
+
+
+def tune(engine: Engine, args: argparse.Namespace) -> None:
+    """Set what changes the speed and not the run. Raises ValueError where the engine has no such thing."""
+    for option, name in (("batch_size", "--batch-size"), ("concurrency", "--concurrency")):
+        value = getattr(args, option)
+        if value is None:
+            continue
+        if value < 1:
+            raise ValueError(f"{name} must be at least 1")
+        if not hasattr(engine, option):
+            raise ValueError(f"{name} means nothing to {args.engine}: leave it out")
+        setattr(engine, option, value)
+
+
 def summary_of(
-    args: argparse.Namespace, argv: list[str] | None, engine: Engine, sampling: Sampling, stamp: dict, rows: list[dict]
+    args: argparse.Namespace, argv: list[str] | None, engine: Engine, sampling: Sampling, stamp: dict, figures: dict
 ) -> dict:
     """What a run found, and the command that found it."""
     return {
         "engine": args.engine,
         "benchmark": args.benchmark,
-        **summarize(rows),
+        **figures,
+        "mode": stamp["mode"]["name"],
         "calculator": sampling.calculator and engine.calculates,
         "max_tokens": sampling.max_tokens,
         "temperature": sampling.temperature,
+        "thinking": sampling.thinking,
+        "think_budget": sampling.think_budget,
+        "batch_size": getattr(engine, "batch_size", None),
         "revision": stamp["revision"],
         "command": "python -m eval.run " + shlex.join(argv if argv is not None else sys.argv[1:]),
     }
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m eval.run", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--engine", required=True, help="pocket, pocket-base, hf:..., openai:URL#MODEL, scripted:FILE")
-    parser.add_argument("--benchmark", required=True, help="gsm8k, svamp, bank, bank-known or file:PATH.jsonl")
-    parser.add_argument("--limit", type=int, help="only the first so many problems")
-    parser.add_argument("--out", required=True, type=Path, help="folder of this run")
-    parser.add_argument("--max-tokens", type=int, default=512, help="new tokens a reply (default: 512)")
-    parser.add_argument("--temperature", type=float, default=0.0, help="0 is greedy (default)")
-    parser.add_argument("--top-p", type=float, default=1.0)
-    parser.add_argument("--seed", type=int, default=0, help="of sampling")
-    parser.add_argument("--no-calculator", action="store_true", help="local engines: let the model do its own sums")
-    args = parser.parse_args(argv)
+    args = parser_of_run().parse_args(argv)
     if args.limit is not None and args.limit < 1:
         raise SystemExit("--limit must be at least 1")
     if not 0 <= args.seed < 2**32:
         raise SystemExit(f"--seed must lie in 0 to {2**32 - 1}")
+    if args.samples < 1:
+        raise SystemExit("--samples must be at least 1")
     try:
-        problems = load_benchmark(args.benchmark, args.limit)
-        sampling = Sampling(
-            args.max_tokens, args.temperature, args.top_p, seed=args.seed, calculator=not args.no_calculator
-        )
+        problems, origin = load_with_origin(args.benchmark, args.limit)
+        mode = load_mode(args.mode, args.shots)
+        sampling = sampling_of(args, mode)
+        if args.samples > 1 and sampling.temperature == 0:
+            raise ValueError("greedy decoding gives the same reply every time: add --temperature, or leave --samples out")
         engine = load_engine(args.engine)
+        tune(engine, args)
         if isinstance(engine, ScriptedEngine):
-            engine.require(problem.question for problem in problems)
+            engine.require(open_reply(mode.conversation(problem.question))[0][-1]["content"] for problem in problems)
     except (ValueError, OSError) as error:
         raise SystemExit(str(error)) from error
+    kind = kind_of(args.benchmark)
     stamp = {
         "engine": args.engine,
         "revision": getattr(engine, "revision", ""),
         "benchmark": args.benchmark,
-        "problems": sha256_json([[p.id, p.question, show(p.answer)] for p in problems]),
+        "problems": sha256_json([[p.id, p.question, p.gold if p.answer is None else show(p.answer)] for p in problems]),
+        "data": origin,
+        "mode": mode.to_dict(),
+        "samples": args.samples,
         "sampling": asdict(sampling),
     }
     try:
         args.out.mkdir(parents=True, exist_ok=True)
         with Journal(args.out / "results.jsonl") as journal:
             order = {problem.id: place for place, problem in enumerate(problems)}
-            check_folder(args.out, stamp, journal, order)
-            if sum(row["finish"] != "failed" for row in journal.rows) < len(problems):
+            known = {(problem.id, sample) for problem in problems for sample in range(args.samples)}
+            check_folder(args.out, stamp, journal, known)
+            if sum(row["finish"] != "failed" for row in journal.rows) < len(known):
                 # Of the rows as they were; the new one comes with the last row.
                 (args.out / "summary.json").unlink(missing_ok=True)
-            run(engine, problems, sampling, journal)
-            rows = sorted(journal.rows, key=lambda row: order[row["id"]])
-            summary = summary_of(args, argv, engine, sampling, stamp, rows)
+            run(engine, problems, sampling, journal, mode, args.samples, run_hash(stamp), kind)
+            rows = sorted(journal.rows, key=lambda row: (order[row["id"]], row.get("sample", 0)))
+            readings, missing = None, ""
+            try:
+                readings = read_all(rows, args.out / "readings.jsonl", {p.id: p.gold for p in problems}) if kind != "proof" else None
+            except NotInstalled as error:
+                missing = str(error)
+            summary = summary_of(args, argv, engine, sampling, stamp, summarize(rows, readings, kind, problems))
             write_json(args.out / "summary.json", summary)
     except (Busy, Damaged) as error:
         raise SystemExit(str(error)) from error
     except (EngineError, OSError) as error:
         raise SystemExit(f"{error}\nWhat was answered is kept: run the same command to go on.") from error
+    except KeyboardInterrupt:
+        print("\nStopped. What was answered is kept: run the same command to go on.", file=sys.stderr)
+        raise SystemExit(130) from None
+    report(args, summary, kind)
+    if missing:
+        print(missing)
+
+
+def report(args: argparse.Namespace, summary: dict, kind: str) -> None:
+    """The figures that must not be read apart, in a few lines."""
+    if kind == "proof":
+        print(
+            f"{args.benchmark}: {summary['n']} proofs, {summary['cut_off']} cut off, {summary['tokens']:,} tokens. "
+            f"They are not graded yet."
+        )
+        return
     low, high = summary["interval"]
+    by = f" by the majority of {args.samples}" if args.samples > 1 else ""
     print(
-        f"{args.benchmark}: {summary['correct']} of {summary['n']} right = {summary['accuracy']:.1%} "
+        f"{args.benchmark}: {summary['correct']} of {summary['n']} right{by} = {summary['accuracy']:.1%} "
         f"(95% interval {low:.1%} to {high:.1%}), {summary['cut_off']} cut off, {summary['unparsed']} without an answer"
     )
+    other = [f"strict {summary['correct_strict']}"]
+    if summary.get("correct_math_verify") is not None:
+        other.append(f"math-verify {summary['correct_math_verify']}, of which it disagrees with ours on {summary['disagreements']}")
+    print(f"Other readings of the same replies: {', '.join(other)}")
+    if args.samples > 1:
+        shares = ", ".join(f"{a['agree']}/{args.samples}: {a['accuracy']:.0%} of {a['n']}" for a in summary["agreement"])
+        print(f"Single replies: {summary['sample_accuracy']:.1%} right. Right where so many agree: {shares}")
+        at = {point["coverage"]: point["accuracy"] for point in summary["coverage"]}
+        print(f"Without the fifth that agrees least: {at[0.8]:.1%}")
     if summary["failed"]:
         print(f"{summary['failed']} failed and count as wrong: run the same command to ask them again.")
-    if summary["cut_off"] > 0.02 * summary["n"]:
-        print("More than 2% of the replies were cut off: raise --max-tokens before quoting this figure.")
+    if summary["too_many_cut_off"]:
+        print(f"More than {MAX_CUT_OFF:.0%} of the replies were cut off: raise --max-tokens before quoting this figure.")
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ Conversation = Sequence[dict[str, str]]  # [{"role": "system" | "user" | "assist
 
 START, END = "<|im_start|>", "<|im_end|>"
 THINK, END_THINK = "<think>", "</think>"
+NO_THINKING = f"{THINK}\n\n{END_THINK}\n\n"  # how Qwen3's own template turns thinking off
 ENDOFTEXT = "<|endoftext|>"
 CONTROL_TOKENS = (ENDOFTEXT, START, END, THINK, END_THINK)
 ROLES = ("system", "user", "assistant")
@@ -56,6 +57,13 @@ def defuse(text: str, control_tokens: Sequence[str] = CONTROL_TOKENS) -> str:
 def render_conversation(conversation: Conversation, prefill: str = "") -> str:
     """The text a model is given: every turn, then the opening of the assistant's turn and `prefill`."""
     return "".join(_turns(conversation)) + START + "assistant\n" + prefill
+
+
+def open_reply(conversation: Conversation) -> tuple[Conversation, str]:
+    """(the turns, the beginning of the reply): a last turn of the assistant is a reply to be gone on with."""
+    if conversation and conversation[-1].get("role") == "assistant":
+        return conversation[:-1], conversation[-1]["content"]
+    return conversation, ""
 
 
 def render_prompt(problem: str) -> str:

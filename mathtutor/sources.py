@@ -32,6 +32,7 @@ class Source:
     read: Callable[[int, dict], Problem]
     licence: str
     trainable: bool = False
+    revision: str | None = None  # the hub's commit; None: its main branch, not pinned
 
 
 def _gsm8k(index: int, row: dict) -> Problem:
@@ -56,6 +57,7 @@ SOURCES: dict[tuple[str, str], Source] = {
         _gsm8k,
         "MIT",
         trainable=True,
+        revision="740312add88f781978c0658806c59bc2815b9866",
     ),
     ("gsm8k", "test"): Source(
         "gsm8k/test.jsonl",
@@ -64,6 +66,7 @@ SOURCES: dict[tuple[str, str], Source] = {
         ("openai/gsm8k", "main", "test"),
         _gsm8k,
         "MIT",
+        revision="740312add88f781978c0658806c59bc2815b9866",
     ),
     ("svamp", "test"): Source(
         "svamp/SVAMP.json",
@@ -72,6 +75,7 @@ SOURCES: dict[tuple[str, str], Source] = {
         ("ChilleD/SVAMP", None, "train+test"),
         _svamp,
         "MIT",
+        revision="5e0bf1e5e7c0e9c4bc39180d224f41f3f801b7ef",
     ),
 }
 
@@ -108,6 +112,6 @@ def _from_hub(source: Source) -> list[dict]:
             f"or from a folder that {DATA_VARIABLE} names"
         ) from error
     try:
-        return list(load_dataset(repository, configuration, split=split))
+        return list(load_dataset(repository, configuration, split=split, revision=source.revision))
     except Exception as error:  # the hub's client raises its own zoo of network errors
         raise ValueError(f"{repository} could not be loaded: {error}. Set {DATA_VARIABLE} to a local folder") from error

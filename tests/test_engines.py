@@ -135,7 +135,7 @@ def test_a_reply_in_circles_is_known_by_its_end_numbers_aside(text, circles):
 
 
 def test_a_reply_in_circles_is_ended_and_says_so(engine, monkeypatch):
-    monkeypatch.setattr("mathtutor.engines.hf.goes_in_circles", lambda text: True)
+    monkeypatch.setattr("mathtutor.engines.rows.goes_in_circles", lambda text: True)
     sampling = Sampling(max_tokens=400)
     streamed = gather(engine.stream(conversation(PROBLEM), sampling))
     ((_, batched),) = engine.replies([conversation(PROBLEM)], sampling)

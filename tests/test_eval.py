@@ -100,7 +100,7 @@ def test_rows_without_an_id_are_numbered_also_beside_an_empty_one(tmp_path):
 
 
 def test_an_unknown_benchmark_is_answered_with_the_known_ones():
-    with pytest.raises(ValueError, match="use gsm8k, svamp, bank, bank-known or file:PATH.jsonl"):
+    with pytest.raises(ValueError, match="use gsm8k, svamp, bank, bank-known, gsm8k-platinum, .* or file:PATH.jsonl"):
         load_benchmark("gsm9k")
 
 
@@ -178,11 +178,13 @@ def test_a_row_holds_all_the_evidence(files, tmp_path):
     assert list(rows) == [row["id"] for row in PROBLEMS]
     row = rows["p7"]
     assert row["seconds"] >= 0
-    assert {key: value for key, value in row.items() if key not in ("seconds", "rule")} == {
+    expected = {
         "id": "p7", "question": PROBLEMS[6]["question"], "prompt": render_prompt(PROBLEMS[6]["question"]),
         "reply": reply_to(7), "answer": "14", "gold": "14", "correct": True, "correct_strict": False,
-        "cut_off": False, "finish": "stop", "first_wrong_step": None, "tokens": len(reply_to(7).split()),
+        "cut_off": False, "finish": "stop", "first_wrong_step": None, "tokens": len(reply_to(7).split()), "sample": 0, "seed": None, "steps": 1, "wrong_sums": 0,
     }  # fmt: skip
+    assert {key: row[key] for key in expected} == expected
+    assert row.keys() - expected.keys() == {"seconds", "rule", "run"}
     verdicts = {name: (row["answer"], row["correct"], row["cut_off"]) for name, row in rows.items()}
     assert verdicts["p1"] == ("3", False, False)
     assert verdicts["p2"] == ("4", True, False) and rows["p2"]["first_wrong_step"] == 1

@@ -36,7 +36,7 @@ class Server(BaseHTTPRequestHandler):
     def do_POST(self):
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         self.server.asked.append(body)
-        problem = body["messages"][-1]["content"]
+        problem = next(m["content"] for m in reversed(body["messages"]) if m["role"] == "user")
         if problem == "silent":  # not even a status line
             return self.wait()
         if problem == "refuse":
@@ -47,6 +47,16 @@ class Server(BaseHTTPRequestHandler):
             return self.wfile.write(b"<html>Welcome</html>")
         self.start()
         if problem == "empty":
+            return self.data("[DONE]")
+        if problem == "ponder" and not body.get("continue_final_message"):
+            for word in ("Let ", "me ", "see ")[: body["max_tokens"]]:
+                self.event(reasoning_content=word)
+            self.event(finish="length")
+            return self.data("[DONE]")
+        if problem == "sure":
+            token = {"token": "7", "logprob": -0.5, "bytes": None, "top_logprobs": []}
+            choice = {"index": 0, "delta": {"content": "7"}, "finish_reason": "stop", "logprobs": {"content": [token]}}
+            self.data(json.dumps({"id": "1", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [choice]}))
             return self.data("[DONE]")
         if problem == "think":
             self.event(reasoning_content="Step 1: 3 + 4 = 7")
@@ -92,6 +102,43 @@ def test_reads_a_stream_and_puts_the_thinking_in_its_tags(server, engine):
     assert (generation.text, generation.finish) == ("The answer is 7.", "stop")
     assert gather(engine.stream(conversation("think"))).text == "<think>\nStep 1: 3 + 4 = 7\n</think>\n\nThe answer is 7."
     assert server.asked[0]["max_tokens"] == 9 and server.asked[0]["top_k"] == 5 and "top_k" not in server.asked[1]
+
+
+def test_each_reply_of_a_batch_is_asked_with_its_own_seed(server, engine):
+    list(engine.replies([conversation("well")] * 3, Sampling(temperature=1.0), seeds=[5, 6, 7]))
+    assert sorted(body["seed"] for body in server.asked) == [5, 6, 7]
+
+
+@pytest.mark.parametrize("thinking", [True, False, None])
+def test_thinking_is_turned_on_and_off_as_the_template_knows_it(server, engine, thinking):
+    gather(engine.stream(conversation("well"), Sampling(thinking=thinking)))
+    assert server.asked[0].get("chat_template_kwargs") == (None if thinking is None else {"enable_thinking": thinking})
+
+
+def test_a_reply_that_is_begun_is_gone_on_with(server, engine):
+    begun = [*conversation("well"), {"role": "assistant", "content": "<think>\n"}]
+    ((_, reply),) = engine.replies([begun])
+    body = server.asked[0]
+    assert body["messages"][-1] == {"role": "assistant", "content": "<think>\n"}
+    assert body["continue_final_message"] is True and body["add_generation_prompt"] is False
+    assert reply.prompt.endswith("<|im_start|>assistant\n<think>\n") and reply.text == "The answer is 7."
+
+
+def test_a_thinking_budget_is_kept_in_two_requests(server, engine):
+    sampling = Sampling(max_tokens=50, think_budget=2, think_stop="\nSo:\n</think>\n\n")
+    generation = gather(engine.stream(conversation("ponder"), sampling))
+    assert generation.text == "<think>\nLet me \nSo:\n</think>\n\nThe answer is 7." and generation.finish == "stop"
+    first, second = server.asked
+    assert first["max_tokens"] == 2 and second["max_tokens"] == 48
+    assert second["messages"][-1]["content"] == "<think>\nLet me \nSo:\n</think>\n\n"
+    assert gather(engine.stream(conversation("well"), sampling)).text == "The answer is 7." and len(server.asked) == 3
+
+
+def test_log_probabilities_come_where_they_are_asked_for(server, engine):
+    ((_, reply),) = engine.replies([conversation("sure")], Sampling(logprobs=True))
+    assert reply.logprob == -0.5 and server.asked[0]["logprobs"] is True
+    ((_, reply),) = engine.replies([conversation("well")])
+    assert reply.logprob is None and "logprobs" not in server.asked[1]
 
 
 @pytest.mark.parametrize("problem", ["stall", "silent"])

@@ -39,6 +39,10 @@ class Sampling:
     top_k: int = 0  # 0: no limit
     seed: int = 0
     calculator: bool = True  # local engines only: results after "=" are computed, see `calculator.py`
+    thinking: bool | None = None  # asked for, or turned off, as Qwen3's template does; None: as the model does by itself
+    think_budget: int = 0  # tokens after which the reasoning is ended by `think_stop`; 0: no limit
+    think_stop: str = "\n</think>\n\n"
+    logprobs: bool = False  # whether replies come with their mean log-probability
 
     def __post_init__(self):
         if self.max_tokens < 1:
@@ -47,6 +51,10 @@ class Sampling:
             raise ValueError(f"temperature must be 0 (greedy) or more, not {self.temperature}")
         if not 0 < self.top_p <= 1:
             raise ValueError(f"top_p must lie in (0, 1], not {self.top_p}")
+        if self.top_k < 0:
+            raise ValueError(f"top_k must be 0 (no limit) or more, not {self.top_k}")
+        if self.think_budget < 0:
+            raise ValueError(f"think_budget must be 0 (no limit) or more, not {self.think_budget}")
 
 
 @dataclass(frozen=True)
@@ -59,6 +67,7 @@ class Delta:
     # "stop": the model ended; "length": the limit did; "repeating": it went in circles and was ended;
     # "stopped": the caller did; "failed": the engine did
     finish: str | None = None
+    logprobs: tuple[float, ...] = ()  # of the piece's tokens, where a server was asked for them
 
 
 @dataclass(frozen=True)
@@ -74,15 +83,20 @@ class Generation:
     finish: str  # as in Delta
     prompt: str = ""  # the exact text that the model was given
     computed: tuple[tuple[int, int], ...] = ()  # (start, end) character spans written by the calculator
+    logprob: float | None = None  # mean over the tokens that the model chose itself, where `Sampling.logprobs` asks
 
 
 class Engine(Protocol):
-    """What every engine offers. `stop`, once set, ends all work within one token."""
+    """What every engine offers. `stop`, once set, ends all work within one token.
+
+    A conversation that ends with an assistant's turn is gone on with from there: the reply is what follows it.
+    """
 
     name: str
     calculates: bool  # whether `Sampling.calculator` has an effect here
-    # Engines that decode several conversations together have a `batch_size`: a sampled reply depends on
-    # the whole batch. Those that know what they answer with have a `revision`, a hash or commit.
+    # Engines that decode several conversations together have a `batch_size`: the last bits of a row's scores
+    # depend on the whole batch, unless `rows_are_independent`. Those that know what they answer with have a
+    # `revision`, a hash or commit.
 
     def stream(
         self, conversation: Conversation, sampling: Sampling = Sampling(), stop: threading.Event | None = None
@@ -93,14 +107,19 @@ class Engine(Protocol):
         conversations: Sequence[Conversation],
         sampling: Sampling = Sampling(),
         stop: threading.Event | None = None,
+        seeds: Sequence[int] | None = None,
     ) -> Iterator[tuple[int, Generation]]:
-        """(index, generation) in the order in which they finish; indices are of `conversations`."""
+        """(index, generation) in the order in which they finish; indices are of `conversations`.
+
+        `seeds`: one for each conversation, in the place of `sampling.seed`.
+        """
         ...
 
 
 def gather(deltas: Iterable[Delta], seconds: float = 0.0, prompt: str = "") -> Generation:
     """Fold a stream into one Generation."""
     text, num_tokens, finish, spans = "", 0, "stopped", []
+    logprobs: list[float] = []
     for delta in deltas:
         if delta.computed:
             # A number comes digit by digit: neighbours are one span.
@@ -109,7 +128,9 @@ def gather(deltas: Iterable[Delta], seconds: float = 0.0, prompt: str = "") -> G
         text += delta.text
         num_tokens += delta.num_tokens
         finish = delta.finish or finish
-    return Generation(text, num_tokens, seconds, finish, prompt, tuple(spans))
+        logprobs += delta.logprobs
+    logprob = sum(logprobs) / len(logprobs) if logprobs else None
+    return Generation(text, num_tokens, seconds, finish, prompt, tuple(spans), logprob)
 
 
 _URL = re.compile(r"\w+://[^\s'\"<>#]*")

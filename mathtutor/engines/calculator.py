@@ -11,6 +11,7 @@ may first write a space or "$". When it begins anything but a number, the calcul
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from mathtutor.maths.arithmetic import evaluate, show
@@ -33,65 +34,96 @@ def due(text: str) -> str | None:
     return None if shown is None or "/" in shown else shown
 
 
-class CalculatorProcessor:
-    """A logits processor for transformers' `generate`: forces the due result of each row, token by token.
+class Calculator:
+    """What is known of a tokenizer's pieces; `row()` is the calculator of one reply.
 
     A row is forced when the tokens that begin a number hold most of the model's probability;
     otherwise they are forbidden at this place, so that a sampled digit cannot slip past. After a
     result no further digit may follow: "10" must not grow into "100" or "10.5".
     """
 
-    def __init__(self, tokenizer: Any, prompt_length: int, rows: int, vocabulary: int):
+    def __init__(self, tokenizer: Any, vocabulary: int):
         import torch
 
-        self.computed: list[set[int]] = [set() for _ in range(rows)]  # places of forced tokens in the reply
-        self._tokenizer = tokenizer
-        self._prompt_length = prompt_length
-        self._queues: list[list[int]] = [[] for _ in range(rows)]  # tokens still to be forced
-        self._closed: list[bool] = [False] * rows  # a result stands at the end: no digit may follow
+        self.tokenizer = tokenizer
         pieces = [tokenizer.decode([index]) for index in range(min(vocabulary, len(tokenizer)))]
         starts = [piece.strip(" ")[:1] for piece in pieces]
-        self._may_precede = {i for i, piece in enumerate(pieces) if "=" in piece or piece.strip(" $") == ""}
-        self._newlines = {i for i, piece in enumerate(pieces) if "\n" in piece}
-        self._points = {i for i, piece in enumerate(pieces) if piece in (".", ",")}
-        self._digits = torch.tensor([i for i, start in enumerate(starts) if start.isdigit()])
-        self._numbers = torch.tensor([i for i, start in enumerate(starts) if start.isdigit() or start in ("-", "−")])
+        self.may_precede = {i for i, piece in enumerate(pieces) if "=" in piece or piece.strip(" $") == ""}
+        self.newlines = {i for i, piece in enumerate(pieces) if "\n" in piece}
+        self.points = {i for i, piece in enumerate(pieces) if piece in (".", ",")}
+        self.digits = torch.tensor([i for i, start in enumerate(starts) if start.isdigit()])
+        self.numbers = torch.tensor([i for i, start in enumerate(starts) if start.isdigit() or start in ("-", "−")])
 
-    def __call__(self, input_ids, scores):
-        """`input_ids` (rows, time) so far, `scores` (rows, vocabulary) for the next token; returns `scores`."""
-        place = input_ids.shape[1] - self._prompt_length
-        if not place:
-            return scores
-        scores = scores.clone()
-        for row, last in enumerate(input_ids[:, -1].tolist()):
-            queue, computed = self._queues[row], self.computed[row]
-            if not queue and place - 1 in computed:
-                self._closed[row] = True
-            elif self._closed[row] and last not in self._points:
-                self._closed[row] = False
-            if not queue and not self._closed[row] and last in self._may_precede:
-                line = self._last_line(input_ids[row, self._prompt_length :])
-                result = due(self._tokenizer.decode(line)) if line else None
-                if result is not None:
-                    if scores[row].float().softmax(-1)[self._numbers].sum() >= 0.5:
-                        queue.extend(self._tokenizer.encode(result, add_special_tokens=False))
-                    else:
-                        scores[row, self._numbers] = -float("inf")
-            if queue:
-                scores[row] = -float("inf")
-                scores[row, queue.pop(0)] = 0.0
-                computed.add(place)
-            elif self._closed[row]:
-                scores[row, self._digits] = -float("inf")
-        return scores
+    def row(self) -> CalculatorRow:
+        return CalculatorRow(self)
 
-    def _last_line(self, reply) -> list[int]:
+
+class CalculatorRow:
+    """The calculator of one reply: asked before each of its tokens, in turn."""
+
+    def __init__(self, calculator: Calculator):
+        self.computed: set[int] = set()  # places of forced tokens in the reply
+        self._known = calculator
+        self._queue: list[int] = []  # tokens still to be forced
+        self._closed = False  # a result stands at the end: no digit may follow
+
+    @property
+    def is_writing(self) -> bool:
+        """Whether the next token is already certain."""
+        return bool(self._queue)
+
+    def steer(self, reply: Sequence[int], scores) -> None:
+        """Change `scores` (vocabulary,) for the token after the ids of `reply`, in place."""
+        if not reply:
+            return
+        place, last, known = len(reply), reply[-1], self._known
+        if not self._queue and place - 1 in self.computed:
+            self._closed = True
+        elif self._closed and last not in known.points:
+            self._closed = False
+        if not self._queue and not self._closed and last in known.may_precede:
+            line = self._last_line(reply)
+            result = due(known.tokenizer.decode(line)) if line else None
+            if result is not None:
+                if scores.float().softmax(-1)[known.numbers].sum() >= 0.5:
+                    self._queue.extend(known.tokenizer.encode(result, add_special_tokens=False))
+                else:
+                    scores[known.numbers] = -float("inf")
+        if self._queue:
+            scores.fill_(-float("inf"))
+            scores[self._queue.pop(0)] = 0.0
+            self.computed.add(place)
+        elif self._closed:
+            scores[known.digits] = -float("inf")
+
+    def _last_line(self, reply: Sequence[int]) -> list[int]:
         """The ids from the last newline on; [] where it is further back than TAIL_TOKENS: half a sum is another sum.
 
         Decoding the whole reply at every "=" would be quadratic.
         """
-        tail = reply[-TAIL_TOKENS:].tolist()
+        tail = list(reply[-TAIL_TOKENS:])
         for place in range(len(tail) - 1, -1, -1):
-            if tail[place] in self._newlines:
+            if tail[place] in self._known.newlines:
                 return tail[place:]
         return tail if len(tail) == len(reply) else []
+
+
+class CalculatorProcessor:
+    """The calculator as a logits processor, for who calls transformers' `generate` directly."""
+
+    def __init__(self, tokenizer: Any, prompt_length: int, rows: int, vocabulary: int):
+        calculator = Calculator(tokenizer, vocabulary)
+        self._prompt_length = prompt_length
+        self._rows = [calculator.row() for _ in range(rows)]
+
+    @property
+    def computed(self) -> list[set[int]]:
+        """The places of forced tokens in each reply."""
+        return [row.computed for row in self._rows]
+
+    def __call__(self, input_ids, scores):
+        """`input_ids` (rows, time) so far, `scores` (rows, vocabulary) for the next token; returns `scores`."""
+        scores = scores.clone()
+        for row, ids, out in zip(self._rows, input_ids[:, self._prompt_length :].tolist(), scores, strict=True):
+            row.steer(ids, out)
+        return scores

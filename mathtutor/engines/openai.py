@@ -3,7 +3,8 @@
     engine = OpenAIEngine("http://127.0.0.1:8000/v1", "Qwen/Qwen3-4B")
     engine.name                 "Qwen/Qwen3-4B at 127.0.0.1:8000": no key or path of the URL is ever shown
 
-The server renders its own chat template and owns decoding, so the calculator has no effect here.
+The server renders its own chat template and owns decoding, so the calculator has no effect here. A reply is gone
+on with, and a reasoning ended after `think_budget`, by a second request that vLLM and SGLang understand.
 What a student types is broken up before it is sent, because few servers protect their templates.
 The key is read from OPENAI_API_KEY; a local server needs none.
 """
@@ -17,8 +18,9 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, replace
 
-from mathtutor.chat import END_THINK, THINK, Conversation, defuse, render_conversation
+from mathtutor.chat import END_THINK, THINK, Conversation, defuse, open_reply, render_conversation
 from mathtutor.engines import Delta, Generation, Sampling, display_name, gather, without_urls
 
 TIMEOUT = 60.0  # seconds between two pieces of a stream
@@ -36,6 +38,15 @@ class Unreachable(EngineError):
     """There is no server to ask."""
 
 
+@dataclass(frozen=True)
+class _Read:
+    """What one request gave: its text, pieces and reason for ending."""
+
+    text: str
+    num_tokens: int
+    finish: str
+
+
 class OpenAIEngine:
     """One model behind one URL; `concurrency` requests at once in `replies`."""
 
@@ -45,7 +56,7 @@ class OpenAIEngine:
         import openai
 
         self.name = display_name(f"openai:{url}#{model}")
-        self._model, self._concurrency = model, concurrency
+        self._model, self.concurrency = model, concurrency
         try:
             self._client = openai.AsyncOpenAI(
                 base_url=url, api_key=os.environ.get("OPENAI_API_KEY", "none"), timeout=TIMEOUT, max_retries=0
@@ -104,18 +115,18 @@ class OpenAIEngine:
     ) -> None:
         """Put the deltas of one reply into `pieces`, the last with a finish, or an EngineError in its place."""
         try:
-            response = await self._client.with_options(max_retries=retries).chat.completions.create(
-                model=self._model,
-                messages=[{**m, "content": defuse(m["content"])} for m in conversation],
-                max_tokens=sampling.max_tokens,
-                temperature=sampling.temperature,
-                top_p=sampling.top_p,
-                seed=sampling.seed,
-                stream=True,
-                extra_body={"top_k": sampling.top_k} if sampling.top_k else {},
-            )
-            async with response:
-                await self._read_chunks(response, pieces)
+            turns, prefill = open_reply(conversation)
+            budget = min(sampling.think_budget or sampling.max_tokens, sampling.max_tokens)
+            read = await self._ask(turns, prefill, sampling, budget, retries, pieces)
+            if read.finish == "length" and budget < sampling.max_tokens:
+                # The reasoning is ended for the model where it is still open; an answer in the making just goes on.
+                begun = prefill + read.text
+                if begun.rfind(THINK) > begun.rfind(END_THINK):
+                    pieces.put(Delta(sampling.think_stop, 0))
+                    begun += sampling.think_stop
+                left = sampling.max_tokens - read.num_tokens
+                read = await self._ask(turns, begun, sampling, left, retries, pieces)
+            pieces.put(Delta("", 0, finish=FINISH.get(read.finish, "stop")))
         except EngineError as error:
             pieces.put(error)
         except Exception as error:  # the library's own errors, the network's in mid-stream, bad JSON in a chunk
@@ -124,8 +135,34 @@ class OpenAIEngine:
             kind = Unreachable if unreachable else EngineError
             pieces.put(kind(f"{self.name} did not answer: {without_urls(str(error) or type(error).__name__)}"))
 
-    async def _read_chunks(self, response, pieces: queue.SimpleQueue) -> None:
+    async def _ask(
+        self, turns: Conversation, prefill: str, sampling: Sampling, max_tokens: int, retries: int, pieces: queue.SimpleQueue
+    ) -> _Read:
+        """One request, its pieces put into `pieces` as they come. `prefill` is what the reply goes on from."""
+        messages = [{**m, "content": m["content"] if m["role"] == "assistant" else defuse(m["content"])} for m in turns]
+        extra: dict = {"top_k": sampling.top_k} if sampling.top_k else {}
+        if sampling.thinking is not None:  # Qwen3's templates know it, others ignore it
+            extra["chat_template_kwargs"] = {"enable_thinking": sampling.thinking}
+        if prefill:  # vLLM's and SGLang's way to go on with a turn
+            messages.append({"role": "assistant", "content": prefill})
+            extra |= {"continue_final_message": True, "add_generation_prompt": False}
+        response = await self._client.with_options(max_retries=retries).chat.completions.create(
+            model=self._model,
+            messages=messages,
+            max_tokens=max_tokens,
+            temperature=sampling.temperature,
+            top_p=sampling.top_p,
+            seed=sampling.seed,
+            stream=True,
+            extra_body=extra,
+            **({"logprobs": True} if sampling.logprobs else {}),
+        )
+        async with response:
+            return await self._read_chunks(response, pieces)
+
+    async def _read_chunks(self, response, pieces: queue.SimpleQueue) -> _Read:
         thinking, ends_line, finish = False, False, None
+        whole, num_tokens = "", 0
         async for chunk in response:
             while pieces.qsize() > MAX_AHEAD:
                 await asyncio.sleep(POLL)
@@ -143,17 +180,20 @@ class OpenAIEngine:
             if text and thinking:
                 thinking, text = False, f"{'' if ends_line else chr(10)}{END_THINK}\n\n{text.lstrip()}"
             if thought or text:
-                pieces.put(Delta(thought + text))
+                given = choice.logprobs.content if choice.logprobs and choice.logprobs.content else ()
+                pieces.put(Delta(thought + text, logprobs=tuple(token.logprob for token in given)))
+                whole, num_tokens = whole + thought + text, num_tokens + 1
             finish = choice.finish_reason or finish
         if finish is None:
             raise EngineError(f"{self.name} broke off in the middle of a reply")
-        pieces.put(Delta("", 0, finish=FINISH.get(finish, "stop")))
+        return _Read(whole, num_tokens, finish)
 
     def replies(
         self,
         conversations: Sequence[Conversation],
         sampling: Sampling = Sampling(),
         stop: threading.Event | None = None,
+        seeds: Sequence[int] | None = None,
     ) -> Iterator[tuple[int, Generation]]:
         """`concurrency` requests at once; tokens are counted as stream pieces, which is what servers send.
 
@@ -167,18 +207,20 @@ class OpenAIEngine:
             def is_set() -> bool:
                 return ended.is_set() or (stop is not None and stop.is_set())
 
-        def ask(conversation: Conversation) -> Generation:
+        def ask(conversation: Conversation, seed: int) -> Generation:
             started = time.monotonic()
             try:
-                deltas = list(self._stream(conversation, sampling, Both, RETRIES))
+                deltas = list(self._stream(conversation, replace(sampling, seed=seed), Both, RETRIES))
             except Unreachable:
                 raise
             except EngineError:
                 deltas = [Delta("", 0, finish="failed")]
-            return gather(deltas, time.monotonic() - started, render_conversation(conversation))
+            return gather(deltas, time.monotonic() - started, render_conversation(*open_reply(conversation)))
 
-        with ThreadPoolExecutor(self._concurrency) as pool:
-            futures = {pool.submit(ask, conversation): i for i, conversation in enumerate(conversations)}
+        with ThreadPoolExecutor(self.concurrency) as pool:
+            given = seeds or [sampling.seed] * len(conversations)
+            pairs = enumerate(zip(conversations, given, strict=True))
+            futures = {pool.submit(ask, conversation, seed): i for i, (conversation, seed) in pairs}
             try:
                 for future in as_completed(futures):
                     generation = future.result()

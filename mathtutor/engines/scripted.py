@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from mathtutor.chat import Conversation, render_conversation
+from mathtutor.chat import Conversation, open_reply, render_conversation
 from mathtutor.engines import Delta, Generation, Sampling, gather
 
 
@@ -66,7 +66,7 @@ class ScriptedEngine:
 
     def _reply(self, conversation: Conversation) -> str:
         if isinstance(self._replies, Mapping):
-            problem = conversation[-1]["content"]
+            problem = open_reply(conversation)[0][-1]["content"]
             self.require([problem])
             return self._replies[problem]
         with self._lock:
@@ -95,10 +95,12 @@ class ScriptedEngine:
         conversations: Sequence[Conversation],
         sampling: Sampling = Sampling(),
         stop: threading.Event | None = None,
+        seeds: Sequence[int] | None = None,
     ) -> Iterator[tuple[int, Generation]]:
+        """In their order. A script has one reply to a problem, whatever the sampling and the seeds."""
         for index, conversation in enumerate(conversations):
             if stop is not None and stop.is_set():
                 return
             started = time.monotonic()
             deltas = list(self.stream(conversation, sampling, stop))
-            yield index, gather(deltas, time.monotonic() - started, render_conversation(conversation))
+            yield index, gather(deltas, time.monotonic() - started, render_conversation(*open_reply(conversation)))

@@ -1,0 +1,171 @@
+"""Choose among the samples of a run by a scorer, against the majority and chance.
+
+    python -m eval.run --engine pocket --benchmark svamp --samples 8 --temperature 0.7 --logprobs --out evals/svamp-8
+    python -m eval.rerank evals/svamp-8                              # by the logprob each reply was written with
+    python -m eval.rerank evals/svamp-8 --scorer hf:ORG/VERIFIER     # by another model's mean log-probability of it
+
+A scorer gives each reply a number, higher where it is better: anything with `scores(items)` will do, so a trained
+verifier can take the place of a language model. Two ways of choosing are measured: the reply with the highest score,
+and the answer whose replies weigh most together (each weighs exp(score): a vote weighted by the scorer). Scores are
+kept in `scores-*.jsonl`, one journal a scorer, and are not computed again; `rerank.json` holds the figures.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from math import exp, isfinite
+from pathlib import Path
+from typing import Protocol
+
+from tqdm import tqdm
+
+from eval.metrics import answer_of, coverage, is_right, rate, vote
+from eval.modes import Mode
+from eval.records import Run, hash_of_reply, key_of, load_run
+from mathtutor.chat import Conversation
+from mathtutor.io import Busy, Damaged, Journal, write_json
+
+OWN = "logprob"
+
+
+class Scorer(Protocol):
+    """Whatever tells a good reply from a bad one. `name` and `revision` say with what."""
+
+    name: str
+    revision: str
+
+    def scores(self, items: Sequence[tuple[Conversation, str]]) -> Iterator[float]:
+        """A finite number for each (conversation, reply), in their order; higher is better."""
+        ...
+
+
+class LanguageModelScorer:
+    """The mean log-probability that a local model gives to a reply."""
+
+    def __init__(self, spec: str):
+        from mathtutor.engines import load_engine
+
+        self._engine = load_engine(spec)
+        if not hasattr(self._engine, "log_probability"):
+            raise ValueError(f"{spec} cannot score a reply: use pocket, pocket-base, hf:ORG/NAME or hf:PATH")
+        self.name, self.revision = spec, getattr(self._engine, "revision", "")
+
+    def scores(self, items: Sequence[tuple[Conversation, str]]) -> Iterator[float]:
+        for conversation, reply in items:
+            yield self._engine.log_probability(conversation, reply)
+
+
+def mode_of(run: Run) -> Mode:
+    """The prompt mode on record. Raises ValueError for a run from before modes were kept."""
+    data = dict(run.stamp["mode"])
+    if "user" not in data:
+        raise ValueError(f"{run.folder} does not say how it was prompted: run it again")
+    known = {key: value for key, value in data.items() if key in Mode.__dataclass_fields__}
+    return Mode(**known | {"shown": tuple(tuple(pair) for pair in data.get("shown", ()))})
+
+
+def own_scores(run: Run) -> dict[tuple[str, int], float]:
+    """The log-probability each reply was written with."""
+    lacking = [row for row in run.rows if "logprob" not in row and row["finish"] != "failed"]
+    if lacking:
+        raise ValueError(f"{run.folder}: {len(lacking)} replies have no logprob: run it with --logprobs, or name a --scorer")
+    return {key_of(row): row.get("logprob", -1e9) for row in run.rows}
+
+
+def score_all(run: Run, scorer: Scorer) -> dict[tuple[str, int], float]:
+    """The scorer's numbers for all replies; those that are on disk are not asked for again."""
+    mode = mode_of(run)
+    mark = hashlib.sha256(f"{scorer.name}/{scorer.revision}".encode()).hexdigest()[:8]
+    with Journal(run.folder / f"scores-{mark}.jsonl") as journal:
+        current = {key_of(row): hash_of_reply(row["reply"]) for row in run.rows}
+        journal.retain(lambda row: current.get(key_of(row)) == row.get("reply"))
+        done = {key_of(row) for row in journal.rows}
+        missing = [row for row in run.rows if key_of(row) not in done]
+        items = [(mode.conversation(row["question"]), row["reply"]) for row in missing]
+        with tqdm(total=len(run.rows), initial=len(done), unit="reply", disable=None) as bar:
+            for row, score in zip(missing, scorer.scores(items), strict=True):
+                if not isfinite(score):
+                    raise ValueError(f"{scorer.name} gives {row['id']} the score {score}: a score must be a finite number")
+                journal.append({"id": row["id"], "sample": row.get("sample", 0), "reply": hash_of_reply(row["reply"]), "scorer": scorer.name, "score": score})
+                bar.update()
+        return {key_of(row): row["score"] for row in journal.rows}
+
+
+Choice = Callable[[Sequence[dict], Mapping], tuple[str | None, float]]
+
+
+def best(rows: Sequence[dict], scores: Mapping) -> tuple[str | None, float]:
+    """(answer, score) of the reply with the highest score among those with an answer; the earlier one of equals."""
+    answering = [row for row in rows if answer_of(row) is not None]
+    if not answering:
+        return None, float("-inf")
+    row = max(answering, key=lambda row: scores[key_of(row)])
+    return answer_of(row), scores[key_of(row)]
+
+
+def weighted(rows: Sequence[dict], scores: Mapping) -> tuple[str | None, float]:
+    """(answer, its share of the weight) of the answer whose replies weigh most together."""
+    weights: dict[str, float] = defaultdict(float)
+    highest = max((scores[key_of(row)] for row in rows), default=0.0)
+    for row in rows:
+        if answer_of(row) is not None:
+            weights[answer_of(row)] += exp(scores[key_of(row)] - highest)
+    if not weights:
+        return None, float("-inf")
+    answer = max(weights, key=weights.get)
+    return answer, weights[answer] / sum(weights.values())
+
+
+def rerank(run: Run, scores: Mapping, name: str) -> dict:
+    """Figures of each way to choose one answer from a problem's samples."""
+    groups = run.by_problem()
+    if all(len(group) == 1 for group in groups.values()):
+        raise ValueError(f"{run.folder} has one reply a problem: there is nothing to choose from (run with --samples)")
+    votes = [vote(group, run.readings) for group in groups.values()]
+    chosen = {"best": [], "weighted": []}
+    for group in groups.values():
+        for way, choose in (("best", best), ("weighted", weighted)):
+            answer, score = choose(group, scores)
+            right = answer is not None and any(is_right(row, run.readings) for row in group if answer_of(row) == answer)
+            chosen[way].append((right, score))
+    rows = run.rows
+    return {
+        "run": run.name,
+        "scorer": name,
+        "samples": max(map(len, groups.values())),
+        "one_sample": {"accuracy": sum(is_right(row, run.readings) for row in rows) / len(rows)},
+        "majority": rate(sum(right for right, _ in votes), len(votes)) | {"coverage": coverage(votes)},
+        **{way: rate(sum(right for right, _ in found), len(found)) | {"coverage": coverage(found)} for way, found in chosen.items()},
+        "any_right": rate(sum(any(is_right(row, run.readings) for row in group) for group in groups.values()), len(groups)),
+    }
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m eval.rerank", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("run", help="folder of a run with several samples a problem")
+    parser.add_argument("--scorer", default=OWN, help=f"{OWN} (default), pocket, hf:ORG/NAME or hf:PATH")
+    args = parser.parse_args(argv)
+    try:
+        run = load_run(args.run)
+        scores = own_scores(run) if args.scorer == OWN else score_all(run, LanguageModelScorer(args.scorer))
+        found = rerank(run, scores, args.scorer)
+    except (ValueError, Damaged, Busy, OSError) as error:
+        raise SystemExit(str(error)) from error
+    write_json(Path(args.run) / "rerank.json", found)
+    print(f"{found['run']}, {found['samples']} samples, scored by {found['scorer']}")
+    print(f"  one sample    {found['one_sample']['accuracy']:.1%}")
+    for way, title in (("majority", "majority"), ("best", "best score"), ("weighted", "weighted vote"), ("any_right", "any right")):
+        part = found[way]
+        low, high = part["interval"]
+        curve = next((point for point in part.get("coverage", ()) if point["coverage"] == 0.8), None)
+        at = f"; at 80% coverage {curve['accuracy']:.1%}" if curve else ""
+        print(f"  {title:<14}{part['accuracy']:.1%} (95% interval {low:.1%} to {high:.1%}){at}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,410 @@
+"""Figures of runs: votes and their calibration, budgets, kinds of error, pairs of runs, rerankers, second readings."""
+
+from __future__ import annotations
+
+import json
+import time
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from eval import readings
+from eval.compare import first_difference
+from eval.compare import main as compare_main
+from eval.metrics import (
+    budgets,
+    compare_pairs,
+    coverage,
+    error_kind,
+    majority,
+    size_of,
+    steps_of,
+    summarize,
+    topic_of,
+    vote,
+)
+from eval.readings import judge, read_all
+from eval.records import differences, load_run, run_hash, seed_of
+from eval.rerank import best, weighted
+from eval.rerank import main as rerank_main
+from eval.run import main as run_main
+from eval.score import main as score_main
+from eval.score import reproduces
+from mathtutor.engines import Generation, Sampling
+from mathtutor.engines.scripted import ScriptedEngine
+from mathtutor.io import read_json, read_rows
+from mathtutor.problem import Problem
+
+
+def row(id: str = "p", sample: int = 0, answer: str | None = "5", correct: bool | None = True, **more) -> dict:
+    return {
+        "id": id, "sample": sample, "question": f"q {id}", "prompt": "", "reply": f"The answer is {answer}.", "answer": answer, "gold": "5",
+        "correct": correct, "correct_strict": False, "cut_off": False, "finish": "stop", "first_wrong_step": None, "steps": 2,
+        "tokens": 10, "seconds": 0.1, **more,
+    }  # fmt: skip
+
+
+# --- votes
+
+
+@pytest.mark.parametrize("answers, chosen, agree", [
+    (["5", "6", "5"], "5", 2), (["6", "5"], "6", 1), ([None, None], None, 0), ([None, "7", None], "7", 1), (["6", "5", "5", "6"], "6", 2),
+])  # fmt: skip
+def test_the_majority_answers_and_the_first_of_equals(answers, chosen, agree):
+    rows = [row(sample=n, answer=answer, correct=answer == "5") for n, answer in enumerate(answers)]
+    assert majority(rows) == (chosen, agree)
+    assert vote(rows) == (chosen == "5", agree)
+
+
+def test_agreement_is_calibrated_in_the_summary():
+    """Two problems of five: all agree and are right; three agree and are wrong."""
+    rows = [row("a", n) for n in range(5)] + [row("b", n, "6" if n < 3 else "5", n >= 3) for n in range(5)]
+    summary = summarize(rows)
+    assert (summary["n"], summary["correct"], summary["samples"], summary["sample_accuracy"]) == (2, 1, 5, 0.7)
+    assert [(a["agree"], a["n"], a["accuracy"]) for a in summary["agreement"]] == [(5, 1, 1.0), (3, 1, 0.0)]
+    assert summary["any_right"] == 2
+    assert [(c["coverage"], c["accuracy"]) for c in summary["coverage"] if c["coverage"] in (1.0, 0.5)] == [(1.0, 0.5), (0.5, 1.0)]
+
+
+def test_coverage_does_not_depend_on_the_order_of_equals():
+    votes = [(True, 5), (True, 5), (False, 5), (False, 5), (False, 1)]
+    (point,) = coverage(votes, [0.4])
+    assert point["n"] == 2 and point["accuracy"] == 0.5
+    assert coverage(votes[::-1], [0.4]) == [point] and coverage([], [1.0])[0]["accuracy"] == 0.0
+
+
+# --- budgets, errors, cuts
+
+
+def test_a_budget_cuts_the_replies_that_are_longer():
+    rows = [row("a", tokens=20), row("b", tokens=60), row("c", tokens=200, correct=False), row("d", tokens=100)]
+    assert budgets(rows) == [{"tokens": 32, "accuracy": 0.25}, {"tokens": 64, "accuracy": 0.5}, {"tokens": 128, "accuracy": 0.75}, {"tokens": 256, "accuracy": 0.75}]
+
+
+@pytest.mark.parametrize("fields, kind", [
+    ({"finish": "failed"}, "no reply"), ({"finish": "repeating", "cut_off": True}, "loop"), ({"finish": "length", "cut_off": True}, "cut off"),
+    ({"answer": None}, "no answer"), ({"first_wrong_step": 1}, "arithmetic"), ({"steps": 2}, "missing step"), ({"steps": 3}, "reading"),
+])  # fmt: skip
+def test_a_wrong_reply_is_wrong_in_one_way(fields, kind):
+    assert error_kind(row(correct=False, **fields), gold_steps=3) == kind
+    assert kind != "missing step" or error_kind(row(correct=False, **fields)) == "reading"  # no count of gold steps
+
+
+@pytest.mark.parametrize("answer, size", [(0, "1 digit"), (9, "1 digit"), (10, "2 digits"), (999, "3 digits"), (1000, "4 digits or more"), (-3, "negative"), (Fraction(1, 2), "no whole number"), (None, None)])
+def test_an_answer_has_a_size(answer, size):
+    assert size_of(answer if answer is None else Fraction(answer)) == size
+
+
+def test_figures_are_cut_by_steps_topic_and_size():
+    problems = [
+        Problem("a", "q", Fraction(5), "x\ny\n#### 5", meta={"topic": "money"}),
+        Problem("b", "q", Fraction(12), "x\n#### 12", meta={"type": "Addition"}),
+        Problem("c", "q", Fraction(5), meta={"steps": 3}),
+    ]
+    assert [steps_of(p) for p in problems] == [2, 1, 3] and [topic_of(p) for p in problems] == ["money", "Addition", None]
+    summary = summarize([row("a"), row("b", correct=False), row("c", finish="length", cut_off=True, correct=False)], problems=problems)
+    by = summary["by"]
+    assert {cut: {value: (r["correct"], r["n"]) for value, r in parts.items()} for cut, parts in by.items()} == {
+        "steps": {"1": (0, 1), "2": (1, 1), "3": (0, 1)}, "topic": {"Addition": (0, 1), "money": (1, 1)}, "answer": {"1 digit": (1, 2), "2 digits": (0, 1)},
+    }  # fmt: skip
+    assert summary["errors"]["reading"] == 1 and summary["errors"]["cut off"] == 1 and sum(summary["errors"].values()) == 2
+    assert summary["too_many_cut_off"] and summary["cut_off_rate"] == 0.3333
+
+
+def test_expressions_are_judged_by_the_library_and_proofs_by_nobody():
+    rows = [row("a", correct=None), row("b", correct=None)]
+    found = {("a", 0): {"math_verify": True}, ("b", 0): {"math_verify": None}}
+    summary = summarize(rows, found, "expression")
+    assert (summary["correct"], summary["correct_math_verify"], summary["unread_math_verify"], summary["disagreements"]) == (1, 1, 1, 0)
+    assert "errors" not in summarize(rows, None, "proof")
+
+
+# --- pairs
+
+
+@pytest.mark.parametrize("fixed, broken, p", [
+    (0, 0, 1.0), (1, 1, 1.0), (10, 2, 0.03857421875), (2, 10, 0.03857421875), (5, 0, 0.0625), (20, 5, 0.004077315330505371),
+])  # fmt: skip
+def test_mcnemars_test_is_the_exact_one(fixed, broken, p):
+    """Two-sided binomial tails, worked out by hand: 2 * sum of C(n, k) / 2**n over the smaller tail."""
+    pairs = [(False, True)] * fixed + [(True, False)] * broken + [(True, True)] * 50 + [(False, False)] * 30
+    found = compare_pairs(pairs)
+    assert found["p"] == pytest.approx(p) and (found["fixed"], found["broken"]) == (fixed, broken)
+    assert found["difference"] == pytest.approx((fixed - broken) / len(pairs))
+    low, high = found["interval"]
+    assert low < found["difference"] < high
+    assert (low > 0 or high < 0) is (p < 0.05)
+
+
+def test_the_interval_of_a_difference_covers_it():
+    """Of 2,000 pairs of runs with a true difference of 10 points, about 95 in 100 intervals hold it."""
+    import random
+
+    draw, held = random.Random(5), 0
+    for _ in range(2000):
+        counts = [draw.random() for _ in range(80)]
+        pairs = [(False, True) if u < 0.2 else (True, False) if u < 0.3 else (True, True) for u in counts]
+        low, high = compare_pairs(pairs)["interval"]
+        held += low <= 0.1 <= high
+    assert 0.935 < held / 2000 < 0.975
+
+
+@pytest.mark.parametrize("a, b, step", [
+    ("<think>\nStep 1: 2 + 2 = 4\n</think>\n\nThe answer is 4.", "<think>\nStep 1: 2 + 2 = 4\n</think>\n\nThe answer is 4.", None),
+    ("<think>\nStep 1: 2 + 2 = 4\nStep 2: 4 + 1 = 5\n</think>\n\nThe answer is 5.", "<think>\nStep 1: 2 + 2 = 4\nStep 2: 4 - 1 = 3\n</think>\n\nThe answer is 3.", 2),
+    ("<think>\nStep 1: 2 + 2 = 4\n</think>\n\nThe answer is 4.", "<think>\nStep 1: 2 + 2 = 4\n</think>", 2),
+    ("", "The answer is 5.", 1),
+])  # fmt: skip
+def test_two_replies_part_at_a_step(a, b, step):
+    parted = first_difference(a, b)
+    assert (parted and parted["step"]) == step
+
+
+# --- whole commands over scripted runs
+
+PROBLEMS = [{"id": f"p{n}", "question": f"Ana has {n} pens and buys {n}. How many?", "answer": 2 * n} for n in range(1, 9)]
+
+
+@pytest.fixture
+def made(tmp_path, monkeypatch):
+    """A function that makes a run from replies by (problem number, sample)."""
+    (tmp_path / "pens.jsonl").write_text("".join(json.dumps(problem) + "\n" for problem in PROBLEMS))
+
+    def make(name: str, reply_to, *more: str, logprob=None) -> Path:
+        script = tmp_path / f"{name}.json"
+        script.write_text(json.dumps({problem["question"]: name for problem in PROBLEMS}))
+        asked: dict[str, int] = {}
+
+        def replies(self, conversations, sampling=Sampling(), stop=None, seeds=None):
+            for index, talk in enumerate(conversations):
+                question = talk[-1]["content"]
+                number, sample = int(question.split()[2]), asked.get(question, 0)
+                asked[question] = sample + 1
+                text = reply_to(number, sample)
+                yield index, Generation(text, len(text.split()), 0.0, "stop", "prompt", logprob=logprob and logprob(number, sample))
+
+        with monkeypatch.context() as patch:
+            patch.setattr(ScriptedEngine, "replies", replies)
+            run_main(["--benchmark", f"file:{tmp_path / 'pens.jsonl'}", "--engine", f"scripted:{script}", "--out", str(tmp_path / name), *more])
+        return tmp_path / name
+
+    return make
+
+
+def says(answer) -> str:
+    return f"<think>\nStep 1: It is so.\n</think>\n\nThe answer is {answer}."
+
+
+def test_two_runs_are_compared_pair_by_pair(made, capsys, tmp_path):
+    a = made("a", lambda n, _: says(2 * n if n <= 4 else 0))
+    b = made("b", lambda n, _: says(2 * n if n >= 3 else 1))
+    capsys.readouterr()
+    compare_main([str(a), str(b), "--out", str(tmp_path / "ab.json")])
+    printed = capsys.readouterr().out
+    found = read_json(tmp_path / "ab.json")
+    assert (found["correct"], found["fixed"], found["broken"], found["both_right"], found["both_wrong"]) == ([4, 6], 4, 2, 2, 0)
+    assert [item["id"] for item in found["fixed_items"]] == ["p5", "p6", "p7", "p8"] and found["same_replies"] == 2
+    assert [item["answers"] for item in found["broken_items"]] == [["2", "1"], ["4", "1"]]
+    assert found["differs_in"] == ["engine", "revision"] and found["p"] == pytest.approx(0.6875)
+    assert "no difference that chance would not make" in printed and "Right within so many tokens" in printed
+    assert "broken p1 (gold 2, answers 2 / 1, reading): part at step 2" in printed
+
+
+def test_noise_is_measured_between_runs_that_are_the_same(made, capsys):
+    a = made("a", lambda n, _: says(2 * n))
+    b = made("b", lambda n, _: says(2 * n))
+    capsys.readouterr()
+    with pytest.raises(SystemExit, match="differ in engine, revision: --noise is for the same run twice"):
+        compare_main([str(a), str(b), "--noise"])
+    compare_main([str(a), str(a), "--noise"])
+    assert "0 of 8 replies differ, 0 of 8 verdicts flip" in capsys.readouterr().out
+
+
+def test_runs_that_are_no_pair_are_refused(made, tmp_path):
+    a, b = made("a", lambda n, _: says(2 * n)), made("b", lambda n, _: says(2 * n), "--limit", "3")
+    with pytest.raises(SystemExit, match="do not hold the same problems: 5 only in the first"):
+        compare_main([str(a), str(b)])
+    with pytest.raises(SystemExit, match="has no results.jsonl: it holds no run"):
+        compare_main([str(a), str(tmp_path)])
+    (b / "results.jsonl").write_text("".join(json.dumps(r | {"gold": "1"}) + "\n" for r in read_rows(a / "results.jsonl")))
+    with pytest.raises(SystemExit, match="ask something else under the id p1"):
+        compare_main([str(a), str(b)])
+
+
+def test_samples_are_rows_of_their_own_with_seeds_of_their_own(made, capsys):
+    """Right in two samples of three, and in one of three."""
+    out = made("k", lambda n, s: says(2 * n if (s < 2) == (n > 4) else 0), "--samples", "3", "--temperature", "0.7")
+    run = load_run(out)
+    assert len(run.rows) == 24 == len({row["seed"] for row in run.rows}) and {row["run"] for row in run.rows} == {run_hash(run.stamp)}
+    assert run.rows[0]["seed"] == seed_of(0, "p1", 0)
+    assert (run.summary["n"], run.summary["correct"], run.summary["samples"]) == (8, 4, 3)
+    assert "4 of 8 right by the majority of 3" in capsys.readouterr().out
+
+
+def test_greedy_samples_are_refused(made):
+    with pytest.raises(SystemExit, match="greedy decoding gives the same reply every time"):
+        made("k", lambda n, s: says(n), "--samples", "3")
+
+
+def test_a_scorer_chooses_among_samples(made, capsys):
+    """Right in one sample of three, which the model thought likeliest."""
+    out = made("k", lambda n, s: says(2 * n if s == 2 else 0), "--samples", "3", "--temperature", "1", "--logprobs",
+               logprob=lambda n, s: -0.1 if s == 2 else -3.0)  # fmt: skip
+    rerank_main([str(out)])
+    found = read_json(out / "rerank.json")
+    assert [found[way]["correct"] for way in ("majority", "best", "weighted", "any_right")] == [0, 8, 8, 8]
+    assert "best score    100.0%" in capsys.readouterr().out
+
+
+def test_a_run_without_scores_or_samples_is_refused(made):
+    with pytest.raises(SystemExit, match="24 replies have no logprob: run it with --logprobs"):
+        rerank_main([str(made("k", lambda n, s: says(n), "--samples", "3", "--temperature", "1"))])
+    with pytest.raises(SystemExit, match="has one reply a problem"):
+        rerank_main([str(made("one", lambda n, s: says(n), "--logprobs", logprob=lambda n, s: -1.0))])
+    with pytest.raises(SystemExit, match="scripted:x.json"):
+        rerank_main([str(made("two", lambda n, s: says(n))), "--scorer", "scripted:x.json"])
+
+
+def test_a_language_model_scores_replies_and_is_asked_once(made, tiny_model_folder, monkeypatch, capsys):
+    from mathtutor.engines.hf import HFEngine
+
+    out = made("k", lambda n, s: says(2 * n), "--samples", "2", "--temperature", "1", "--limit", "2")
+    asked = []
+    score = HFEngine.log_probability
+    monkeypatch.setattr(HFEngine, "log_probability", lambda self, *args: asked.append(args) or score(self, *args))
+    for _ in range(2):
+        rerank_main([str(out), "--scorer", f"hf:{tiny_model_folder}"])
+    assert len(asked) == 4 and asked[0][0][-1]["content"] == PROBLEMS[0]["question"]
+    (file,) = out.glob("scores-*.jsonl")
+    assert all(r["score"] < 0 for r in read_rows(file))
+
+
+def test_a_reply_without_an_answer_is_never_chosen():
+    rows = [row(sample=0, answer=None), row(sample=1, answer="7"), row(sample=2, answer="5")]
+    scores = {("p", 0): 0.0, ("p", 1): -2.0, ("p", 2): -1.0}
+    assert best(rows, scores) == ("5", -1.0) and weighted(rows, scores)[0] == "5"
+    assert best(rows[:1], scores) == (None, float("-inf")) == weighted(rows[:1], scores)
+
+
+# --- records
+
+
+def test_the_seed_of_a_reply_depends_on_all_it_is_keyed_by():
+    seeds = {seed_of(seed, problem, sample) for seed in range(3) for problem in ("a", "b") for sample in range(4)}
+    assert len(seeds) == 24 and all(0 <= seed < 2**31 for seed in seeds)
+
+
+OLD = {"engine": "pocket", "revision": "r", "benchmark": "svamp", "problems": "p", "sampling": {"max_tokens": 320, "temperature": 0.0, "top_p": 1.0, "top_k": 0, "seed": 0, "calculator": True}}
+
+
+def test_a_record_from_before_modes_is_the_run_that_it_was():
+    new = OLD | {"mode": {"name": "tuned", "user": "{question}"}, "samples": 1, "sampling": OLD["sampling"] | {"thinking": None, "think_budget": 0}}
+    assert differences(OLD, new) == []
+    assert differences(OLD, new | {"mode": {"name": "cot", "user": "{question}"}}) == ["mode"]
+    assert differences(OLD, new | {"samples": 5, "sampling": new["sampling"] | {"think_budget": 9}}) == ["sampling", "samples"]
+
+
+@pytest.mark.parametrize("folder", sorted(Path(__file__).parents[1].glob("evals/*/results.jsonl")), ids=lambda p: p.parent.name)
+def test_committed_records_stay_loadable(folder):
+    run = load_run(folder.parent)
+    assert run.stamp["samples"] == 1 and len(run.rows) == run.summary["n"]
+    summary = summarize(run.rows)
+    assert {key: run.summary[key] for key in ("n", "correct", "cut_off", "unparsed", "failed", "tokens")} == {key: summary[key] for key in ("n", "correct", "cut_off", "unparsed", "failed", "tokens")}
+
+
+def test_another_mode_or_number_of_samples_is_another_run(made):
+    made("a", lambda n, _: says(n))
+    for more, says_ in ((("--mode", "q06_think_prefill"), "another prompt mode: choose"), (("--samples", "2", "--temperature", "1"), "sampling, samples")):
+        with pytest.raises(SystemExit, match=says_):
+            made("a", lambda n, _: says(n), *more)
+
+
+def test_a_row_of_another_run_is_refused(made):
+    out = made("a", lambda n, _: says(n))
+    rows = list(read_rows(out / "results.jsonl"))
+    rows[3]["run"] = "0" * 12
+    (out / "results.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
+    with pytest.raises(SystemExit, match="row 4 is no result of this run"):
+        made("a", lambda n, _: says(n))
+
+
+# --- the second reading
+
+
+def test_the_library_reads_what_we_read_and_says_where_it_finds_nothing():
+    items = [("<think>\nx = 3\n</think>\n\nThe answer is 14.", "14"), ("So it is $\\boxed{\\frac{1}{2}}$.", "1/2"), ("It is $2^{10}$", "$1024$"),
+             ("#### 1,234", "1234"), ("no number at all", "3"), ("The answer is 4.", "5"), ("<think>\nso 3", "3"), ("", "3")]  # fmt: skip
+    assert [right for right, _ in judge(items)] == [True, True, True, True, None, False, None, None]
+
+
+def slow(item):
+    time.sleep(30 if item[0] == "slow" else 0)
+    if item[0] == "dies":
+        raise RuntimeError("no")
+    return True, ""
+
+
+def test_a_reply_that_takes_too_long_or_breaks_the_library_costs_no_other(monkeypatch):
+    monkeypatch.setattr(readings, "_judge", slow)
+    found = list(judge([("a", "1"), ("slow", "1"), ("dies", "1"), ("b", "1")], timeout=1.0))
+    assert found == [(True, ""), (None, "took longer than 1 s"), (None, "RuntimeError: no"), (True, "")]
+
+
+def test_readings_are_kept_and_made_again_only_for_another_reply(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(readings, "judge", lambda items: [asked.append(reply) or (True, "") for reply, _ in items])
+    rows = [row("a"), row("b"), row("c", cut_off=True)]
+    path = tmp_path / "readings.jsonl"
+    read_all(rows[:2], path, {})
+    found = read_all(rows, path, {})
+    assert len(asked) == 3 and asked[2] == "" and found["a", 0]["math_verify"] is True
+    rows[0] = rows[0] | {"reply": "another"}
+    read_all(rows, path, {})
+    assert asked[3:] == ["another"] and len(list(read_rows(path))) == 3
+
+
+def test_without_the_library_a_run_says_so(made, monkeypatch, capsys):
+    def absent():
+        raise readings.NotInstalled("No second reading by math-verify: it is not installed")
+
+    monkeypatch.setattr(readings, "_pool", absent)
+    out = made("a", lambda n, _: says(2 * n))
+    assert "No second reading by math-verify" in capsys.readouterr().out
+    assert load_run(out).summary["correct_math_verify"] is None and load_run(out).summary["correct"] == 8
+
+
+# --- published claims
+
+
+@pytest.mark.parametrize("correct, claim, holds", [
+    (108, "8.18", True), (108, "8.19", True), (701, "54.13", False), (714, "54.13", True), (880, "66.7", True), (589, "44.65", True), (589, "44.7", True), (588, "44.65", False),
+])  # fmt: skip
+def test_a_claim_reproduces_rounded_or_cut_off(correct, claim, holds):
+    assert reproduces(correct, 1319, claim) is holds
+
+
+def test_claims_are_checked_file_by_file(tmp_path, capsys):
+    reply = {"question": "q", "ground_truth_answer": "#### 5"}
+    rows = [reply | {"id": n, "model_output": "#### 5" if n < 701 else "#### 6"} for n in range(1319)]
+    for name in ("cot_model_outputs.jsonl", "few_shot_model_outputs"):
+        (tmp_path / name).write_text("".join(json.dumps(r) + "\n" for r in rows))
+    score_main([str(tmp_path / "cot_model_outputs.jsonl"), str(tmp_path / "few_shot_model_outputs"), "--published"])
+    printed = capsys.readouterr().out
+    assert "q06: 701 of 1319 = 53.15%; README 54.13: DOES NOT REPRODUCE" in printed and "0 of 2 claims reproduce; not: cot_model_outputs, few_shot" in printed
+    (tmp_path / "mine.jsonl").write_text(json.dumps(rows[0]) + "\n")
+    with pytest.raises(SystemExit, match="mine.jsonl is no published file that we know of"):
+        score_main([str(tmp_path / "mine.jsonl"), "--published"])
+
+
+def test_all_readings_stand_side_by_side(tmp_path, capsys):
+    rows = [{"id": "x", "reply": "The answer is 5.", "gold": "5"}, {"id": "y", "reply": "#### 5", "gold": "5"}]
+    (tmp_path / "two.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
+    score_main([str(tmp_path / "two.jsonl"), "--all", "--json"])
+    (found,) = json.loads(capsys.readouterr().out)
+    assert found["right"] == {"robust": 2, "strict": 1, "math-verify": 2}
+    assert [(item["id"], item["strict"]) for item in found["disagreements"]] == [("x", "unparsed")]
+    score_main([str(tmp_path / "two.jsonl"), "--reading", "math-verify", "--json"])
+    assert json.loads(capsys.readouterr().out)[0]["correct"] == 2
+
+
