@@ -27,7 +27,9 @@ from pipeline.corpus import References
 from pipeline.outputs import described, need_parquet, write_data_set
 from pipeline.recipe import Recipe, Sources, load_recipe
 from pipeline.split import split
-from pipeline.teachers import composed, gsm8k, procedural
+from pipeline.teachers import gsm8k, procedural
+from pipeline.teachers.draws import Draw, draws
+from pipeline.workers import Workers, add_arguments, make_workers
 
 ROOT = Path(__file__).resolve().parents[1]
 OWN = ("bank", "composed", "gsm8k-train")  # sources that only this command and pipeline.teach may claim
@@ -76,11 +78,11 @@ def read_file(path: Path) -> Iterator[Row]:
         yield row if is_ours or row.source not in OWN else replace(row, source=path.name)
 
 
-def write_candidates(sources: Sources, seed: int) -> tuple[Iterator[Row], int]:
+def write_candidates(sources: Sources, seed: int) -> tuple[Iterator[Row | Draw], int]:
     """(candidates of all sources, their number). What may fail for want of data fails here."""
     human = list(gsm8k.write_rows()) if sources.gsm8k else []
     taught = [row for path in files_of(sources) for row in read_file(path)]
-    made = itertools.chain(procedural.write_rows(sources.bank, seed), composed.write_rows(sources.composed, seed))
+    made = itertools.chain(draws("bank", sources.bank, seed), draws("composed", sources.composed, seed))
     return itertools.chain(made, human, taught), sources.bank + sources.composed + len(human) + len(taught)
 
 
@@ -111,13 +113,16 @@ def build(args: argparse.Namespace) -> dict:
     if not total:
         raise ValueError(f"{args.recipe} names no source of candidates: set sources.bank, say")
     references = load_references(recipe, args.against, args.no_tests)
-    with hold_folder(args.out):
-        return _build(args, recipe, candidates, total, references)
+    workers = make_workers(args.engine, args.workers, args.ray_address)
+    with hold_folder(args.out), workers:
+        return _build(args, recipe, candidates, total, references, workers)
 
 
-def _build(args: argparse.Namespace, recipe: Recipe, candidates: Iterator[Row], total: int, references: References) -> dict:
+def _build(
+    args: argparse.Namespace, recipe: Recipe, candidates: Iterator[Row | Draw], total: int, references: References, workers: Workers
+) -> dict:
     """From the candidates to the files."""
-    sifted = sift(candidates, recipe, references, workers=args.workers, total=total)
+    sifted = sift(candidates, recipe, references, workers=workers, total=total)
     if len(sifted.clean) + len(sifted.dropped) != total:
         raise RuntimeError(f"{total} candidates became {len(sifted.clean)} + {len(sifted.dropped)} rows: a fault in the build")
     validation, rule = [], "none"
@@ -131,7 +136,7 @@ def _build(args: argparse.Namespace, recipe: Recipe, candidates: Iterator[Row], 
     report = {
         "command": command_of(args),
         "bank_sha256": sha256_json({path.name: sha256_file(path) for path in sorted(FOLDER.glob("*.y*ml"))}),
-        **report_of(sifted, recipe, references),
+        **report_of(sifted, recipe, references, workers),
         "train": len(train),
         "validation": {"rows": len(validation), "rule": rule},
         **({"teachers": teachers} if (teachers := read_teachers(recipe.sources)) else {}),
@@ -145,7 +150,7 @@ def main() -> None:
     parser.add_argument("--recipe", required=True, type=Path, help="a file such as pipeline/recipes/synth-50k.yaml")
     parser.add_argument("--out", required=True, type=Path)
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a value of the recipe: sources.bank=1000")
-    parser.add_argument("--workers", type=int, default=2, help="processes that judge rows (default: 2)")
+    add_arguments(parser)
     parser.add_argument(
         "--against", nargs="+", type=Path, default=[], metavar="FILE", help="more files of test problems to keep clear of"
     )
@@ -153,8 +158,6 @@ def main() -> None:
         "--no-tests", action="store_true", help="skip the comparison with test sets and seeds (no data at hand); the report says so"
     )
     args = parser.parse_args()
-    if args.workers < 1:
-        raise SystemExit("--workers must be at least 1")
     if args.against and args.no_tests:
         raise SystemExit("--against compares with test problems and --no-tests does not: give one of them")
     started = time.monotonic()

@@ -35,6 +35,7 @@ from pipeline.outputs import FILES, described, need_parquet, remove_outputs, wri
 from pipeline.recipe import Recipe, load_recipe
 from pipeline.records import Unreadable
 from pipeline.split import split
+from pipeline.workers import Workers, add_arguments, make_workers
 
 RECIPE = Path(__file__).parent / "recipes" / "foreign.yaml"
 UNREADABLE = "unreadable.jsonl"
@@ -101,15 +102,18 @@ def filter_files(args: argparse.Namespace) -> None:
     if spoilt := set(inputs) & {(args.out / name).resolve() for name in OUTPUTS}:
         raise ValueError(f"{spoilt.pop()} would be written over while it is read: choose another --out")
     references = load_references(recipe, args.against, args.no_tests)
-    with hold_folder(args.out):
-        sift_into(args, columns, recipe, references)
+    workers = make_workers(args.engine, args.workers, args.ray_address)
+    with hold_folder(args.out), workers:
+        sift_into(args, columns, recipe, references, workers)
 
 
-def sift_into(args: argparse.Namespace, columns: dict[str, str], recipe: Recipe, references: References) -> None:
+def sift_into(
+    args: argparse.Namespace, columns: dict[str, str], recipe: Recipe, references: References, workers: Workers
+) -> None:
     """Sift the inputs into the folder, which is held."""
     tally, unreadable = Tally(), []
     rows = rows_of(args.inputs, columns, tally, unreadable)
-    sifted = sift(rows, recipe, references, workers=args.workers)
+    sifted = sift(rows, recipe, references, workers=workers)
     bad = tally.unreadable.total()
     if len(sifted.clean) + len(sifted.dropped) + bad != tally.lines + tally.further:
         raise RuntimeError(f"{tally.lines} lines became {tally.rows} rows and {bad} unreadable: a fault in the reader")
@@ -119,7 +123,7 @@ def sift_into(args: argparse.Namespace, columns: dict[str, str], recipe: Recipe,
     if not tally.rows:  # there are lines: a file without any was refused
         remove_outputs(args.out)
         raise ValueError(f"no rows: all {tally.lines:,} lines are unreadable, {describe_first(unreadable)}")
-    judged = report_of(sifted, recipe, references)
+    judged = report_of(sifted, recipe, references, workers)
     judged["recipe"] = {key: value for key, value in judged["recipe"].items() if key != "sources"}
     train, validation = split(sifted.clean, recipe.corpus.validation, recipe.seed)
     report = {
@@ -175,7 +179,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change one of them: corpus.fuzzy=null")
     parser.add_argument("--columns", default="", metavar="ROLE=NAME,...", help=f"which column is what: {', '.join(NAMES)}")
     parser.add_argument("--max-bad", type=int, default=0, metavar="N", help="unreadable lines that are no failure (default: 0)")
-    parser.add_argument("--workers", type=int, default=2, help="processes that judge rows (default: 2)")
+    add_arguments(parser)
     parser.add_argument(
         "--against", nargs="+", type=Path, default=[], metavar="FILE", help="more files of test problems to keep clear of"
     )

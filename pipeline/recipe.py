@@ -65,6 +65,7 @@ class Corpus:
 
     exact: bool = True  # drop the second of two problems with the same letters and digits
     fuzzy: float | None = 0.85  # cosine of TF-IDF vectors from which two problems are near-twins
+    fuzzy_search: str = "exact"  # or "minhash": misses one near-twin in some hundreds, for sets of many millions of rows
     seed_overlap: float | None = 0.85  # cosine of masked TF-IDF vectors from which a problem retells a seed
     skeleton_cap: int | None = 3  # rows a skeleton: problems that differ in numbers and names only
     test_grams: int = 8  # words in a row shared with a test problem; 13 is counted beside it
@@ -82,6 +83,7 @@ class Recipe:
     corpus: Corpus = field(default_factory=Corpus)
 
 
+SEARCHES = ("exact", "minhash")
 LOOSEST_SPLIT = 0.85  # cosine above which clusters are too small to part training from validation
 COSINE = Range(0, 1, above=True)
 RANGES: dict[str, dict[str, Range]] = {
@@ -143,6 +145,8 @@ def _check(recipe: Recipe) -> list[str]:
         most = limits.get(key.replace("min_", "max_", 1))
         if value is not None and most is not None and value > most:
             problems.append(f"limits.{key} {value} exceeds limits.{key.replace('min_', 'max_', 1)} {most}")
+    if corpus.fuzzy_search not in SEARCHES:
+        problems.append(f"corpus.fuzzy_search must be {' or '.join(SEARCHES)}, not {corpus.fuzzy_search!r:.40}")
     if corpus.validation and corpus.fuzzy is None:
         problems.append("corpus.validation needs corpus.fuzzy: without it near-twins would stand on both sides")
     elif corpus.validation and corpus.fuzzy > LOOSEST_SPLIT:

@@ -242,7 +242,7 @@ REFERENCES = References({"t": [TEST, OTHER]}, [Problem("s", STORY, None)])
 @pytest.mark.parametrize("count, seed", [(1, 0), (60, 1), (240, 2)])
 def test_every_candidate_comes_out_once_and_the_counts_add_up(count, seed):
     rows = many(count, seed)
-    sifted = sift(rows, EVERYTHING, REFERENCES, workers=1)
+    sifted = sift(rows, EVERYTHING, REFERENCES)
     assert sorted([r.id for r in sifted.clean] + [d.row.id for d in sifted.dropped]) == sorted(r.id for r in rows)
     order = {r.id: number for number, r in enumerate(rows)}
     for part in ([r.id for r in sifted.clean], [d.row.id for d in sifted.dropped]):
@@ -265,7 +265,7 @@ def test_every_candidate_comes_out_once_and_the_counts_add_up(count, seed):
 
 def test_a_later_stage_counts_what_an_earlier_one_took_from_it():
     rows = [row(0), row(1, answer="11"), row(2, OTHER), row(3, OTHER, answer="11"), row(4, "Why is a pie round, and who ate it?", "many"), row(5, "Ana?")]
-    sifted = sift(rows, EVERYTHING, References({"t": [STORY]}), workers=1)
+    sifted = sift(rows, EVERYTHING, References({"t": [STORY]}))
     assert [(d.row.id, d.stage) for d in sifted.dropped] == [
         ("r-0", "test_overlap"), ("r-1", "math_verification"), ("r-3", "math_verification"), ("r-4", "answer_range"),
         ("r-5", "structure"),
@@ -278,7 +278,7 @@ def test_a_later_stage_counts_what_an_earlier_one_took_from_it():
 
 def test_what_structure_threw_out_is_not_compared_with_other_rows():
     broken = [replace(row(n, OTHER), steps=()) for n in range(2)]
-    sifted = sift([row(9, OTHER), *broken], EVERYTHING, References({"t": [OTHER]}), workers=1)
+    sifted = sift([row(9, OTHER), *broken], EVERYTHING, References({"t": [OTHER]}))
     assert [d.stage for d in sifted.dropped] == ["test_overlap", "structure", "structure"]
     assert [sifted.also[stage] for stage in CORPUS_STAGES] == [0] * len(CORPUS_STAGES)
 
@@ -296,7 +296,7 @@ def test_the_report_says_what_rows_were_not_compared_with():
 
 def test_two_rows_of_one_id_are_refused():
     with pytest.raises(ValueError, match="two rows have the id 'r-1': give each its own"):
-        sift([row(1), row(1, OTHER)], EVERYTHING, REFERENCES, workers=1)
+        sift([row(1), row(1, OTHER)], EVERYTHING, REFERENCES)
 
 
 def test_the_report_counts_what_is_in_the_rows():
