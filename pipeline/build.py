@@ -145,7 +145,7 @@ def _build(
     return write_data_set(args.out, train, validation, sifted.dropped, report)
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--recipe", required=True, type=Path, help="a file such as pipeline/recipes/synth-50k.yaml")
     parser.add_argument("--out", required=True, type=Path)
@@ -157,7 +157,7 @@ def main() -> None:
     parser.add_argument(
         "--no-tests", action="store_true", help="skip the comparison with test sets and seeds (no data at hand); the report says so"
     )
-    args = parser.parse_args()
+    args = parser.parse_args(arguments)
     if args.against and args.no_tests:
         raise SystemExit("--against compares with test problems and --no-tests does not: give one of them")
     started = time.monotonic()

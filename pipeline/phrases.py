@@ -314,7 +314,7 @@ _HARMLESS = _words(
 
 def unsafe(text: str) -> str | None:
     """Family and words of the first phrase that does not belong before a child, as "alcohol_beers"; else None."""
-    if not _ANY_UNSAFE.search(text):
+    if not _MAY_BE_UNSAFE.search(text.lower()):
         return None
     text = _HARMLESS.sub(" ", text)
     for family, pattern in _UNSAFE.items():
@@ -323,7 +323,10 @@ def unsafe(text: str) -> str | None:
     return None
 
 
-_ANY_UNSAFE = _any(*(pattern.pattern for pattern in _UNSAFE.values()))
+# Finds whatever one of them finds, and a little more. Without regard to case five times the time goes into each letter.
+_MAY_BE_UNSAFE = re.compile(
+    re.sub(r"(\\.)|([A-Z])", lambda match: match[1] or match[2].lower(), "|".join(p.pattern for p in _UNSAFE.values()))
+)
 
 # --- ways to reach somebody ---------------------------------------------------------------------------------
 

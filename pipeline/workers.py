@@ -134,7 +134,7 @@ class Ray:
 
     def __enter__(self) -> Ray:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # else Ray reports home
-        os.environ.setdefault("RAY_DATA_DISABLE_PROGRESS_BARS", "1")
+        os.environ.setdefault("RAY_worker_niceness", "0")  # else 15: beside any other work they would stand still
         try:
             import ray
             import ray.data
