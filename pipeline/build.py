@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -20,7 +21,19 @@ from pathlib import Path
 
 from mathtutor.bank import BankError
 from mathtutor.bank.families import FOLDER
-from mathtutor.io import Busy, Damaged, hold_folder, number_rows, read_json, sha256_file, sha256_json
+from mathtutor.io import (
+    NO_SPACE,
+    Busy,
+    Damaged,
+    hold_folder,
+    need_space,
+    number_rows,
+    read_json,
+    sha256_file,
+    sha256_json,
+    status_of,
+    told,
+)
 from mathtutor.problem import Row
 from pipeline.chain import load_references, report_of, sift
 from pipeline.corpus import References
@@ -31,6 +44,7 @@ from pipeline.teachers import gsm8k, procedural
 from pipeline.teachers.draws import Draw, draws
 from pipeline.workers import Workers, add_arguments, make_workers
 
+BYTES = 1500  # that a candidate takes in all files together
 ROOT = Path(__file__).resolve().parents[1]
 OWN = ("bank", "composed", "gsm8k-train")  # sources that only this command and pipeline.teach may claim
 
@@ -112,6 +126,7 @@ def build(args: argparse.Namespace) -> dict:
     candidates, total = write_candidates(recipe.sources, recipe.seed)
     if not total:
         raise ValueError(f"{args.recipe} names no source of candidates: set sources.bank, say")
+    need_space(args.out, total * BYTES)
     references = load_references(recipe, args.against, args.no_tests)
     workers = make_workers(args.engine, args.workers, args.ray_address)
     with hold_folder(args.out), workers:
@@ -165,6 +180,9 @@ def main(arguments: list[str] | None = None) -> None:
         report = build(args)
     except (Busy, Damaged, OSError, ValueError, BankError) as error:
         hint = " (or --no-tests to build without the comparison)" if "MATHTUTOR_DATA" in str(error) and not args.no_tests else ""
+        if status_of(error) == NO_SPACE:
+            print(told(error), file=sys.stderr)
+            raise SystemExit(NO_SPACE) from error
         raise SystemExit(f"{error}{hint}") from error
     for stage in report["stages"]:
         print(f"{stage['stage']:20} -{stage['dropped']:,}")

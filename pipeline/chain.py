@@ -24,7 +24,7 @@ from tqdm import tqdm
 from mathtutor.maths.answers import read_gold
 from mathtutor.problem import Problem, Row
 from pipeline import corpus
-from pipeline.benchmarks import benchmark_problems
+from pipeline.benchmarks import BANK_HELD_OUT, BANK_KNOWN, bank_problems, benchmark_problems
 from pipeline.corpus import Drop, References
 from pipeline.filters import RULES, all_reasons
 from pipeline.recipe import Limits, Recipe
@@ -69,13 +69,15 @@ class Sifted:
 def load_references(recipe: Recipe, against: Sequence[Path] = (), no_tests: bool = False) -> References:
     """The known test sets with the problems of further files, and the seeds if the recipe compares with them.
 
-    Raises ValueError or OSError where data is missing. `no_tests` needs no data and compares with nothing.
+    Raises ValueError or OSError where data is missing: no set is left out in silence. `no_tests` needs no data and compares with nothing.
     """
     if no_tests:
         return References()
     seeds = read_seeds() if recipe.corpus.seed_overlap is not None else ()
+    tests = benchmark_problems(against) | {"bank/held-out": bank_problems("held-out", BANK_HELD_OUT)}
     return References(
-        benchmark_problems(against), [Problem(row.id, row.problem, read_gold(row.answer), row.answer, row.source) for row in seeds]
+        tests, [Problem(row.id, row.problem, read_gold(row.answer), row.answer, row.source) for row in seeds],
+        {"bank/known": bank_problems("train", BANK_KNOWN)},
     )
 
 
@@ -254,11 +256,10 @@ def _decontamination(
     texts = [row.problem for row in clean]
     return {
         "tests": list(references.tests),
+        **({"verbatim_only": list(references.verbatim)} if references.verbatim else {}),
         "test_problems": len(references.questions),
         "dropped_for_overlap": {m: reasons[corpus.OVERLAP.format(m)] for m in corpus.overlap_measures(recipe.corpus, references)},
         # Counted again over what was kept, so that the claim does not rest on the filter alone, and by measures
         # that the recipe may have switched off.
         "clean_rows_with_overlap": corpus.count_overlaps(texts, recipe.corpus, references, workers),
-        # Our own bank cannot leak them, for its families are split; another source could.
-        "not_compared": ["the held-out families of the project's own problem bank"],
     }

@@ -46,10 +46,14 @@ class Drop:
 
 @dataclass(frozen=True)
 class References:
-    """What rows are compared with: test problems by test set (None: not compared) and the seeds shown to teachers."""
+    """What rows are compared with: test problems by test set (None: not compared) and the seeds shown to teachers.
+
+    `verbatim` are test problems of which only the very same text counts: new instances of families that rows are of.
+    """
 
     tests: dict[str, list[str]] | None = None
     seeds: Sequence[Problem] = field(default=())
+    verbatim: dict[str, list[str]] = field(default_factory=dict)
 
     @cached_property
     def questions(self) -> list[str]:
@@ -58,8 +62,14 @@ class References:
 
     @cached_property
     def names(self) -> list[str]:
-        """ "gsm8k/test#17" for each of `questions`, counted from 0 within its set."""
-        return [f"{name}#{number}" for name, questions in (self.tests or {}).items() for number in range(len(questions))]
+        """ "gsm8k/test#17" for each of `questions` and `verbatim_questions`, counted from 0 within its set."""
+        sets = [*(self.tests or {}).items(), *self.verbatim.items()]
+        return [f"{name}#{number}" for name, questions in sets for number in range(len(questions))]
+
+    @cached_property
+    def verbatim_questions(self) -> list[str]:
+        """Those of all sets, one after the other."""
+        return [question for questions in self.verbatim.values() for question in questions]
 
 
 Stage = Callable[..., list[Drop | None]]  # (rows, corpus, references, kept=(), workers=HERE): a verdict for each of `rows`
@@ -135,7 +145,13 @@ def of_stories(find: Finder) -> Finder:
 def overlap_measures(corpus: Corpus, references: References) -> dict[str, Finder]:
     """Name -> finder of an overlapping test problem, in the order in which they are asked."""
     questions = references.questions
-    measures: dict[str, Finder] = {
+    measures: dict[str, Finder] = {}
+    if references.verbatim:
+        first: dict[str, int] = {}
+        for number, question in enumerate(references.verbatim_questions, len(questions)):
+            first.setdefault(exact_key(question), number)
+        measures["whole_problem"] = lambda texts: [first.get(exact_key(text)) for text in texts]
+    measures |= {
         f"{n}_gram": partial(map, GramIndex(questions, n).find) for n in sorted({LONG_GRAM, corpus.test_grams}, reverse=True)
     }
     if corpus.test_masked_grams is not None:
@@ -169,7 +185,7 @@ def test_overlap(
     """Words in a row shared with a test problem, as they stand or masked; or much the same words, masked."""
     if references.tests is None:
         return [None] * len(rows)
-    found = _look_up(rows, Overlap, (corpus, References(references.tests)), "test sets", workers)
+    found = _look_up(rows, Overlap, (corpus, replace(references, seeds=())), "test sets", workers)
     return [f and Drop("test_overlap", OVERLAP.format(f[0]), references.names[f[1]]) for f in found]
 
 
@@ -221,7 +237,7 @@ def count_overlaps(
     texts: Sequence[str], corpus: Corpus, references: References, workers: Workers = HERE
 ) -> dict[str, int]:
     """How many texts resemble a test problem, by every measure."""
-    references = References(references.tests)
+    references = replace(references, seeds=())
     parts = [texts[first : first + PART] for first in range(0, len(texts), PART)] or [[]]  # of no texts, noughts
     counts: Counter[str] = Counter()
     with tqdm(total=len(texts), desc="test sets, once more", unit="row", disable=None) as bar:

@@ -25,7 +25,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
-from mathtutor.io import Busy, hold_folder, sha256_file, write_rows
+from mathtutor.io import Busy, hold_folder, need_space, sha256_file, status_of, told, write_rows
 from mathtutor.problem import Row
 from pipeline.card import LICENCES
 from pipeline.chain import load_references, report_of, sift
@@ -61,6 +61,12 @@ def rows_of(paths: list[Path], columns: dict[str, str], tally: Tally, unreadable
                 yield replace(item, source=f"file {source_name(path)}")
             else:
                 yield item
+
+
+def expected_bytes(path: Path) -> int:
+    """What the rows of a file may take in all our files; what is packed unpacks to some eight times its size."""
+    is_packed = path.suffix.lower() in (".gz", ".zst", ".parquet")
+    return path.stat().st_size * (8 if is_packed else 1) * 2
 
 
 def command_of(args: argparse.Namespace) -> str:
@@ -101,6 +107,7 @@ def filter_files(args: argparse.Namespace) -> None:
         raise ValueError("--in names a file twice")
     if spoilt := set(inputs) & {(args.out / name).resolve() for name in OUTPUTS}:
         raise ValueError(f"{spoilt.pop()} would be written over while it is read: choose another --out")
+    need_space(args.out, sum(expected_bytes(path) for path in args.inputs if path.is_file()))
     references = load_references(recipe, args.against, args.no_tests)
     workers = make_workers(args.engine, args.workers, args.ray_address)
     with hold_folder(args.out), workers:
@@ -166,9 +173,9 @@ def print_summary(report: dict) -> None:
     )
 
 
-def stop(message: str) -> NoReturn:
+def stop(message: str, status: int = 2) -> NoReturn:
     print(message, file=sys.stderr)
-    raise SystemExit(2)
+    raise SystemExit(status)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -196,7 +203,7 @@ def main(arguments: list[str] | None = None) -> None:
         filter_files(args)
     except (Busy, ValueError, OSError) as error:
         hint = " (or --no-tests to go without the comparison)" if "MATHTUTOR_DATA" in str(error) and not args.no_tests else ""
-        stop(f"{error}{hint}")
+        stop(f"{told(error)}{hint}", status_of(error))
     except KeyboardInterrupt:
         stop("stopped: run the same command again")
     print(f"in {time.monotonic() - started:.0f} s")

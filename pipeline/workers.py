@@ -26,6 +26,7 @@ from typing import Any, Protocol
 
 ENGINES = ("local", "ray")
 AHEAD = 4  # parts a worker that are under way at once: enough to keep all busy, few enough to hold in memory
+STARTS = 3  # tries to start Ray here
 WAVE = 64  # parts a worker that Ray Data gets at a time
 ROOT = Path(__file__).resolve().parents[1]
 # A cluster gets the code and the bank, and nothing that only this machine needs.
@@ -144,10 +145,16 @@ class Ray:
         where: dict[str, Any] = {"num_cpus": self.count, "include_dashboard": False}
         if self.address:
             where = {"address": self.address, "runtime_env": {"working_dir": str(ROOT), "excludes": LEFT_BEHIND}}
-        try:
-            ray.init(**where, logging_level=logging.ERROR, log_to_driver=False)
-        except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
-            raise ValueError(f"--engine ray: no cluster at {self.address or 'this machine'} ({str(error)[:300]})") from error
+        for attempt in range(STARTS):
+            try:
+                ray.init(**where, logging_level=logging.ERROR, log_to_driver=False)
+                break
+            except Exception as error:  # Ray raises what it likes, a bare Exception among them
+                ray.shutdown()
+                if "timed out during startup" in str(error) and attempt + 1 < STARTS:  # 30 s are few on a busy machine
+                    continue
+                where_it_is = self.address or "this machine"
+                raise ValueError(f"--engine ray: no cluster at {where_it_is} ({str(error)[:300]})") from error
         for name in ("ray.data", "ray._private.arrow_utils", "ray.air"):
             logging.getLogger(name).setLevel(logging.ERROR)
         context = ray.data.DataContext.get_current()
