@@ -55,7 +55,7 @@ def need_space(folder: str | Path, expected: int) -> None:
 
 def status_of(error: BaseException) -> int:
     """The status with which a command ends for an error: 4 for want of room, else 2."""
-    return NO_SPACE if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT) else 2
+    return NO_SPACE if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) else 2
 
 
 def told(error: BaseException) -> str:

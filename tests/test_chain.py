@@ -289,11 +289,6 @@ def test_paths_of_files_are_not_told():
     assert report["recipe"]["sources"]["files"] == "raw.jsonl,rows.jsonl"
 
 
-def test_the_report_says_what_rows_were_not_compared_with():
-    found = report_of(sift_judged([(row(0), [])], recipe(), REFERENCES), recipe(), REFERENCES)["decontamination"]
-    assert found["not_compared"] == ["the held-out families of the project's own problem bank"]
-
-
 def test_two_rows_of_one_id_are_refused():
     with pytest.raises(ValueError, match="two rows have the id 'r-1': give each its own"):
         sift([row(1), row(1, OTHER)], EVERYTHING, REFERENCES)
