@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
@@ -111,10 +111,8 @@ def seed_overlap(
     """A seed retold with other numbers and names."""
     if corpus.seed_overlap is None or not references.seeds:
         return [None] * len(rows)
-    reason = f"masked_cosine_of_{corpus.seed_overlap:g}_or_more_with_a_seed"
-    texts = [seed.question for seed in references.seeds]
-    found = _look_up(rows, NearestText, (texts, corpus.seed_overlap), "seeds", workers)
-    return [None if seed is None else Drop("seed_overlap", reason, references.seeds[seed].id) for seed in found]
+    found = _look_up(rows, Seeds, (corpus, [seed.question for seed in references.seeds]), "seeds", workers)
+    return [f and Drop("seed_overlap", f"{f[0]}_with_a_seed", references.seeds[f[1]].id) for f in found]
 
 
 def _look_up(rows: Sequence[Row], make: Callable, shared: tuple, name: str, workers: Workers) -> list:
@@ -127,6 +125,32 @@ def _look_up(rows: Sequence[Row], make: Callable, shared: tuple, name: str, work
             results += found
             bar.update(len(found))
     return results
+
+
+class Seeds:
+    """A worker's tool: for each text the first measure by which it retells a seed, with the seed's number."""
+
+    def __init__(self, corpus: Corpus, texts: Sequence[str]):
+        self.measures: dict[str, Finder] = {
+            f"masked_cosine_of_{corpus.seed_overlap:g}_or_more": NearestText(texts, corpus.seed_overlap).find
+        }
+        if corpus.seed_masked_grams is not None:
+            n = corpus.seed_masked_grams
+            self.measures[f"shares_a_masked_{n}_gram"] = of_stories(partial(map, GramIndex(texts, n, mask_names=True).find))
+
+    def __call__(self, texts: Sequence[str]) -> list[tuple[str, int] | None]:
+        return first_of(self.measures, texts)
+
+
+def first_of(measures: Mapping[str, Finder], texts: Sequence[str]) -> list[tuple[str, int] | None]:
+    """For each text (name of the first measure that finds something, the number of what it finds)."""
+    overlaps: list[tuple[str, int] | None] = [None] * len(texts)
+    for name, find in measures.items():
+        staying = [number for number, overlap in enumerate(overlaps) if overlap is None]
+        for number, item in zip(staying, find([texts[number] for number in staying]), strict=True):
+            if item is not None:
+                overlaps[number] = name, item
+    return overlaps
 
 
 def of_stories(find: Finder) -> Finder:
@@ -170,13 +194,7 @@ class Overlap:
         self.measures = overlap_measures(corpus, references)
 
     def __call__(self, texts: Sequence[str]) -> list[tuple[str, int] | None]:
-        overlaps: list[tuple[str, int] | None] = [None] * len(texts)
-        for name, find in self.measures.items():
-            staying = [number for number, overlap in enumerate(overlaps) if overlap is None]
-            for number, item in zip(staying, find([texts[number] for number in staying]), strict=True):
-                if item is not None:
-                    overlaps[number] = name, item
-        return overlaps
+        return first_of(self.measures, texts)
 
 
 def test_overlap(

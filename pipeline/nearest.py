@@ -87,8 +87,6 @@ class NearestText:
             found += self._find(texts[first : first + BLOCK])
         return found
 
-    __call__ = find  # a worker's tool
-
     def _find(self, texts: Sequence[str]) -> Iterator[int | None]:
         vectors = [self._vector(terms(text)) for text in texts]
         ids = np.concatenate([ids for ids, _ in vectors])

@@ -67,6 +67,7 @@ class Corpus:
     fuzzy: float | None = 0.85  # cosine of TF-IDF vectors from which two problems are near-twins
     fuzzy_search: str = "exact"  # or "minhash": misses one near-twin in some hundreds, for sets of many millions of rows
     seed_overlap: float | None = 0.85  # cosine of masked TF-IDF vectors from which a problem retells a seed
+    seed_masked_grams: int | None = 10  # words in a row shared with a seed, numbers and names masked; where seed_overlap is on
     skeleton_cap: int | None = 3  # rows a skeleton: problems that differ in numbers and names only
     test_grams: int = 8  # words in a row shared with a test problem; 13 is counted beside it
     test_masked_grams: int | None = 10  # the same with numbers and names masked
@@ -110,6 +111,7 @@ RANGES: dict[str, dict[str, Range]] = {
         "skeleton_cap": Range(1),
         "test_grams": Range(1, 13),
         "test_masked_grams": Range(1),
+        "seed_masked_grams": Range(1),
         "test_masked_cosine": COSINE,
         "validation": Range(0, 1, below=True),
     },

@@ -95,6 +95,17 @@ def test_a_seed_retold_is_dropped_and_a_problem_like_it_is_not():
     assert verdicts == [("seed_overlap", "masked_cosine_of_0.85_or_more_with_a_seed", "gsm8k-7"), None]
 
 
+def test_a_sentence_of_a_seed_in_another_story_is_found():
+    seeds = [Problem("gsm8k-7", STORY, Fraction(10))]
+    borrowed = (
+        "On Monday the drawing class is full. Ben has 9 boxes with 14 red pens in each of them. The teacher buys twice as many. "
+        "By evening a third of all that the school owns is dry. How many still write?"
+    )
+    found = [("seed_overlap", "shares_a_masked_10_gram_with_a_seed", "gsm8k-7")]
+    assert drops([borrowed], References({}, seeds), seed_overlap=0.85) == found
+    assert drops([borrowed], References({}, seeds), seed_overlap=0.85, seed_masked_grams=None) == [None]
+
+
 TEST = "Ben fills 7 crates with 9 melons each and then sells 5 of the melons. How many has he left?"
 
 
