@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 import json
 import multiprocessing
 import os
@@ -314,6 +315,7 @@ def test_a_disk_that_fills_up_midway_leaves_no_report_of_other_rows(tmp_path, go
     whole = {file.name: file.read_bytes() for file in out.iterdir()}
 
     def filled() -> None:
+        sys.stdout = sys.stderr = io.StringIO()  # else their files fill up too
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
         pipeline.filter.main(["--in", str(path), "--out", str(out), "--no-tests", "--workers", "1", "--set", "corpus.skeleton_cap=1"])
 
