@@ -1,41 +1,54 @@
-"""Near-twins by the join, against comparing every pair, in one run: CPU seconds, and the same texts removed.
+"""Near-twins by the join, against comparing every pair: CPU seconds, peak memory, and the same texts removed.
 
-    python -m benchmarks.fuzzy --rows data/pocket/clean.jsonl --out benchmarks/records/fuzzy.json
+    python -m benchmarks.fuzzy --out benchmarks/records/fuzzy.json                       the curve, and every pair at 83,000
+    python -m benchmarks.fuzzy --sizes 10000 83000 --every-pair 10000 --out FILE         less of it
 
-The join judges 83,000 texts (--texts), in the order drawn by chance. Comparing every pair may take minutes
-at that size, so it runs on the first 10,000 and 20,000 (--every-pair); each size is a sample of the same
-mixture, and the seconds at 83,000 are those of the curve a * n + b * n**2 through the two largest. The
-record says that they are extrapolated. Two ways to compare every pair:
+Each measurement runs in a process of its own and goes into the record at once: a run that was stopped leaves out what
+is there (remove the file to begin anew). Two kinds of text:
 
-    scikit-learn  TfidfVectorizer and cosine_similarity, block by block (only where it is installed)
+    teachers   what the offline teachers write, five of the bank to two composed: few words, many twins
+    gsm8k      sentences of GSM8K train's problems put together anew, every fifth an earlier text with some words
+               changed: the vocabulary of people (MATHTUTOR_DATA, or the hub); cheap to make by the million
+
+Ways to find the twins:
+
+    join          pipeline.fuzzy, one process
+    minhash       pipeline.fuzzy with search="minhash": not exact; `missed` and `besides` count the texts removed by one of the two alone
+    scikit-learn  what a user would write: TfidfVectorizer and cosine_similarity, block by block
     numpy         the swiftest plain way we know: an index of all words, each text with all earlier ones only
 
-Each reads its texts anew. Without --rows the texts are made by the teachers,
-five of the bank to two composed.
+Status 1 when the join and a comparison of every pair do not give the same twins. Times of a busy machine are upper bounds.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import importlib.util
+import json
+import multiprocessing
 import random
+import re
 import resource
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from mathtutor.io import read_rows, write_json
+from mathtutor.io import read_json, write_json
+from mathtutor.sources import load_source
 from pipeline.fuzzy import near_twins, tfidf
 from pipeline.teachers import composed, procedural
 
 THRESHOLD = 0.85
-Way = Callable[[Sequence[str]], list[int | None]]
+SIZES, EVERY_PAIR = [10_000, 83_000, 300_000, 1_000_000], [83_000]
+Twins = list[int | None]
 
 
-def every_pair(texts: Sequence[str]) -> list[int | None]:
+def every_pair(texts: Sequence[str]) -> Twins:
     """The vectors of pipeline.fuzzy, each multiplied with all earlier ones."""
     vectors = tfidf(texts)
     rows = np.repeat(np.arange(len(texts)), np.diff(vectors.starts))
@@ -45,7 +58,7 @@ def every_pair(texts: Sequence[str]) -> list[int | None]:
     ends = list(begins)
     earlier, weights = np.empty(len(rows), dtype=np.int64), np.empty(len(rows))
     words, own = vectors.words.tolist(), vectors.weights.tolist()
-    twins: list[int | None] = []
+    twins: Twins = []
     for text in range(len(texts)):
         products = np.zeros(text)
         for entry in range(vectors.starts[text], vectors.starts[text + 1]):
@@ -58,13 +71,13 @@ def every_pair(texts: Sequence[str]) -> list[int | None]:
     return twins
 
 
-def by_scikit_learn(texts: Sequence[str], block: int = 1000) -> list[int | None]:
+def by_scikit_learn(texts: Sequence[str], block: int = 1000) -> Twins:
     """As it is commonly written: each block of texts with all texts."""
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.metrics.pairwise import cosine_similarity
 
     vectors = TfidfVectorizer().fit_transform(texts)
-    twins: list[int | None] = []
+    twins: Twins = []
     for first in range(0, len(texts), block):
         likeness = cosine_similarity(vectors[first : first + block], vectors, dense_output=False)
         for row in range(likeness.shape[0]):
@@ -75,95 +88,130 @@ def by_scikit_learn(texts: Sequence[str], block: int = 1000) -> list[int | None]
     return twins
 
 
-def measured(way: Way, texts: Sequence[str]) -> tuple[list[int | None], float]:
-    """What it gives, and the CPU seconds (of all threads)."""
-    begin = time.process_time()
-    twins = way(texts)
-    return twins, time.process_time() - begin
+WAYS: dict[str, Callable[[Sequence[str]], Twins]] = {
+    "join": near_twins,
+    "minhash": partial(near_twins, search="minhash"),
+    "scikit-learn": by_scikit_learn,
+    "numpy": every_pair,
+}
 
 
-def curve(sizes: list[int], seconds: list[float], size: int) -> float:
-    """Seconds at `size` by a * n + b * n**2 through the two largest sizes; with one size, by n**2 alone."""
-    if len(sizes) == 1:
-        return seconds[0] * (size / sizes[0]) ** 2
-    (_, n, m), (_, s, t) = ([0, *values[-2:]] for values in (sizes, seconds))
-    b = (t / m - s / n) / (m - n)
-    return size * (t / m + b * (size - m))
+# --- texts
 
 
-def sample(path: Path | None, count: int) -> list[str]:
-    if path is not None:
-        texts = [row["problem"] for row in read_rows(path)]
-        if len(texts) < count:
-            raise SystemExit(f"{path} has {len(texts):,} rows: ask for no more with --texts")
-    else:
-        share = count * 2 // 7
-        texts = [row.problem for row in procedural.write_rows(count - share, 0)]
-        texts += [row.problem for row in composed.write_rows(share, 0)]
+def by_teachers(count: int) -> list[str]:
+    share = count * 2 // 7
+    texts = [row.problem for row in procedural.write_rows(count - share, 0)]
+    texts += [row.problem for row in composed.write_rows(share, 0)]
     return random.Random(0).sample(texts, count)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=Path, help="a data set's JSONL with a `problem` in each row (default: made by the teachers)")
-    parser.add_argument("--texts", type=int, default=83_000, help="how many the join judges (default: 83000)")
-    parser.add_argument(
-        "--every-pair", type=int, nargs="+", default=[10_000, 20_000], help="how many are compared in pairs (default: 10000 20000)"
+def of_gsm8k(count: int) -> list[str]:
+    """Sentences of GSM8K train, as many a text as the problem has that its last one is of."""
+    problems = [re.split(r"(?<=[.?!]) +", problem.question) for problem in load_source("gsm8k", "train")]
+    told = [sentence for problem in problems for sentence in problem[:-1]]
+    words = sorted({word for sentence in told for word in sentence.split()})
+    rng = random.Random(0)
+    texts: list[str] = []
+    for _ in range(count):
+        if texts and rng.random() < 0.2:
+            mutant = rng.choice(texts).split(" ")
+            for _ in range(rng.randint(1, 4)):
+                mutant[rng.randrange(len(mutant))] = rng.choice(words)
+            texts.append(" ".join(mutant))
+        else:
+            problem = rng.choice(problems)
+            texts.append(" ".join([*rng.sample(told, len(problem) - 1), problem[-1]]))
+    return texts
+
+
+TEXTS: dict[str, Callable[[int], list[str]]] = {"teachers": by_teachers, "gsm8k": of_gsm8k}
+
+
+# --- measuring
+
+
+def measure(texts_from: str, size: int, way: str, pipe) -> None:
+    """Send what one way took, from a process that did nothing else."""
+    texts = TEXTS[texts_from](size)
+    WAYS[way](texts[:10])  # imports take seconds
+    before, begin = peak_megabytes(), time.process_time()
+    twins = WAYS[way](texts)
+    seconds = time.process_time() - begin
+    removed = [number for number, twin in enumerate(twins) if twin is not None]
+    pipe.send(
+        {
+            "cpu_seconds": round(seconds, 2),
+            "peak_megabytes": {"with_the_texts": before, "after": peak_megabytes()},
+            "removed": len(removed),
+            "twins_sha256": hashlib.sha256(json.dumps(twins).encode()).hexdigest(),
+        }
     )
-    parser.add_argument("--out", type=Path, help="where the record goes (JSON)")
-    args = parser.parse_args()
-    sizes = sorted(set(args.every_pair))
-    if not 1 <= sizes[0] <= sizes[-1] <= args.texts:
-        raise SystemExit("the sizes of --every-pair lie in 1 to --texts")
-    texts = sample(args.rows, args.texts)
-    before = peak_megabytes()
-    twins, seconds = measured(near_twins, texts)
-    record = {
-        "texts": len(texts),
-        "from": "the teachers" if args.rows is None else args.rows.name,
-        "mean_words": round(sum(len(text.split()) for text in texts) / len(texts), 1),
-        "threshold": THRESHOLD,
-        "removed": sum(twin is not None for twin in twins),
-        "cpu_seconds": round(seconds, 2),
-        "peak_megabytes": {"with_the_texts_read": before, "after": peak_megabytes()},
-        "every_pair": {},
-    }
-    print(f"join: {len(texts):,} texts, {record['removed']:,} removed, {seconds:.2f} CPU s, peak {peak_megabytes():,} MB")
-    ways: dict[str, Way] = {"numpy": every_pair}
-    if importlib.util.find_spec("sklearn"):
-        ways["scikit-learn"] = by_scikit_learn
-        by_scikit_learn(texts[:10])  # its import takes seconds
-    joins = {size: measured(near_twins, texts[:size]) for size in sizes}
-    for name, way in ways.items():
-        at = []
-        for size in sizes:
-            (expected, join_seconds), (twins, pair_seconds) = joins[size], measured(way, texts[:size])
-            at.append(
-                {
-                    "texts": size,
-                    "removed": sum(twin is not None for twin in twins),
-                    "same_twins": twins == expected,
-                    "cpu_seconds": round(pair_seconds, 2),
-                    "join_cpu_seconds": round(join_seconds, 2),
-                    "times": round(pair_seconds / join_seconds, 1),
-                }
-            )
-            print(f"{name}: {size:,} texts, {pair_seconds:.2f} CPU s, join {join_seconds:.2f}: {pair_seconds / join_seconds:.0f} times; "
-                  f"{'the same twins' if twins == expected else 'OTHER TWINS'}")  # fmt: skip
-        full = curve(sizes, [one["cpu_seconds"] for one in at], len(texts))
-        record["every_pair"][name] = {
-            "measured": at, "extrapolated_cpu_seconds": round(full), "extrapolated_times": round(full / seconds, 1)
-        }  # fmt: skip
-        print(f"{name}: {len(texts):,} texts, {full:,.0f} CPU s extrapolated: {full / seconds:.1f} times the join")
-    if args.out:
-        write_json(args.out, record)
-    if not all(one["same_twins"] for way in record["every_pair"].values() for one in way["measured"]):
-        sys.exit("the join removed other texts than comparing every pair")
+    pipe.send(removed)
 
 
 def peak_megabytes() -> int:
     """The most memory that this process has held."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+
+def run_alone(texts_from: str, size: int, way: str) -> tuple[dict, set[int]]:
+    """(figures, numbers of the texts removed)."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=measure, args=(texts_from, size, way, theirs))
+    process.start()
+    theirs.close()
+    try:
+        return ours.recv(), set(ours.recv())
+    except EOFError:
+        raise SystemExit(f"{way} of {size:,} texts ended before its time (out of memory?)") from None
+    finally:
+        process.join()
+
+
+def describe(record: dict, texts_from: str, size: int) -> str:
+    """One size of one kind of text, as lines for people."""
+    of_size = record[texts_from][f"{size}"]
+    join = of_size["join"]["cpu_seconds"]
+    return "\n".join(
+        f"{texts_from} {size:9,} {way:13}{f['cpu_seconds']:9.2f} CPU s {f['peak_megabytes']['after']:6,} MB {f['removed']:8,} removed"
+        + ("" if way == "join" else f"  {f['cpu_seconds'] / join:6.1f} times the join, {f['against_the_join']}")
+        for way, f in of_size.items()
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--texts", nargs="+", choices=TEXTS, default=list(TEXTS))
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="of the join's curve")
+    parser.add_argument("--every-pair", type=int, nargs="*", default=EVERY_PAIR, help="sizes at which every pair is compared too")
+    parser.add_argument("--minhash", type=int, nargs="*", default=[], help="sizes at which MinHash is tried")
+    parser.add_argument("--out", required=True, type=Path, help="the record (JSON)")
+    args = parser.parse_args()
+    record = read_json(args.out) if args.out.exists() else {"threshold": THRESHOLD}
+    plain = ["numpy", *(["scikit-learn"] if importlib.util.find_spec("sklearn") else [])]
+    for texts_from in args.texts:
+        for size in sorted({*args.sizes, *args.every_pair, *args.minhash}):
+            of_size = record.setdefault(texts_from, {}).setdefault(f"{size}", {})
+            more = plain * (size in args.every_pair) + ["minhash"] * (size in args.minhash)
+            removed: set[int] | None = None
+            for way in ("join", *more):
+                if way in of_size and (way != "join" or set(more) <= of_size.keys()):
+                    continue
+                figures, found = run_alone(texts_from, size, way)
+                if way == "join":
+                    removed = found
+                elif way == "minhash":
+                    figures["against_the_join"] = {"missed": len(removed - found), "besides": len(found - removed)}
+                else:
+                    same = figures["twins_sha256"] == of_size["join"]["twins_sha256"]
+                    figures["against_the_join"] = "the same twins" if same else "OTHER TWINS"
+                of_size[way] = figures
+                write_json(args.out, record)
+            print(describe(record, texts_from, size), flush=True)
+    if "OTHER TWINS" in json.dumps(record):
+        sys.exit("the join removed other texts than comparing every pair")
 
 
 if __name__ == "__main__":

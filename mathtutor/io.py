@@ -11,6 +11,7 @@ tail off when it opens the file, and refuses a damaged line in the middle, namin
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import glob
 import gzip
@@ -31,6 +32,39 @@ class Damaged(ValueError):
 
 class Busy(RuntimeError):
     """Another process holds the file."""
+
+
+class NoSpace(OSError):
+    """The disk has not the room that the work needs."""
+
+
+NO_SPACE = 4  # status of a command that ends for want of room
+
+
+def need_space(folder: str | Path, expected: int) -> None:
+    """Raises NoSpace unless `folder`, or the first of its parents that exists, has twice the `expected` bytes free."""
+    there = next(place for place in (Path(folder).absolute(), *Path(folder).absolute().parents) if place.exists())
+    free = shutil.disk_usage(there).free
+    if free < 2 * expected:
+        raise NoSpace(
+            errno.ENOSPC,
+            f"{folder} needs {2 * expected / 1e6:,.0f} MB free (twice what is expected to be written), "
+            f"and {free / 1e6:,.0f} MB are: free some, or choose another folder",
+        )
+
+
+def status_of(error: BaseException) -> int:
+    """The status with which a command ends for an error: 4 for want of room, else 2."""
+    return NO_SPACE if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) else 2
+
+
+def told(error: BaseException) -> str:
+    """An error as a sentence for people."""
+    if isinstance(error, NoSpace):
+        return error.strerror
+    if status_of(error) == NO_SPACE:
+        return f"the disk is full ({error}): free some space and run the same command again; what stood there before still does"
+    return str(error)
 
 
 def write_atomic(path: str | Path, data: str | bytes) -> None:

@@ -1,4 +1,10 @@
-"""The problems that must not be trained on: every split kept for tests, and further files of problems."""
+"""The problems that must not be trained on: what `eval.run` knows by name, and further files of problems.
+
+    gsm8k/test, svamp/test     the splits kept for tests (mathtutor.sources)
+    bank/held-out              what `--benchmark bank` asks: families of our own bank that no data set is made of
+    bank/known                 what `--benchmark bank-known` asks: of families that data sets are made of, so only the very
+                               same text counts, and no likeness
+"""
 
 from __future__ import annotations
 
@@ -6,9 +12,12 @@ import csv
 from collections.abc import Iterable
 from pathlib import Path
 
+from mathtutor.bank import load_bank, split_of
 from mathtutor.io import read_json, read_rows
 from mathtutor.sources import SOURCES, load_source
 
+# As in eval/benchmarks.py; a test holds the two together.
+BANK_SEED, BANK_HELD_OUT, BANK_KNOWN = 900_001, 6, 2
 QUESTION_KEYS = ("question", "problem", "Problem", "input", "Question", "sQuestion")
 
 
@@ -24,6 +33,12 @@ def benchmark_problems(files: Iterable[Path] = ()) -> dict[str, list[str]]:
             raise ValueError(f"two files of test problems are called {path.name}: give one another name")
         tests[path.name] = read_questions(path)
     return tests
+
+
+def bank_problems(split: str, instances: int) -> list[str]:
+    """The questions that `eval.run` asks of the bank's families of a split."""
+    families = [family for _, family in sorted(load_bank().items()) if split_of(family.id) == split]
+    return [family.instantiate(BANK_SEED, index).problem for index in range(instances) for family in families]
 
 
 def question_of(row: dict) -> str | None:

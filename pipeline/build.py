@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -20,15 +21,30 @@ from pathlib import Path
 
 from mathtutor.bank import BankError
 from mathtutor.bank.families import FOLDER
-from mathtutor.io import Busy, Damaged, hold_folder, number_rows, read_json, sha256_file, sha256_json
+from mathtutor.io import (
+    NO_SPACE,
+    Busy,
+    Damaged,
+    hold_folder,
+    need_space,
+    number_rows,
+    read_json,
+    sha256_file,
+    sha256_json,
+    status_of,
+    told,
+)
 from mathtutor.problem import Row
 from pipeline.chain import load_references, report_of, sift
 from pipeline.corpus import References
 from pipeline.outputs import described, need_parquet, write_data_set
 from pipeline.recipe import Recipe, Sources, load_recipe
 from pipeline.split import split
-from pipeline.teachers import composed, gsm8k, procedural, rewritten, stories
+from pipeline.teachers import gsm8k, procedural, rewritten
+from pipeline.teachers.draws import Draw, draws
+from pipeline.workers import Workers, add_arguments, make_workers
 
+BYTES = 1500  # that a candidate takes in all files together
 ROOT = Path(__file__).resolve().parents[1]
 OWN = ("bank", "composed", "stories", "gsm8k-train", "gsm8k-rewritten")  # sources that only this command and pipeline.teach may claim
 
@@ -76,18 +92,15 @@ def read_file(path: Path) -> Iterator[Row]:
         yield row if is_ours or row.source not in OWN else replace(row, source=path.name)
 
 
-def write_candidates(sources: Sources, seed: int) -> tuple[Iterator[Row], int]:
+def write_candidates(sources: Sources, seed: int) -> tuple[Iterator[Row | Draw], int]:
     """(candidates of all sources, their number). What may fail for want of data fails here."""
     human = list(gsm8k.write_rows()) if sources.gsm8k else []
     if sources.gsm8k_variants:
         human += rewritten.write_rows(sources.gsm8k_variants, seed)
     taught = [row for path in files_of(sources) for row in read_file(path)]
-    made = itertools.chain(
-        procedural.write_rows(sources.bank, seed),
-        composed.write_rows(sources.composed, seed),
-        stories.write_rows(sources.stories, seed),
-    )
-    return itertools.chain(made, human, taught), sources.bank + sources.composed + sources.stories + len(human) + len(taught)
+    counts = {"bank": sources.bank, "composed": sources.composed, "stories": sources.stories}
+    made = itertools.chain.from_iterable(draws(teacher, count, seed) for teacher, count in counts.items())
+    return itertools.chain(made, human, taught), sum(counts.values()) + len(human) + len(taught)
 
 
 def command_of(args: argparse.Namespace) -> str:
@@ -116,14 +129,18 @@ def build(args: argparse.Namespace) -> dict:
     candidates, total = write_candidates(recipe.sources, recipe.seed)
     if not total:
         raise ValueError(f"{args.recipe} names no source of candidates: set sources.bank, say")
+    need_space(args.out, total * BYTES)
     references = load_references(recipe, args.against, args.no_tests)
-    with hold_folder(args.out):
-        return _build(args, recipe, candidates, total, references)
+    workers = make_workers(args.engine, args.workers, args.ray_address)
+    with hold_folder(args.out), workers:
+        return _build(args, recipe, candidates, total, references, workers)
 
 
-def _build(args: argparse.Namespace, recipe: Recipe, candidates: Iterator[Row], total: int, references: References) -> dict:
+def _build(
+    args: argparse.Namespace, recipe: Recipe, candidates: Iterator[Row | Draw], total: int, references: References, workers: Workers
+) -> dict:
     """From the candidates to the files."""
-    sifted = sift(candidates, recipe, references, workers=args.workers, total=total)
+    sifted = sift(candidates, recipe, references, workers=workers, total=total)
     if len(sifted.clean) + len(sifted.dropped) != total:
         raise RuntimeError(f"{total} candidates became {len(sifted.clean)} + {len(sifted.dropped)} rows: a fault in the build")
     validation, rule = [], "none"
@@ -137,7 +154,7 @@ def _build(args: argparse.Namespace, recipe: Recipe, candidates: Iterator[Row], 
     report = {
         "command": command_of(args),
         "bank_sha256": sha256_json({path.name: sha256_file(path) for path in sorted(FOLDER.rglob("*.y*ml"))}),
-        **report_of(sifted, recipe, references),
+        **report_of(sifted, recipe, references, workers),
         "train": len(train),
         "validation": {"rows": len(validation), "rule": rule},
         **({"teachers": teachers} if (teachers := read_teachers(recipe.sources)) else {}),
@@ -146,21 +163,19 @@ def _build(args: argparse.Namespace, recipe: Recipe, candidates: Iterator[Row], 
     return write_data_set(args.out, train, validation, sifted.dropped, report)
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--recipe", required=True, type=Path, help="a file such as pipeline/recipes/synth-50k.yaml")
     parser.add_argument("--out", required=True, type=Path)
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a value of the recipe: sources.bank=1000")
-    parser.add_argument("--workers", type=int, default=2, help="processes that judge rows (default: 2)")
+    add_arguments(parser)
     parser.add_argument(
         "--against", nargs="+", type=Path, default=[], metavar="FILE", help="more files of test problems to keep clear of"
     )
     parser.add_argument(
         "--no-tests", action="store_true", help="skip the comparison with test sets and seeds (no data at hand); the report says so"
     )
-    args = parser.parse_args()
-    if args.workers < 1:
-        raise SystemExit("--workers must be at least 1")
+    args = parser.parse_args(arguments)
     if args.against and args.no_tests:
         raise SystemExit("--against compares with test problems and --no-tests does not: give one of them")
     started = time.monotonic()
@@ -168,6 +183,9 @@ def main() -> None:
         report = build(args)
     except (Busy, Damaged, OSError, ValueError, BankError) as error:
         hint = " (or --no-tests to build without the comparison)" if "MATHTUTOR_DATA" in str(error) and not args.no_tests else ""
+        if status_of(error) == NO_SPACE:
+            print(told(error), file=sys.stderr)
+            raise SystemExit(NO_SPACE) from error
         raise SystemExit(f"{error}{hint}") from error
     for stage in report["stages"]:
         print(f"{stage['stage']:20} -{stage['dropped']:,}")

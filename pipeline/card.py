@@ -234,6 +234,7 @@ def decontamination(report: Mapping) -> list[str]:
     return [
         f"Compared with {found.get('test_problems', 0):,} problems of {listed([text(name) for name in found['tests']])}"
         + ("; what was kept was counted again." if kept else ".")
+        + "".join(f" Of {text(name)} only the very same problem counts." for name in found.get("verbatim_only", ()))
         + "".join(f" Not compared: {text(name)}." for name in found.get("not_compared", ())),
         "",
         *table(["shared with a test problem", "dropped for it", "rows kept that share it"], rows),

@@ -5,8 +5,9 @@
     sifted.dropped[0]      # Dropped(row, stage="math_verification", reason="step_2_does_not_add_up", twin="")
     report_of(sifted, recipe, references)["stages"][0]     # {"stage": "structure", "in": 83000, "dropped": 12, ...}
 
-First each row alone (`pipeline.filters`, in worker processes), then rows together (`pipeline.corpus`).
-The result does not depend on the number of workers.
+First each row alone (`pipeline.filters`), then rows together (`pipeline.corpus`); whatever can be judged without the
+other rows is judged by workers (`pipeline.workers`), processes of this machine or a Ray cluster. The result depends
+neither on how many there are nor on where they are.
 """
 
 from __future__ import annotations
@@ -15,9 +16,7 @@ import itertools
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from pathlib import Path
 
 from tqdm import tqdm
@@ -25,11 +24,13 @@ from tqdm import tqdm
 from mathtutor.maths.answers import read_gold
 from mathtutor.problem import Problem, Row
 from pipeline import corpus
-from pipeline.benchmarks import benchmark_problems
+from pipeline.benchmarks import BANK_HELD_OUT, BANK_KNOWN, bank_problems, benchmark_problems
 from pipeline.corpus import Drop, References
 from pipeline.filters import RULES, all_reasons
 from pipeline.recipe import Limits, Recipe
 from pipeline.seeds import read_seeds
+from pipeline.teachers.draws import Draw
+from pipeline.workers import Processes, Workers
 
 CHUNK = 500
 SAMPLES = 3  # rows shown for each reason in the report
@@ -68,45 +69,63 @@ class Sifted:
 def load_references(recipe: Recipe, against: Sequence[Path] = (), no_tests: bool = False) -> References:
     """The known test sets with the problems of further files, and the seeds if the recipe compares with them.
 
-    Raises ValueError or OSError where data is missing. `no_tests` needs no data and compares with nothing.
+    Raises ValueError or OSError where data is missing: no set is left out in silence. `no_tests` needs no data and compares with nothing.
     """
     if no_tests:
         return References()
     seeds = read_seeds() if recipe.corpus.seed_overlap is not None else ()
+    tests = benchmark_problems(against) | {"bank/held-out": bank_problems("held-out", BANK_HELD_OUT)}
     return References(
-        benchmark_problems(against), [Problem(row.id, row.problem, read_gold(row.answer), row.answer, row.source) for row in seeds]
+        tests, [Problem(row.id, row.problem, read_gold(row.answer), row.answer, row.source) for row in seeds],
+        {"bank/known": bank_problems("train", BANK_KNOWN)},
     )
 
 
-def judge(rows: list[Row], limits: Limits) -> list[Reasons]:
-    """The reasons against each row, by the rules that judge it alone."""
-    return [all_reasons(row, limits) for row in rows]
+class Judge:
+    """A worker's tool: rows, or what rows to make, to each row with the reasons against it by the rules that judge it alone."""
+
+    def __init__(self, limits: Limits):
+        self.limits = limits
+
+    def __call__(self, part: list[Row] | Draw) -> list[tuple[Row, Reasons]]:
+        rows = part.rows() if isinstance(part, Draw) else part
+        return [(row, all_reasons(row, self.limits)) for row in rows]
 
 
-def judged(rows: Iterable[Row], limits: Limits, workers: int) -> Iterator[tuple[Row, Reasons]]:
-    """Each row with the reasons against it, in order, whatever the number of workers."""
-    chunks = iter(lambda it=iter(rows): list(itertools.islice(it, CHUNK)), [])
-    if workers == 1:
-        for chunk in chunks:
-            yield from zip(chunk, judge(chunk, limits), strict=True)
-        return
-    with ProcessPoolExecutor(workers) as pool:
-        # A few waves at a time: `map` would read every candidate before the first result.
-        while wave := list(itertools.islice(chunks, 4 * workers)):
-            for chunk, reasons in zip(wave, pool.map(partial(judge, limits=limits), wave), strict=True):
-                yield from zip(chunk, reasons, strict=True)
+def parts_of(candidates: Iterable[Row | Draw]) -> Iterator[list[Row] | Draw]:
+    """The candidates in parts for workers, in order: draws as they are, rows in lists of up to CHUNK."""
+    for is_draw, run in itertools.groupby(candidates, key=lambda item: isinstance(item, Draw)):
+        if is_draw:
+            yield from run
+            continue
+        while chunk := list(itertools.islice(run, CHUNK)):
+            yield chunk
+
+
+def judged(candidates: Iterable[Row | Draw], limits: Limits, workers: Workers) -> Iterator[tuple[Row, Reasons]]:
+    """Each row with the reasons against it, in order."""
+    return itertools.chain.from_iterable(workers.map(Judge, (limits,), parts_of(candidates)))
 
 
 def sift(
-    candidates: Iterable[Row], recipe: Recipe, references: References, *, workers: int = 2, total: int | None = None
+    candidates: Iterable[Row | Draw],
+    recipe: Recipe,
+    references: References,
+    *,
+    workers: Workers | None = None,
+    total: int | None = None,
 ) -> Sifted:
-    """Judge all candidates. Raises ValueError when two have one id; `total` is for the progress bar."""
+    """Judge all candidates, in this process without `workers`. Raises ValueError when two have one id; `total` is for the progress bar."""
+    workers = workers or Processes(1)
     bar = tqdm(judged(candidates, recipe.limits, workers), total=total, desc="rules", unit="row", disable=None)
-    return sift_judged(bar, recipe, references)
+    return sift_judged(bar, recipe, references, workers)
 
 
-def sift_judged(judged: Iterable[tuple[Row, Reasons]], recipe: Recipe, references: References) -> Sifted:
-    """The rest of the chain, for rows that come with the reasons against them (see `judge`)."""
+def sift_judged(
+    judged: Iterable[tuple[Row, Reasons]], recipe: Recipe, references: References, workers: Workers | None = None
+) -> Sifted:
+    """The rest of the chain, for rows that come with the reasons against them (see `Judge`)."""
+    workers = workers or Processes(1)
     rows: list[Row] = []
     drops: list[Drop | None] = []
     also = dict.fromkeys(STAGES, 0)
@@ -120,7 +139,7 @@ def sift_judged(judged: Iterable[tuple[Row, Reasons]], recipe: Recipe, reference
         also.update({stage: also[stage] + 1 for stage, _ in reasons[1:]})
     for stage in corpus.STAGES.values():
         staying = [number for number, drop in enumerate(drops) if drop is None]
-        verdicts = stage([rows[number] for number in staying], recipe.corpus, references)
+        verdicts = stage([rows[number] for number in staying], recipe.corpus, references, workers=workers)
         for number, drop in zip(staying, verdicts, strict=True):
             drops[number] = drop
     clean = [row for row, drop in zip(rows, drops, strict=True) if drop is None]
@@ -129,7 +148,7 @@ def sift_judged(judged: Iterable[tuple[Row, Reasons]], recipe: Recipe, reference
     ]
     for name, stage in corpus.STAGES.items():
         earlier = [d.row for d in dropped if d.stage != "structure" and STAGES.index(d.stage) < STAGES.index(name)]
-        also[name] = sum(drop is not None for drop in stage(earlier, recipe.corpus, references, kept=clean))
+        also[name] = sum(drop is not None for drop in stage(earlier, recipe.corpus, references, kept=clean, workers=workers))
     if len(clean) + len(dropped) != len(seen):
         raise RuntimeError(f"{len(seen)} candidates became {len(clean)} + {len(dropped)} rows: a fault in the chain")
     return Sifted(clean, dropped, also)
@@ -138,7 +157,7 @@ def sift_judged(judged: Iterable[tuple[Row, Reasons]], recipe: Recipe, reference
 # --- the report
 
 
-def report_of(sifted: Sifted, recipe: Recipe, references: References) -> dict:
+def report_of(sifted: Sifted, recipe: Recipe, references: References, workers: Workers | None = None) -> dict:
     """The funnel and the balance of a sifted set; whoever writes the files adds the command and their hashes.
 
     stages          one entry a stage in running order; `also_would_fail` counts rows that an earlier stage dropped and
@@ -180,7 +199,7 @@ def report_of(sifted: Sifted, recipe: Recipe, references: References) -> dict:
         "mean_words": round(sum(lengths) / max(1, len(lengths)), 1),
         "lengths": {f"{10 * ten} to {10 * ten + 9}": count for ten, count in _sorted(Counter(n // 10 for n in lengths)).items()},
         "clusters": _clusters(dropped),
-        "decontamination": _decontamination(clean, by_stage["test_overlap"], recipe, references),
+        "decontamination": _decontamination(clean, by_stage["test_overlap"], recipe, references, workers or Processes(1)),
         "samples": {stage: samples[stage] for stage in STAGES if stage in samples},
         **({"example": clean[0].to_dict()} if clean else {}),
     }
@@ -229,17 +248,18 @@ def _clusters(dropped: Sequence[Dropped]) -> dict[int, int]:
     return _sorted(Counter(size + 1 for size in sizes.values()))
 
 
-def _decontamination(clean: Sequence[Row], reasons: Mapping[str, int], recipe: Recipe, references: References) -> dict:
+def _decontamination(
+    clean: Sequence[Row], reasons: Mapping[str, int], recipe: Recipe, references: References, workers: Workers
+) -> dict:
     if references.tests is None:
         return {"tests": "not compared", "test_problems": 0, "dropped_for_overlap": {}, "clean_rows_with_overlap": None}
     texts = [row.problem for row in clean]
     return {
         "tests": list(references.tests),
+        **({"verbatim_only": list(references.verbatim)} if references.verbatim else {}),
         "test_problems": len(references.questions),
         "dropped_for_overlap": {m: reasons[corpus.OVERLAP.format(m)] for m in corpus.overlap_measures(recipe.corpus, references)},
         # Counted again over what was kept, so that the claim does not rest on the filter alone, and by measures
         # that the recipe may have switched off.
-        "clean_rows_with_overlap": corpus.count_overlaps(texts, recipe.corpus, references),
-        # Our own bank cannot leak them, for its families are split; another source could.
-        "not_compared": ["the held-out families of the project's own problem bank"],
+        "clean_rows_with_overlap": corpus.count_overlaps(texts, recipe.corpus, references, workers),
     }

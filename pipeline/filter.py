@@ -25,7 +25,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
-from mathtutor.io import Busy, hold_folder, sha256_file, write_rows
+from mathtutor.io import Busy, hold_folder, need_space, sha256_file, status_of, told, write_rows
 from mathtutor.problem import Row
 from pipeline.card import LICENCES
 from pipeline.chain import load_references, report_of, sift
@@ -35,6 +35,7 @@ from pipeline.outputs import FILES, described, need_parquet, remove_outputs, wri
 from pipeline.recipe import Recipe, load_recipe
 from pipeline.records import Unreadable
 from pipeline.split import split
+from pipeline.workers import Workers, add_arguments, make_workers
 
 RECIPE = Path(__file__).parent / "recipes" / "foreign.yaml"
 UNREADABLE = "unreadable.jsonl"
@@ -60,6 +61,12 @@ def rows_of(paths: list[Path], columns: dict[str, str], tally: Tally, unreadable
                 yield replace(item, source=f"file {source_name(path)}")
             else:
                 yield item
+
+
+def expected_bytes(path: Path) -> int:
+    """What the rows of a file may take in all our files; what is packed unpacks to some eight times its size."""
+    is_packed = path.suffix.lower() in (".gz", ".zst", ".parquet")
+    return path.stat().st_size * (8 if is_packed else 1) * 2
 
 
 def command_of(args: argparse.Namespace) -> str:
@@ -100,16 +107,20 @@ def filter_files(args: argparse.Namespace) -> None:
         raise ValueError("--in names a file twice")
     if spoilt := set(inputs) & {(args.out / name).resolve() for name in OUTPUTS}:
         raise ValueError(f"{spoilt.pop()} would be written over while it is read: choose another --out")
+    need_space(args.out, sum(expected_bytes(path) for path in args.inputs if path.is_file()))
     references = load_references(recipe, args.against, args.no_tests)
-    with hold_folder(args.out):
-        sift_into(args, columns, recipe, references)
+    workers = make_workers(args.engine, args.workers, args.ray_address)
+    with hold_folder(args.out), workers:
+        sift_into(args, columns, recipe, references, workers)
 
 
-def sift_into(args: argparse.Namespace, columns: dict[str, str], recipe: Recipe, references: References) -> None:
+def sift_into(
+    args: argparse.Namespace, columns: dict[str, str], recipe: Recipe, references: References, workers: Workers
+) -> None:
     """Sift the inputs into the folder, which is held."""
     tally, unreadable = Tally(), []
     rows = rows_of(args.inputs, columns, tally, unreadable)
-    sifted = sift(rows, recipe, references, workers=args.workers)
+    sifted = sift(rows, recipe, references, workers=workers)
     bad = tally.unreadable.total()
     if len(sifted.clean) + len(sifted.dropped) + bad != tally.lines + tally.further:
         raise RuntimeError(f"{tally.lines} lines became {tally.rows} rows and {bad} unreadable: a fault in the reader")
@@ -119,7 +130,7 @@ def sift_into(args: argparse.Namespace, columns: dict[str, str], recipe: Recipe,
     if not tally.rows:  # there are lines: a file without any was refused
         remove_outputs(args.out)
         raise ValueError(f"no rows: all {tally.lines:,} lines are unreadable, {describe_first(unreadable)}")
-    judged = report_of(sifted, recipe, references)
+    judged = report_of(sifted, recipe, references, workers)
     judged["recipe"] = {key: value for key, value in judged["recipe"].items() if key != "sources"}
     train, validation = split(sifted.clean, recipe.corpus.validation, recipe.seed)
     report = {
@@ -162,9 +173,9 @@ def print_summary(report: dict) -> None:
     )
 
 
-def stop(message: str) -> NoReturn:
+def stop(message: str, status: int = 2) -> NoReturn:
     print(message, file=sys.stderr)
-    raise SystemExit(2)
+    raise SystemExit(status)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -175,7 +186,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change one of them: corpus.fuzzy=null")
     parser.add_argument("--columns", default="", metavar="ROLE=NAME,...", help=f"which column is what: {', '.join(NAMES)}")
     parser.add_argument("--max-bad", type=int, default=0, metavar="N", help="unreadable lines that are no failure (default: 0)")
-    parser.add_argument("--workers", type=int, default=2, help="processes that judge rows (default: 2)")
+    add_arguments(parser)
     parser.add_argument(
         "--against", nargs="+", type=Path, default=[], metavar="FILE", help="more files of test problems to keep clear of"
     )
@@ -192,7 +203,7 @@ def main(arguments: list[str] | None = None) -> None:
         filter_files(args)
     except (Busy, ValueError, OSError) as error:
         hint = " (or --no-tests to go without the comparison)" if "MATHTUTOR_DATA" in str(error) and not args.no_tests else ""
-        stop(f"{error}{hint}")
+        stop(f"{told(error)}{hint}", status_of(error))
     except KeyboardInterrupt:
         stop("stopped: run the same command again")
     print(f"in {time.monotonic() - started:.0f} s")

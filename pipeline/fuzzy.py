@@ -17,14 +17,22 @@ changes an answer. The weights depend on all texts given: in other company, othe
 Texts are judged in order: one is a twin when an earlier text *that stays* is near enough. So of a chain
 a ~ b ~ c with a and c apart, a and c stay.
 
-Comparing every pair is quadratic. Here words are ordered by how common they are, and each text is split
+Two searches find the pairs to compare:
+
+    exact     all that can be twins: what is removed is exactly what comparing every pair removes
+    minhash   those that share a band of their MinHash signatures (`pipeline.minhash`): it misses one twin in some
+              hundreds, and its time grows with the number of texts and not with its square
+
+Comparing every pair is quadratic. In the exact search words are ordered by how common they are, and each text is split
 in two: the common words, as many as stay below a length of `COMMON_SHARE * threshold`, and the rare
 rest. Two texts with no rare word in common cannot reach the threshold, whatever their common words do,
 for what those can add is at most their length. So a text meets only the earlier ones that share a rare
-word (an inverted index finds them), only those whose shared rare words leave the threshold in reach are
-compared in full, and what is removed is exactly what comparing every pair removes. The time still grows
-with the square of the number of texts, from a far lower start. (The idea is that of Bayardo et al.,
+word (an inverted index finds them), and only those whose shared rare words leave the threshold in reach are
+compared in full. The time still grows with the square of the number of texts, from a far lower start. (The idea is that of Bayardo et al.,
 "Scaling up all pairs similarity search", 2007, and of Anastasiu and Karypis' L2AP, 2014.)
+
+On a cluster the texts are judged a block at a time: workers compare its texts with all that stay of the blocks before,
+each worker some of them, and then those that are left are compared with one another. The twins are the same.
 """
 
 from __future__ import annotations
@@ -38,6 +46,10 @@ from dataclasses import dataclass
 import numpy as np
 from tqdm import tqdm
 
+from pipeline.minhash import Buckets, signatures
+from pipeline.recipe import SEARCHES
+from pipeline.workers import Processes, Workers
+
 WORD = re.compile(r"\w\w+")
 GRID = 2.0**26  # weights are multiples of 1 / GRID
 
@@ -46,6 +58,7 @@ COMMON_SHARE = 0.85  # below 1; more: a shorter index, but more pairs to compare
 BLOCK = 1024  # texts that enter the index at a time, at least
 POSTINGS = 1 << 17  # entries of the index that are looked at together
 CUTS = 16  # at least 2: places at which a bound on the common words is known
+BLOCKS = 16  # of a distributed search: more keep fewer texts for this process, and the workers wait more often
 CELLS = 1 << 21  # numbers in a table of texts by texts, or of texts by words
 
 
@@ -131,12 +144,42 @@ class Join:
 
     def judge_all(self, known: int) -> Iterator[int]:
         """Judge the texts in order, the first `known` of which stay as they are; yields how many were judged at a time."""
-        block = max(BLOCK, self.num_texts // 16)
         self._enter(0, known)
-        for first in range(known, self.num_texts, block):
-            last = min(first + block, self.num_texts)
+        for first, last in self.blocks(known):
             for piece in self._pieces(self._enter(first, last), first, last):
                 yield self._judge(*piece)
+
+    def judge_with(self, workers: Workers, known: int) -> Iterator[int]:
+        """The same with workers: they look for twins in earlier blocks, and this process within a block."""
+        for first, last in self.blocks(known):
+            size = max(1, (last - first) // (4 * workers.count))
+            stays = np.packbits(self.stays[:first])
+            parts = [(stays, first, begin, min(begin + size, last)) for begin in range(first, last, size)]
+            for (_, _, begin, end), twins in zip(parts, workers.map(Earlier, (self.vectors, self.threshold), parts), strict=True):
+                self.twins[begin:end] = twins
+                self.stays[begin:end] = [twin is None for twin in twins]
+            self.indexed = self.indexed[:0]
+            for piece in self._pieces(self._enter(first, last), first, last):
+                yield self._judge(*piece)
+
+    def judge_among(self, candidates: Buckets, workers: Workers, known: int) -> Iterator[int]:
+        """The same among the pairs that `candidates` gives: workers compare them, and this process picks the first."""
+        candidates.enter(range(known))
+        for first, last in self.blocks(known):
+            later, earlier = candidates.pairs(first, last)
+            parts = [(later[cut], earlier[cut]) for cut in np.array_split(np.arange(len(later)), 4 * workers.count) if len(cut)]
+            for twins in workers.map(Among, (self.vectors, self.threshold), parts):
+                for text, other in twins:
+                    if self.stays[text] and self.stays[other]:
+                        self.stays[text], self.twins[text] = False, other
+            candidates.enter(number for number in range(first, last) if self.stays[number])
+            yield last - first
+
+    def blocks(self, known: int) -> Iterator[tuple[int, int]]:
+        """(first, last) of the texts that are judged before the index is made anew."""
+        block = max(BLOCK, self.num_texts // BLOCKS)
+        for first in range(known, self.num_texts, block):
+            yield first, min(first + block, self.num_texts)
 
     def _enter(self, first: int, last: int) -> np.ndarray:
         """Let texts first to last into the index, and removed ones go; the rare entries of those texts."""
@@ -145,10 +188,15 @@ class Join:
         entries = np.concatenate([self.indexed[self.stays[self.text_of[self.indexed]]], new])
         # Two sorted runs, nearly: a stable sort merges them, and keeps the texts of a word ascending.
         self.indexed = entries[np.argsort(vectors.words[entries], kind="stable")]
+        self._set_index()
+        return new
+
+    def _set_index(self) -> None:
+        """What is looked up, of the entries in `indexed`."""
+        vectors = self.vectors
         self.index_texts, self.index_weights = self.text_of[self.indexed], vectors.weights[self.indexed]
         sizes = np.bincount(vectors.words[self.indexed], minlength=vectors.num_words)
         self.index_starts = np.concatenate([[0], np.cumsum(sizes)])
-        return new
 
     def _pieces(self, entries: np.ndarray, first: int, last: int) -> Iterator[tuple[int, int, np.ndarray]]:
         """Cut texts first to last, whose rare entries these are, into pieces (first, last, rare entries)."""
@@ -209,18 +257,69 @@ class Join:
         self.dense[cells] = 0
 
 
-def near_twins(texts: Sequence[str], threshold: float = 0.85, known: int = 0) -> list[int | None]:
+class Earlier:
+    """A worker's tool: twins of some texts among those that stay of the blocks before theirs."""
+
+    def __init__(self, vectors: Vectors, threshold: float):
+        self.join, self.block = Join(vectors, threshold), -1
+
+    def __call__(self, part: tuple[np.ndarray, int, int, int]) -> list[int | None]:
+        """(which texts before the block stay, in bits; first text of the block; first and last to be judged)."""
+        stays, block, first, last = part
+        join = self.join
+        if block != self.block:
+            join.stays[:block], self.block = np.unpackbits(stays, count=block).astype(bool), block
+            join.indexed = join.indexed[:0]
+            join._enter(0, block)
+            join.indexed = join.indexed[join.stays[join.text_of[join.indexed]]]
+            join._set_index()
+        join.stays[first:last], join.twins[first:last] = True, [None] * (last - first)
+        mine = join.rare[slice(*np.searchsorted(join.rare, join.vectors.starts[[first, last]]))]
+        for piece in join._pieces(mine, first, last):
+            join._judge(*piece)
+        return join.twins[first:last]
+
+
+class Among:
+    """A worker's tool: those of some pairs (later texts, earlier texts; ascending) that are twins."""
+
+    def __init__(self, vectors: Vectors, threshold: float):
+        self.join = Join(vectors, threshold)
+
+    def __call__(self, part: tuple[np.ndarray, np.ndarray]) -> list[tuple[int, int]]:
+        later, earlier = part
+        twins: list[tuple[int, int]] = []
+        rows = self.join.rows
+        begins = np.flatnonzero(np.diff(later // rows, prepend=-1))
+        for begin, end in zip(begins, [*begins[1:], len(later)], strict=True):
+            first = int(later[begin]) // rows * rows
+            last = min(first + rows, self.join.num_texts)
+            twins += self.join._twins_among(later[begin:end], earlier[begin:end], first, last)
+        return twins
+
+
+def near_twins(
+    texts: Sequence[str], threshold: float = 0.85, known: int = 0, search: str = "exact", workers: Workers | None = None
+) -> list[int | None]:
     """For each text the first earlier text that stays and is its twin (cosine >= threshold), or None: it stays.
 
     The first `known` texts stay without being judged. The threshold lies above 0 and goes up to 1, else ValueError.
-    A text without words has no twin. On a terminal a bar tells how many texts are judged.
+    A text without words has no twin. On a terminal a bar tells how many texts are judged. The exact search is done by
+    the `workers` where they are those of a cluster: of one machine's, one alone is done sooner than two have the texts.
     """
     if not 0 < threshold <= 1:
         raise ValueError(f"the threshold is a cosine above 0 and up to 1, not {threshold}")
+    if search not in SEARCHES:
+        raise ValueError(f"the search is {' or '.join(SEARCHES)}, not {search!r:.40}")
     if not len(texts):
         return []
+    workers = workers or Processes(1)
     join = Join(tfidf(texts), threshold)
     with tqdm(total=len(texts) - known, desc="near-twins", unit="text", disable=None) as bar:
-        for judged in join.judge_all(known):
-            bar.update(judged)
+        if search == "minhash":
+            judged = join.judge_among(Buckets(signatures(texts, workers)), workers, known)
+        else:
+            judged = join.judge_with(workers, known) if workers.are_remote else join.judge_all(known)
+        for count in judged:
+            bar.update(count)
     return join.twins

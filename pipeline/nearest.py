@@ -20,7 +20,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from tqdm import tqdm
 
 from pipeline.masks import masked_words
 
@@ -83,11 +82,9 @@ class NearestText:
         """For each text the number of the nearest known text where their cosine reaches the threshold, else None."""
         if not self.num_texts:
             return [None] * len(texts)
-        with tqdm(total=len(texts), desc="nearest", unit="text", leave=False, disable=None) as bar:
-            found: list[int | None] = []
-            for first in range(0, len(texts), BLOCK):
-                found += self._find(texts[first : first + BLOCK])
-                bar.update(len(found) - bar.n)
+        found: list[int | None] = []
+        for first in range(0, len(texts), BLOCK):
+            found += self._find(texts[first : first + BLOCK])
         return found
 
     def _find(self, texts: Sequence[str]) -> Iterator[int | None]:

@@ -17,12 +17,13 @@ import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from mathtutor.io import json_lines, sha256_file, write_atomic, write_json
+from mathtutor.io import json_lines, need_space, sha256_file, write_atomic, write_json
 from mathtutor.problem import Row
 from pipeline.card import write_card
 from pipeline.chain import Dropped
 from pipeline.report import write_html
 
+PAGES = 2_000_000  # bytes that report and card take at most
 FILES = ("report.json", "report.html", "README.md", "clean.jsonl", "clean.parquet", "validation.jsonl", "dropped.jsonl")
 
 
@@ -79,7 +80,8 @@ def write_data_set(
     contents["clean.parquet"] = to_parquet(train)
     if validation:
         contents["validation.jsonl"] = json_lines(row.to_dict() for row in validation)
-    # Everything is made by now: a row that no file can hold leaves the older data set whole.
+    # Everything is made by now: a row that no file can hold leaves the older data set whole, and so does a full disk.
+    need_space(folder, (sum(map(len, contents.values())) + PAGES) // 2)
     (folder / "report.json").unlink(missing_ok=True)
     for name, content in contents.items():
         write_atomic(folder / name, content)

@@ -34,7 +34,9 @@ RESIDUE: dict[str, re.Pattern[str]] = {
         r"\bAI (?:assistant|model|language)\b",
         r"\bI(?:['’]m| am) (?:an? (?:AI\b|(?:\w+ )?assistant|chatbot)|Claude|ChatGPT|Gemini|here to help|designed to)",
         r"\b(?:ChatGPT|OpenAI|Anthropic|DeepSeek|Qwen)\b",
-        r"\bmy (?:training data|knowledge cutoff|training)\b",
+        r"\bmy (?:training data|knowledge cutoff|training|programming|creators|developers)\b|\bGPT-?\d|\bLLMs?\b",
+        r"\b(?:generated|written|created|produced|solved) by (?:an? )?(?:AI\b|GPT|LLM|(?:language )?model|chatbot|Claude\b|assistant)",
+        r"\bas (?:your|an?) (?:\w+ )?(?:assistant|tutor bot|chatbot|bot|AI)\b",
     ),
     "opener": _any(
         r"^(?:sure|certainly|of course|absolutely|great|okay|ok|alright|all right|got it|no problem|perfect|understood|"
@@ -64,7 +66,7 @@ RESIDUE: dict[str, re.Pattern[str]] = {
         r"determine|fulfil|complete|continue)",
         r"\bI apologi[sz]e\b|\bmy apologies\b|\bapologies for\b",
         r"\b(?:against|violates?) (?:my|our|the) (?:guidelines|polic(?:y|ies)|content)",
-        r"\bnot appropriate for me\b",
+        r"\bnot appropriate for me\b|\bI (?:don['’]t|do not) have (?:access|enough information)\b",
     ),
     "self_correction": _any(
         r"(?:^|[.?!\"“(:;—–-] ?)(?:Wait|Hmm+|Hm|Oops|Uh-oh|Scratch that|"
@@ -85,6 +87,8 @@ RESIDUE: dict[str, re.Pattern[str]] = {
         r"(?:work out|work|right|correct|make sense|add up|an integer|a whole number|match)\b",
         r"\b(?:[Tt]his|[Tt]hat) (?:is|seems|looks) (?:not right|wrong|incorrect|off)\b",
         r"\b[Aa]ctually, (?:let|that|this|no|I|we|it|the (?:correct|problem|question|right|answer))\b",
+        r"\b(?:come|comes|work|works) out (?:evenly|nicely|whole|to a whole)\b|\b[Ww]e (?:take|use|change it to) \d+ (?:\w+ )?instead of \d",
+        r"\b[Ss]o (?:I|we)(?:['’]ll| will)? (?:change|adjust|replace|swap) \d|\b(?:[Gg]ood catch|[Yy]ou(?:['’]re| are) (?:absolutely )?right)\b",
         r"\b(?:[Rr]e-?check|[Rr]ecalculat(?:e|ing)|[Dd]ouble[- ]check)",
         flags=_CASED,
     ),
@@ -93,6 +97,10 @@ RESIDUE: dict[str, re.Pattern[str]] = {
         r"response|answer) format\b",
         r"\bthe user (?:wants|asks|asked|is asking|needs|said|says|requested|has asked|would like)\b",
         r"\b(?:examples?|problems?|questions?) (?:above|provided|you (?:gave|provided))\b",
+        r"\b(?:[Pp]er|[Ff]ollowing|[Aa]ccording to) (?:the|your|my) (?:instructions?|guidelines|prompt|task description)\b",
+        r"\b(?:mirrors?|mirroring|imitates?) (?:the )?(?:structure|format|style|pattern|wording)\b",
+        r"\b(?:sample|reference|source|template) (?:problem|question|solution)s?\b|\bsystem message\b",
+        r"\b(?:answer|solution|output|steps|problem|question) (?:field|column|tag|string)\b|\bthe (?:schema|JSON object)\b",
         r"\bas (?:requested|instructed|per your)\b|\byour (?:request|instructions?|prompt)\b",
         r"\bthe (?:system |user )?prompt\b",
         r"</?think(?:ing)?>|<\|\w+\|>|\[/?INST\]|\{\{|\}\}",
@@ -112,6 +120,7 @@ RESIDUE: dict[str, re.Pattern[str]] = {
         r"\[(?:insert|your|[Nn]ame|names?|number|item|object|place|city|amount|value|answer|blank|"
         r"\d+ ?words?)\b[^\]\n]{0,40}\]|\[[A-Za-z]\]",
         r"\b(?:TODO|TBD|FIXME|XX+|NaN|undefined)\b|\bN/A\b|_{3,}|\?{3,}|(?i:lorem ipsum)",
+        r"\[[A-Z][A-Z_ ]{1,30}\d?\]|<[A-Z_]{2,20}\d?>|\bINSERT\b",
         r"\[[a-zA-Z][a-z '’-]{2,30}\]|<(?:name|number|item|object|answer|value|place|city|amount)s?\d?>|\{[a-zA-Z_]+\d?\}|"
         r"%[sd]\b|\b[A-Z]{3,}_[A-Z0-9]+\b",
         flags=_CASED,
@@ -214,6 +223,11 @@ _UNSAFE: dict[str, re.Pattern[str]] = {
         rf"(?:punch|kick|slap|attack|shoot|stab)(?:s|es|ed|ing)? (?:him|her|them|his \w+|her \w+|people|{_PEOPLE})",
         rf"shot (?:dead|at (?:him|her|them|people)|him|her|them|{_PEOPLE})|hits? (?:him|her|them) (?:with|\d|again|hard|in|on|"
         rf"until|every)|(?:hit|hits|beat|beats|hurt|hurts) {_PEOPLE}",
+        r"poison(?:s|ed|ing)|firing squads?|gallows|guillotin\w+|flogg\w+|dismember\w*|decapitat\w*|mutilat\w*|bludgeon\w*|maim(?:s|ed|ing)?|"
+        r"disembowel\w*|cannibal\w*|carnage|hijack\w*|carjack\w*|mugged|muggers?|death (?:row|squads?|camps?|penalt(?:y|ies))",
+        r"execut(?:es?|ing) (?:\w+ )?(?:prisoners?|rebels?|traitors?|soldiers?|criminals?|people|him|her|them)|public executions?",
+        r"(?:beat|beats|beaten|hit|hits|whips?|whipped|thrash(?:es|ed)?) \w+ with (?:an? |his |her |the )?(?:belt|stick|bat|fists?|cane|whip|rod|club)|"
+        r"beatings?|(?:beat|beats|beaten|beating) (?:his|her) (?:wife|husband|son|daughter|kids?|child|children|dogs?|horses?)",
         r"(?:slit|slits|cut|cuts) (?:the |his |her |their )?throats?|bull(?:y|ied|ying)|assassin\w*|hitm[ae]n|"
         r"cuts? off (?:his|her|their|\d+) (?:heads?|arms?|legs?|fingers?|hands?)",
     ),
@@ -221,6 +235,7 @@ _UNSAFE: dict[str, re.Pattern[str]] = {
         r"shotguns?|handguns?|gunshots?|machine guns?|firearms?|ammo|ammunition|grenades?|land ?mines?|missiles?|explosives?|"
         r"warheads?",
         r"revolvers?|daggers?|bayonets?|bazookas?|ak-?47s?|uzis?|glocks?|brass knuckles|torpedo(?:es)?|tear gas|switchblades?|"
+        r"flamethrowers?|artillery|stun guns?|tasers?|pepper spray|pipe bombs?|nuclear (?:bombs?|weapons?|warheads?)|"
         r"machetes?|snipers?|dynamite|molotov\w*|assault rifles?",
     ),
     "drugs": _words(
@@ -228,6 +243,8 @@ _UNSAFE: dict[str, re.Pattern[str]] = {
         r"cocaine)|ketamine|fentanyl|morphine|oxycontin|xanax|magic mushrooms|stoners?|addicts?",
         r"(?:grams?|ounces?|bags?|kilos?) of (?:crack|pot|weed|hash|dope|speed|meth)|snort(?:s|ed|ing)|inject(?:s|ed|"
         r"ing) (?:himself|herself|heroin)",
+        r"thc|mdma|amphetamines?|psychedelic\w*|spliffs?|edibles|(?:drug|cocaine) (?:lords?|cartels?|mules?|busts?|dens?)|huff(?:s|ed|ing) glue|"
+        r"diet pills?|sleeping pills|pot brownies?",
         r"vap(?:es?|ed|ing)|e-?cigarettes?|nicotine|hookahs?|steroids|junkies?|bongs?|drug dealers?",
         r"(?:smok\w+|sells?|sold|selling|buys?) (?:weed|crack)|(?:roll|smok)(?:s|ed|ing|es|e)? (?:\w+ )?joints?|get(?:ting|"
         r"s)? high|got high|hung ?over|hangovers?|overdos\w+",
@@ -236,6 +253,7 @@ _UNSAFE: dict[str, re.Pattern[str]] = {
         r"vodkas?|tequilas?|bourbon|champagne|liquors?|liqueurs?|cocktails?|martinis?|(?-i:margaritas?)|mojitos?|booze|tipsy|"
         r"drunken\w*|lagers?",
         r"(?-i:gin)|schnapps|cognac|absinthe|sangria|prosecco|mimosas?|merlot|chardonnay|happy hour|drinking games?|"
+        r"taverns?|saloons?|nightclubs?|hard seltzers?|brandy|brandies|daiquiris?|pi[nñ]a coladas?|cabernet|pilsners?|malt liquor|breathaly[sz]ers?|"
         r"hard ciders?|kegs?|beer\w*|moonshine|bartenders?|winer(?:y|ies)|brewer(?:y|ies)|pubs?",
         r"(?:shots?|bottles?|glass(?:es)?|pints?|mugs?|barrels?|six-packs?) of (?:rum|gin|brandy|sake|sherry|port|ale|stout|"
         r"hard cider)",
@@ -243,12 +261,14 @@ _UNSAFE: dict[str, re.Pattern[str]] = {
     "gambling": _words(
         r"jackpots?|slot machines?|roulette|blackjack|wager(?:s|ed|ing)?|bookies?|bookmakers?|scratch[- ](?:off|card|"
         r"ticket)s?|sports ?book",
+        r"odds of \d+ to \d+|keno|parlays?|sports betting|loot boxes|"
         r"(?:the|at|plays?) slots|stakes? (?:money|\$\d+)|racetrack bets?|casino|craps|baccarat|powerball|lotto|gambl\w+|"
         r"betting|(?:puts?|placed|stakes?) \$\d+ on (?:red|black|(?:an?|the|his|her|each) (?:horses?|teams?|boxers?|game))",
     ),
     "sexual": _words(
         r"sex|sexual\w*|sexting|sexist|porn\w*|nudes?|nudity|nudist\w*|strippers?|strip ?clubs?|striptease|condoms?|"
         r"prostitut\w+|erotic\w*",
+        r"lap dances?|pole danc\w+|viagra|vibrators?|dildos?|masturbat\w*|incest\w*|pedophil\w*|abortions?|x-rated|adult (?:films?|movies?|videos?|toys?)|"
         r"topless|boobs|penis(?:es)?|vaginas?|genitals?|org(?:y|ies)|threesomes?|kinky|horny|pimps?|escort service|lingerie|"
         r"hookers?|orgasm\w*|fetish\w*|brothels?|rape[sd]?|rapists?|molest\w*|one-night stands?|playboy|(?:make|makes|made|"
         r"making) love|(?:sleeps?|slept) with (?:his|her|\d+) (?:girlfriends?|boyfriends?|women|men)",
@@ -260,13 +280,17 @@ _UNSAFE: dict[str, re.Pattern[str]] = {
         r"ed)?|cut(?:s|ting)?) "
         r"(?:himself|herself|themselves|myself)",
         r"(?:cut(?:s|ting)?|slit(?:s|ting)?) (?:his|her|their|my) (?:wrists?|arms?|thighs?)|(?:end(?:s|ed|ing)?|tak(?:es?|"
-        r"ing)|took) (?:his|her|their) own life",
+        r"ing)|took) (?:his|her|their) own life|end(?:s|ed|ing)? (?:his|her|their|my) li(?:fe|ves)",
+        r"(?:throws?|threw|throwing) up after|purg(?:es|ed|ing) (?:after|his|her)|make[s]? (?:himself|herself) (?:sick|vomit|throw up)|to get skinny|"
+        r"skip(?:s|ped|ping) (?:all|every|each) meals?",
     ),
     "hatred": _words(
         r"nazis?|hitler|racis[mt]\w*|slaves?|slavery|fuck\w*|shit\w*|bitch\w*|bastards?|assholes?|crap|crappy|dumb|dumbass|"
         r"morons?",
         r"hate[sd]? (?:jews|muslims|christians|blacks|gays|immigrants|foreigners|asians|arabs|women|girls|boys|men|people)|"
         r"subhuman|faggots?|gooks?",
+        r"worthless|imbeciles?|fatso|cripples?|white trash|lard ?ass|(?:those|fat|ugly|stupid) (?:pigs?|losers?|cows?)(?= )|"
+        r"nobody likes (?:him|her|them|you|those|that)|nigg\w+|chinks?|spics?|kikes?|wetbacks?",
         r"retard(?:s|ed)?|sluts?|whores?|piss(?:ed)?|scum|ku klux klan",
     ),
     "word": UNSAFE,
@@ -277,6 +301,7 @@ _HARMLESS = _words(
     r"fat(?! (?:boys?|girls?|m[ae]n|wom[ae]n|kids?|lad(?:y|ies)|people|person|kid|slob|"
     r"and ugly)\b)(?<!so fat)(?<!too fat)(?<!is fat)(?<!are fat)(?<!was fat)"
     r"(?<!got fat)(?<!get fat)(?<!you fat)",
+    r"(?:rolls?|faces?|sides?|throws?|toss(?:es)?) of (?:the|an?|one|each|this|that) (?:\w+ )?die|worthless (?:coins?|stamps?|stones?|cards?)",
     r"(?:last|first|next|fair|standard|single|number|\w+-sided|second|third|six-sided|red|blue|white|green) die|die (?:(?:is|"
     r"was) rolled|shows?|lands|has)|roll(?:s|ed|ing)? (?:a|the|one|each|his|her) "
     r"(?:\w+ ){0,2}die",
@@ -314,7 +339,7 @@ _HARMLESS = _words(
 
 def unsafe(text: str) -> str | None:
     """Family and words of the first phrase that does not belong before a child, as "alcohol_beers"; else None."""
-    if not _ANY_UNSAFE.search(text):
+    if not _MAY_BE_UNSAFE.search(text.lower()):
         return None
     text = _HARMLESS.sub(" ", text)
     for family, pattern in _UNSAFE.items():
@@ -323,10 +348,14 @@ def unsafe(text: str) -> str | None:
     return None
 
 
-_ANY_UNSAFE = _any(*(pattern.pattern for pattern in _UNSAFE.values()))
+# Finds whatever one of them finds, and a little more. Without regard to case five times the time goes into each letter.
+_MAY_BE_UNSAFE = re.compile(
+    re.sub(r"(\\.)|([A-Z])", lambda match: match[1] or match[2].lower(), "|".join(p.pattern for p in _UNSAFE.values()))
+)
 
 # --- ways to reach somebody ---------------------------------------------------------------------------------
 
+_MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
 PERSONAL: dict[str, re.Pattern[str]] = {
     "email": _any(r"\b[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{2,63})+", r"\b[\w.]{2,64} ?(?:\(at\)|\[at\]) ?[\w.-]{2,63}"),
     "url": _any(r"\bhttps?://|\bwww\.\w", r"\b[\w-]{2,63}\.(?:com|org|net|edu|gov|io|info|co\.uk|de|fr|app|ly|me|tv)\b"),
@@ -354,6 +383,15 @@ PERSONAL: dict[str, re.Pattern[str]] = {
         r"(?<![\d.])(?:\d{4}[ -]){3}\d{3,4}(?!\d)|(?<![\d.,])\d{15,16}(?![\d.,])|(?<!\d)3[47]\d{2}[ -]\d{6}[ -]\d{5}(?!\d)",
         r"\b(?:account|routing|card) (?:number|no\.?) (?:is )?\d{6,}",
         flags=0,
+    ),
+    "network_address": _any(r"(?<![\d.])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?![\d.]*\d)"),
+    "birth_date": _any(
+        rf"\b(?:born|birth ?date|date of birth|DOB)\b[^.?!\n]{{0,20}}\b(?:\d{{1,2}}(?:st|nd|rd|th)? (?:of )?{_MONTH}|{_MONTH} \d{{1,2}}"
+        r"(?:st|nd|rd|th)?),? (?:of )?(?:19|20)\d\d\b|\b(?:DOB|date of birth|birth ?date)\b[^.?!\n]{0,5} \d{1,4}[/.-]\d{1,2}[/.-]\d{1,4}"
+    ),
+    "password": _any(
+        r"\b(?:password|passcode|passphrase|login|user ?name)(?: is| was|:) (?=\S*[a-z])(?=\S*[\d_@#!$])\S{4,}",
+        r"\bPIN(?: code| number)?(?: is| was|:) \d{4,8}\b",
     ),
     "identity_number": _any(
         r"(?<![\d-])(?<![-+*/=] )\d{3}-\d{2}-\d{4}(?![\d-])",

@@ -67,7 +67,9 @@ class Corpus:
 
     exact: bool = True  # drop the second of two problems with the same letters and digits
     fuzzy: float | None = 0.85  # cosine of TF-IDF vectors from which two problems are near-twins
+    fuzzy_search: str = "exact"  # or "minhash": misses one near-twin in some hundreds, for sets of many millions of rows
     seed_overlap: float | None = 0.85  # cosine of masked TF-IDF vectors from which a problem retells a seed
+    seed_masked_grams: int | None = 10  # words in a row shared with a seed, numbers and names masked; where seed_overlap is on
     skeleton_cap: int | None = 3  # rows a skeleton: problems that differ in numbers and names only
     test_grams: int = 8  # words in a row shared with a test problem; 13 is counted beside it
     test_masked_grams: int | None = 10  # the same with numbers and names masked
@@ -84,6 +86,7 @@ class Recipe:
     corpus: Corpus = field(default_factory=Corpus)
 
 
+SEARCHES = ("exact", "minhash")
 LOOSEST_SPLIT = 0.85  # cosine above which clusters are too small to part training from validation
 COSINE = Range(0, 1, above=True)
 RANGES: dict[str, dict[str, Range]] = {
@@ -110,6 +113,7 @@ RANGES: dict[str, dict[str, Range]] = {
         "skeleton_cap": Range(1),
         "test_grams": Range(1, 13),
         "test_masked_grams": Range(1),
+        "seed_masked_grams": Range(1),
         "test_masked_cosine": COSINE,
         "validation": Range(0, 1, below=True),
     },
@@ -145,6 +149,8 @@ def _check(recipe: Recipe) -> list[str]:
         most = limits.get(key.replace("min_", "max_", 1))
         if value is not None and most is not None and value > most:
             problems.append(f"limits.{key} {value} exceeds limits.{key.replace('min_', 'max_', 1)} {most}")
+    if corpus.fuzzy_search not in SEARCHES:
+        problems.append(f"corpus.fuzzy_search must be {' or '.join(SEARCHES)}, not {corpus.fuzzy_search!r:.40}")
     if corpus.validation and corpus.fuzzy is None:
         problems.append("corpus.validation needs corpus.fuzzy: without it near-twins would stand on both sides")
     elif corpus.validation and corpus.fuzzy > LOOSEST_SPLIT:

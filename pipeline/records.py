@@ -361,8 +361,10 @@ def _csv(path: Path, file: io.BufferedReader, suffix: str, notes: list[str]) -> 
             header = _header(path, cells, head.endswith("\r"), notes)
         elif cells:
             (first, line), *swallowed = taken
-            if swallowed and len(cells) != len(header):
+            if swallowed and (len(cells) != len(header) or _are_records(taken, len(header), delimiter)):
                 detail = f"a quote that opens here makes one record of {len(taken)} lines with {len(cells)} cells, not {len(header)}"
+                if len(cells) == len(header):
+                    detail = f"a quote that opens here closes in line {taken[-1][0]}, and each line between is a record by itself"
                 raw = line[: 4 * RAW_CHARS].decode("utf-8", "backslashreplace")[:RAW_CHARS]
                 yield Unreadable(first, "open_quote", raw, detail=detail)
                 again.extendleft(reversed(swallowed))
@@ -375,6 +377,14 @@ def _csv(path: Path, file: io.BufferedReader, suffix: str, notes: list[str]) -> 
         most, first = max(spans)
         notes.append(f"{len(spans):,} records of several lines, {sum(lines for lines, _ in spans):,} in all; the longest, "
                      f"of {most:,}, begins in line {-first:,}")
+
+
+def _are_records(lines: list[tuple[int, bytes]], width: int, delimiter: str) -> bool:
+    """Whether each line has all the cells: then two stray quotes, and no cell of several lines, hold them together.
+
+    Two columns have one comma a line, as a sentence may have: there it takes a third line to tell.
+    """
+    return len(lines) > (width == 2) + 1 and all(line.count(delimiter.encode()) == width - 1 for _, line in lines) and width > 1
 
 
 def _header(path: Path, cells: list[str], windows: bool, notes: list[str]) -> list[str]:

@@ -430,6 +430,7 @@ def decontamination(report: Mapping) -> str:
     ]
     return (
         f"<p>Compared with {found.get('test_problems', 0):,} problems of {esc(', '.join(found['tests']))}."
+        + "".join(f" Of {esc(name)} only the very same problem counts." for name in found.get("verbatim_only", ()))
         + " What was kept is counted again, so that the claim does not rest on the filter alone." * bool(kept)
         + "".join(f" Not compared: {esc(name)}." for name in found.get("not_compared", ()))
         + "</p>"

@@ -36,7 +36,18 @@ from tqdm import tqdm
 
 from mathtutor.bank import BankError
 from mathtutor.engines import without_urls
-from mathtutor.io import Busy, Damaged, hold_folder, sha256_file, write_json, write_rows
+from mathtutor.io import (
+    NO_SPACE,
+    Busy,
+    Damaged,
+    hold_folder,
+    need_space,
+    sha256_file,
+    status_of,
+    told,
+    write_json,
+    write_rows,
+)
 from pipeline.seeds import COUNT
 from pipeline.teachers import anthropic_batch, procedural
 from pipeline.teachers.prices import DEFAULT_MODEL, MODELS, Model, find_model
@@ -44,6 +55,7 @@ from pipeline.teachers.prompts import SAMPLE, Estimate, Plan, estimate_all, load
 from pipeline.teachers.run import TeacherError
 
 MAX_USD = 5.0
+BYTES = 5_000  # that a problem takes in results/, journal.jsonl and raw.jsonl
 DEFAULTS = {"per_request": 5, "seeds": COUNT, "concurrency": 8, "base_url": "", "settings": "{}"}
 KEY_VARIABLES = {"anthropic_batch": "ANTHROPIC_API_KEY", "openai_compatible": "OPENAI_API_KEY"}
 
@@ -109,6 +121,7 @@ def draw(folder: Path, problems: int, seed: int) -> dict:
 
     Raises Busy while another process works in the folder, ValueError where it holds the run of a teacher that was asked.
     """
+    need_space(folder, problems * BYTES)
     with hold_folder(folder):
         if (folder / "journal.jsonl").exists():
             raise ValueError(f"{folder} holds replies that were asked for: choose another --out")
@@ -171,6 +184,7 @@ def ask(args: argparse.Namespace) -> dict | None:
         print(*describe(plan, estimate, where), *foresee(args.teacher, estimate, max_usd), "nothing was sent", sep="\n")
         return None
     print(*describe(plan, estimate, where), sep="\n")
+    need_space(args.out, args.problems * BYTES)  # a reply that was paid for must find room
     with hold_folder(args.out):  # the journal keeps other teachers out, this any other work on these files
         return teach(again=args.again, say=partial(print, flush=True))
 
@@ -212,6 +226,9 @@ def main(arguments: list[str] | None = None) -> None:
             return
         report = ask(args)
     except (ValueError, Damaged, Busy, TeacherError, BankError, OSError) as error:
+        if status_of(error) == NO_SPACE:
+            print(told(error), file=sys.stderr)
+            raise SystemExit(NO_SPACE) from error
         raise SystemExit(str(error)) from error
     except ImportError as error:
         raise SystemExit(f"{error}: pip install -e '.[pipeline]'") from error

@@ -95,6 +95,17 @@ def test_a_seed_retold_is_dropped_and_a_problem_like_it_is_not():
     assert verdicts == [("seed_overlap", "masked_cosine_of_0.85_or_more_with_a_seed", "gsm8k-7"), None]
 
 
+def test_a_sentence_of_a_seed_in_another_story_is_found():
+    seeds = [Problem("gsm8k-7", STORY, Fraction(10))]
+    borrowed = (
+        "On Monday the drawing class is full. Ben has 9 boxes with 14 red pens in each of them. The teacher buys twice as many. "
+        "By evening a third of all that the school owns is dry. How many still write?"
+    )
+    found = [("seed_overlap", "shares_a_masked_10_gram_with_a_seed", "gsm8k-7")]
+    assert drops([borrowed], References({}, seeds), seed_overlap=0.85) == found
+    assert drops([borrowed], References({}, seeds), seed_overlap=0.85, seed_masked_grams=None) == [None]
+
+
 TEST = "Ben fills 7 crates with 9 melons each and then sells 5 of the melons. How many has he left?"
 
 
@@ -242,7 +253,7 @@ REFERENCES = References({"t": [TEST, OTHER]}, [Problem("s", STORY, None)])
 @pytest.mark.parametrize("count, seed", [(1, 0), (60, 1), (240, 2)])
 def test_every_candidate_comes_out_once_and_the_counts_add_up(count, seed):
     rows = many(count, seed)
-    sifted = sift(rows, EVERYTHING, REFERENCES, workers=1)
+    sifted = sift(rows, EVERYTHING, REFERENCES)
     assert sorted([r.id for r in sifted.clean] + [d.row.id for d in sifted.dropped]) == sorted(r.id for r in rows)
     order = {r.id: number for number, r in enumerate(rows)}
     for part in ([r.id for r in sifted.clean], [d.row.id for d in sifted.dropped]):
@@ -265,7 +276,7 @@ def test_every_candidate_comes_out_once_and_the_counts_add_up(count, seed):
 
 def test_a_later_stage_counts_what_an_earlier_one_took_from_it():
     rows = [row(0), row(1, answer="11"), row(2, OTHER), row(3, OTHER, answer="11"), row(4, "Why is a pie round, and who ate it?", "many"), row(5, "Ana?")]
-    sifted = sift(rows, EVERYTHING, References({"t": [STORY]}), workers=1)
+    sifted = sift(rows, EVERYTHING, References({"t": [STORY]}))
     assert [(d.row.id, d.stage) for d in sifted.dropped] == [
         ("r-0", "test_overlap"), ("r-1", "math_verification"), ("r-3", "math_verification"), ("r-4", "answer_range"),
         ("r-5", "structure"),
@@ -278,7 +289,7 @@ def test_a_later_stage_counts_what_an_earlier_one_took_from_it():
 
 def test_what_structure_threw_out_is_not_compared_with_other_rows():
     broken = [replace(row(n, OTHER), steps=()) for n in range(2)]
-    sifted = sift([row(9, OTHER), *broken], EVERYTHING, References({"t": [OTHER]}), workers=1)
+    sifted = sift([row(9, OTHER), *broken], EVERYTHING, References({"t": [OTHER]}))
     assert [d.stage for d in sifted.dropped] == ["test_overlap", "structure", "structure"]
     assert [sifted.also[stage] for stage in CORPUS_STAGES] == [0] * len(CORPUS_STAGES)
 
@@ -289,14 +300,9 @@ def test_paths_of_files_are_not_told():
     assert report["recipe"]["sources"]["files"] == "raw.jsonl,rows.jsonl"
 
 
-def test_the_report_says_what_rows_were_not_compared_with():
-    found = report_of(sift_judged([(row(0), [])], recipe(), REFERENCES), recipe(), REFERENCES)["decontamination"]
-    assert found["not_compared"] == ["the held-out families of the project's own problem bank"]
-
-
 def test_two_rows_of_one_id_are_refused():
     with pytest.raises(ValueError, match="two rows have the id 'r-1': give each its own"):
-        sift([row(1), row(1, OTHER)], EVERYTHING, REFERENCES, workers=1)
+        sift([row(1), row(1, OTHER)], EVERYTHING, REFERENCES)
 
 
 def test_the_report_counts_what_is_in_the_rows():

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 import json
+import multiprocessing
 import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -290,3 +294,36 @@ def test_the_command_line_refuses_without_a_traceback(tmp_path):
         cwd=ROOT, env=os.environ | {DATA_VARIABLE: str(tmp_path)}, capture_output=True, text=True,
     )  # fmt: skip
     assert result.returncode == 2 and "is a folder: name a file in it" in result.stderr and "Traceback" not in result.stderr
+
+
+def test_a_disk_without_room_is_refused_before_anything_is_read(tmp_path, good, monkeypatch, capsys):
+    path = tmp_path / "theirs.jsonl"
+    path.write_text(as_gsm8k(good[0]))
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=100))
+    with pytest.raises(SystemExit) as stopped:
+        pipeline.filter.main(["--in", str(path), "--out", str(tmp_path / "out"), "--no-tests"])
+    assert stopped.value.code == 4 and "MB free (twice what is expected to be written)" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("limit", [100, 3_000, 12_000])
+def test_a_disk_that_fills_up_midway_leaves_no_report_of_other_rows(tmp_path, good, limit):
+    """A limit on the size of files fails a write as a full disk does."""
+    path, out = tmp_path / "theirs.jsonl", tmp_path / "out"
+    path.write_text("".join(map(as_gsm8k, good)))
+    run(path, out)
+    whole = {file.name: file.read_bytes() for file in out.iterdir()}
+
+    def filled() -> None:
+        sys.stdout = sys.stderr = io.StringIO()  # else their files fill up too
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+        pipeline.filter.main(["--in", str(path), "--out", str(out), "--no-tests", "--workers", "1", "--set", "corpus.skeleton_cap=1"])
+
+    process = multiprocessing.get_context("fork").Process(target=filled)
+    process.start()
+    process.join()
+    assert process.exitcode == 4
+    assert not (out / "report.json").exists() and not list(out.glob("*.tmp"))
+    assert (out / "clean.parquet").read_bytes() == whole["clean.parquet"]
+    run(path, out)
+    assert {file.name: file.read_bytes() for file in out.iterdir()} == whole

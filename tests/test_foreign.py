@@ -276,6 +276,9 @@ def test_packing_is_told_from_the_bytes_and_not_from_the_name(tmp_path):
         ("t.csv", 'question,answer\n"how many?,3\n' + "how many?,5\n" * 2000, ["open_quote"] + [ROW] * 2000),
         ("t.csv", 'question,answer\n"how many?,3\nhow many?,5\n?",1,2\nhow many?,5\n',
          ["open_quote", ROW, "wrong_number_of_cells", ROW]),
+        # two stray quotes that happen to close: each line between them is a record
+        ("t.csv", 'id,question,answer\na,how many?,"3\nb,how many?,5"\nd,how many?,5\n', ["open_quote", ROW, ROW]),
+        ("t.csv", 'question,answer\n"how many?,3\nhow many?,5\nhow many,5"\n', ["open_quote", ROW, ROW]),
     ],
 )
 def test_a_table_in_text_is_read_cell_by_cell(tmp_path, name, text, expected):

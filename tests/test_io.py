@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import json
 import os
@@ -10,18 +11,24 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from mathtutor import io
 from mathtutor.io import (
+    NO_SPACE,
     Busy,
     Damaged,
     Journal,
+    NoSpace,
+    need_space,
     number_rows,
     read_json,
     read_rows,
     replace_folder,
+    status_of,
+    told,
     write_atomic,
     write_json,
     write_rows,
@@ -272,3 +279,21 @@ def test_a_row_comes_back_from_its_dictionary():
     assert (row.steps, row.grade) == (("1 + 1 = 2",), 3) and Row.from_dict(row.to_dict()) == row
     with pytest.raises(ValueError, match="row r lacks answer, steps"):
         Row.from_dict({"id": "r", "problem": "p"})
+
+
+# --- room on the disk
+
+
+def test_work_that_will_not_fit_is_refused_before_it_begins(tmp_path, monkeypatch):
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=9_000_000))
+    need_space(tmp_path / "not" / "there", 4_500_000)
+    with pytest.raises(NoSpace, match=r"new needs 10 MB free \(twice what is expected to be written\), and 9 MB are: free some") as refused:
+        need_space(tmp_path / "new", 5_000_000)
+    assert status_of(refused.value) == NO_SPACE == 4 and told(refused.value).startswith(str(tmp_path))
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
+def test_a_disk_that_fills_up_has_a_status_of_its_own(number):
+    error = OSError(number, os.strerror(number), "clean.jsonl")
+    assert status_of(error) == NO_SPACE and "free some space and run the same command again" in told(error)
+    assert status_of(OSError(errno.EACCES, "no")) == status_of(ValueError("no")) == 2 and told(ValueError("no")) == "no"

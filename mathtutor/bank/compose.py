@@ -426,9 +426,9 @@ def _polish(text: str) -> str:
     return re.sub(r"(^|[.?!] )([a-z])", lambda m: m[1] + m[2].upper(), text)
 
 
-def compose_many(seed: int, count: int, depths: Sequence[float]) -> Iterator[Instance]:
-    """`count` problems; `depths[d - 1]` is the share of depth d. Row i depends on (seed, i) alone."""
+def compose_many(seed: int, count: int, depths: Sequence[float], first: int = 0) -> Iterator[Instance]:
+    """`count` problems from row `first` on; `depths[d - 1]` is the share of depth d. Row i depends on (seed, i) alone."""
     choices = list(range(1, len(depths) + 1))
-    for index in range(count):
+    for index in range(first, first + count):
         depth = random.Random(f"{seed}:depth:{index}").choices(choices, depths)[0]
         yield compose(seed, index, depth)

@@ -13,7 +13,7 @@ from pipeline.teachers.procedural import row_of
 DEPTHS = (0.24, 0.28, 0.20, 0.12, 0.07, 0.04, 0.03, 0.02)
 
 
-def write_rows(count: int, seed: int) -> Iterator[Row]:
-    """`count` composed rows; row i depends on (seed, i) alone."""
-    for number, instance in enumerate(compose_many(seed, count, DEPTHS)):
+def write_rows(count: int, seed: int, first: int = 0) -> Iterator[Row]:
+    """`count` composed rows from row `first` on; row i depends on (seed, i) alone."""
+    for number, instance in enumerate(compose_many(seed, count, DEPTHS, first), first):
         yield replace(row_of(instance, number, "composed"), family="")

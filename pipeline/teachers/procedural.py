@@ -6,6 +6,7 @@ Row i of a stream can be made alone: it is instance `i // families` of family `i
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 
 from mathtutor.bank import Family, Instance, load_bank, split_of
 from mathtutor.problem import Row
@@ -27,11 +28,19 @@ def row_of(instance: Instance, number: int, source: str = "bank") -> Row:
     )
 
 
-def write_rows(count: int, seed: int, split: str = "train", bank: dict[str, Family] | None = None) -> Iterator[Row]:
-    """`count` rows, the families of one split in turn: "train", "validation" or "held-out"."""
-    families = [f for _, f in sorted((bank or load_bank()).items()) if split_of(f.id) == split]
+@cache
+def _bank() -> dict[str, Family]:
+    """Read once: a stream that is made in many parts would read it for each."""
+    return load_bank()
+
+
+def write_rows(
+    count: int, seed: int, split: str = "train", bank: dict[str, Family] | None = None, first: int = 0
+) -> Iterator[Row]:
+    """`count` rows from row `first` on, the families of one split in turn: "train", "validation" or "held-out"."""
+    families = [f for _, f in sorted((bank or _bank()).items()) if split_of(f.id) == split]
     if not families:
         raise ValueError(f"the bank has no family in the split {split!r}")
-    for number in range(count):
+    for number in range(first, first + count):
         family = families[number % len(families)]
         yield row_of(family.instantiate(seed, number // len(families)), number)

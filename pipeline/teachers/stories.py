@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 
 from mathtutor.bank.stories import Story, load_stories
 from mathtutor.problem import Row
 
 
-def write_rows(count: int, seed: int, stories: dict[str, Story] | None = None) -> Iterator[Row]:
-    """`count` rows; row i can be made alone from (seed, i). Raises ValueError when there are no stories."""
-    asked = [(story, question) for _, story in sorted((stories or load_stories()).items()) for question in range(story.num_questions)]
+@cache
+def _stories() -> dict[str, Story]:
+    """Read once: a stream that is made in many parts would read them for each."""
+    return load_stories()
+
+
+def write_rows(count: int, seed: int, stories: dict[str, Story] | None = None, first: int = 0) -> Iterator[Row]:
+    """`count` rows from row `first` on; row i can be made alone from (seed, i). Raises ValueError when there are no stories."""
+    asked = [(story, question) for _, story in sorted((stories or _stories()).items()) for question in range(story.num_questions)]
     if count and not asked:
         raise ValueError("there are no stories: assets/bank/stories holds none")
-    for number in range(count):
+    for number in range(first, first + count):
         story, question = asked[number % len(asked)]
         telling = story.tell(seed, number // len(asked), question)
         yield Row(
