@@ -32,12 +32,12 @@ def build_app(tuned: Engine, base: Engine, limits: Limits = Limits()) -> gr.Bloc
         with gr.Tabs(elem_id="mt-tabs"):
             with gr.Tab(strings.LEARN_TAB, id="learn"):
                 learned = learn.build(desk)
-            with gr.Tab(strings.CHECK_TAB, id="check") as check_tab:
+            with gr.Tab(strings.CHECK_TAB, id="check", render_children=True) as check_tab:  # see `carry_over`
                 checked, _ = check.build(desk)
             check.carry_over(check_tab, learned, checked)
             with gr.Tab(strings.PRACTICE_TAB, id="practice"):
                 practice.build(demo)
-            with gr.Tab(strings.COMPARE_TAB, id="compare") as compare_tab:
+            with gr.Tab(strings.COMPARE_TAB, id="compare", render_children=True) as compare_tab:  # see `carry_over`
                 compared = compare.build(desk)
             wiring.carry_over(compare_tab, learned, compared)
             with gr.Tab(strings.ABOUT_TAB, id="about"):

@@ -10,7 +10,7 @@ from axe_playwright_python.sync_playwright import Axe
 
 import app
 from mathtutor.engines.scripted import ScriptedEngine
-from tests.browser import chromium, open_browser, serve
+from tests.browser import chromium, new_page, open_browser, serve
 from ui import strings
 
 if chromium() is None and os.environ.get("CI") != "true":
@@ -53,7 +53,7 @@ def site():
 def test_axe_finds_nothing(site, state, scheme):
     url, browser = site
     tab, problem, sign = STATES[state]
-    page = browser.new_page(viewport={"width": 1280, "height": 900}, color_scheme=scheme)
+    page = new_page(browser, viewport={"width": 1280, "height": 900}, color_scheme=scheme)
     page.goto(url)
     page.get_by_role("tab", name=TABS[tab]).click()
     if problem:
@@ -71,7 +71,7 @@ def test_axe_finds_nothing(site, state, scheme):
 
 def test_shift_enter_solves_and_enter_starts_a_new_line(site):
     url, browser = site
-    page = browser.new_page()
+    page = new_page(browser)
     page.goto(url)
     box = "#learn-problem textarea"
     page.fill(box, RIGHT)

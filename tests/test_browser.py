@@ -21,7 +21,17 @@ import app
 from mathtutor.engines import Sampling
 from mathtutor.engines.scripted import ScriptedEngine
 from mathtutor.tutoring.lesson import Phase
-from tests.browser import FLAGS, chromium, free_port, open_browser, serve
+from tests.browser import (
+    FLAGS,
+    PATIENCE,
+    chromium,
+    eventually,
+    free_port,
+    keeps,
+    new_page,
+    open_browser,
+    serve,
+)
 from ui import strings
 
 if chromium() is None and os.environ.get("CI") != "true":
@@ -30,6 +40,7 @@ if chromium() is None and os.environ.get("CI") != "true":
 CANARY = "Zebulon"
 APPLES = f"{CANARY} has 3 apples and buys 4 more. How many has he now?"
 LONG = "How many legs have 40 cats, 30 hens and 20 ants?"
+LONGER = "How many wings have 40 hens, 30 bees and 20 moths?"
 HOSTILE = "Ana pays $10 and then $12 <img src=x onerror=alert(1)> {{x}} ${alert(2)} <b>How much?</b>"
 NASTY = (
     "$10 and then $12, 5$ and US$3 <img src=x onerror=alert(1)> <script>alert(1)</script> {{x}} {{#each value}} "
@@ -39,6 +50,8 @@ REPLIES = {
     APPLES: "<think>\nStep 1: He starts with 3 apples.\nStep 2: He has 3 + 4 = 7 apples.\n</think>\n\nThe answer is 7.",
     LONG: "<think>\n"
     + "".join(f"Step {n}: one more leg makes {n} + 1 = {n + 1} legs.\n" for n in range(1, 60)),
+    LONGER: "<think>\n"
+    + "".join(f"Step {n}: one more wing makes {n} + 1 = {n + 1} wings.\n" for n in range(1, 60)),
     HOSTILE: f"<think>\nStep 1: {NASTY}\n</think>\n\nThe answer is 22.",
 }
 
@@ -69,8 +82,7 @@ class Site:
         self.context.on("request", lambda request: self.requests.append(request.url))
 
     def open(self):
-        page = self.context.new_page()
-        page.set_default_timeout(10_000)
+        page = new_page(self.context)
         page.on("console", lambda message: message.type == "error" and self.errors.append(message.text))
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on(
@@ -95,13 +107,22 @@ def page(site):
     page.close()
 
 
-def solve(page, problem: str, tab: str = "learn", refused: bool = False) -> None:
+def solve(page, problem: str, tab: str = "learn") -> None:
+    """Ask, and go on once the page has taken the question: what stood there before is gone."""
     if tab == "compare":
         page.get_by_role("tab", name=strings.COMPARE_TAB).click()
     page.fill(f"#{tab}-problem textarea", problem)
+    page.evaluate(
+        """button => {  // a refusal is over before one can look, an observer sees it all the same
+            window.asked = false;
+            new MutationObserver((_, observer) => {
+                if (document.querySelector(button).disabled) { window.asked = true; observer.disconnect(); }
+            }).observe(document.body, {subtree: true, childList: true, attributes: true});
+        }""",
+        f"#{tab}-solve",
+    )
     page.click(f"#{tab}-solve")
-    if not refused:  # a refusal is over before one can look
-        page.wait_for_selector(f"#{tab}-solve[disabled]")
+    page.wait_for_function("window.asked")
 
 
 def stop_clock(page, selector: str) -> float:
@@ -117,6 +138,11 @@ def stop_clock(page, selector: str) -> float:
 def late(times: list[float], since: float) -> float:
     """Seconds from `since` to the last word."""
     return max(times) - since
+
+
+def quiet(engine: Clocked) -> None:
+    """Wait until the engine has said nothing for half a second; more than ten times as long as it needs for a word."""
+    assert eventually(lambda: time.time() - engine.times[-1] > 0.5)
 
 
 def test_solves_a_problem_step_by_step(page):
@@ -141,13 +167,28 @@ def test_a_click_shows_at_once(page):
     page.fill("#learn-problem textarea", APPLES)
     page.evaluate("""() => {
         const button = document.querySelector('#learn-solve'), line = document.querySelector('#learn-status');
-        button.addEventListener('click', () => { window.clicked = performance.now() }, true);
+        button.addEventListener('click', () => { window.clicked = performance.now(); window.changed = null }, true);
         new MutationObserver(() => { window.changed ??= performance.now() }).observe(
             line, {childList: true, subtree: true, characterData: true, attributes: true});
     }""")
-    page.click("#learn-solve")
-    page.wait_for_function("window.changed")
-    assert page.evaluate("window.changed - window.clicked") < 100  # milliseconds
+
+    def seconds() -> float:
+        page.click("#learn-solve")  # waits until the button can be pressed
+        page.wait_for_function("window.changed")
+        return page.evaluate("window.changed - window.clicked") / 1000
+
+    assert keeps(0.1, seconds)
+
+
+def test_a_click_shows_before_the_server_hears_of_it(page):
+    held = []
+    page.route("**/queue/join*", lambda route: held.append(route))
+    solve(page, APPLES)
+    assert page.inner_text("#learn-status").strip() == strings.ASKED
+    assert eventually(lambda: page.wait_for_timeout(20) or held)  # and it is on its way
+    for route in held:
+        route.continue_()
+    page.wait_for_selector("#learn-answer .mt-answer")
 
 
 def test_a_step_that_was_closed_stays_closed_while_others_come(page):
@@ -161,59 +202,72 @@ def test_a_step_that_was_closed_stays_closed_while_others_come(page):
 
 
 def test_stop_ends_the_compute_and_keeps_the_working(site, page):
-    for _ in range(2):
+    def seconds() -> float:
         solve(page, LONG)
         page.wait_for_selector("#learn-steps .mt-step:not(.mt-growing)")
         clicked = stop_clock(page, "#learn-stop")
         page.wait_for_selector(f"#learn-status :text('{strings.PHASES[Phase.STOPPED][:8]}')")
-        time.sleep(0.5)
-        assert late(site.tuned.times, clicked) < 0.3
-        produced = site.tuned.num_produced
-        kept = page.inner_text("#learn-steps")
-        assert "one more leg" in kept and page.is_enabled("#learn-solve")
-        assert page.evaluate("document.activeElement.tagName") == "TEXTAREA"
+        page.wait_for_selector("#learn-solve:not([disabled])")
+        page.wait_for_function("document.activeElement.tagName === 'TEXTAREA'")
+        quiet(site.tuned)
+        produced, kept = site.tuned.num_produced, page.inner_text("#learn-steps")
+        assert "one more leg" in kept
         time.sleep(0.3)
         assert site.tuned.num_produced == produced and page.inner_text("#learn-steps") == kept
+        return late(site.tuned.times, clicked)
+
+    assert keeps(0.3, seconds)
+    seconds()  # and a stopped page can be used again
 
 
 def test_a_closed_tab_ends_the_compute(site):
-    page = site.open()
-    solve(page, LONG)
-    page.wait_for_selector("#learn-steps .mt-step:not(.mt-growing)")
-    page.close()
-    time.sleep(0.8)
-    produced = site.tuned.num_produced
-    time.sleep(0.3)
-    assert site.tuned.num_produced == produced
+    def seconds() -> float:
+        page = site.open()
+        solve(page, LONG)
+        page.wait_for_selector("#learn-steps .mt-step:not(.mt-growing)")
+        closed = time.time()
+        page.close()
+        quiet(site.tuned)
+        return late(site.tuned.times, closed)
+
+    assert keeps(1.0, seconds)
 
 
 def test_stop_and_start_in_a_hurry_never_mix_two_texts(site, page):
-    for problem in (LONG, APPLES, LONG, APPLES, LONG):
+    for problem in (LONG, LONGER, LONG, LONGER, LONG):  # none may be over before Stop is pressed
         solve(page, problem)
         page.wait_for_timeout(120)
         page.click("#learn-stop")
     solve(page, APPLES)
     page.wait_for_selector("#learn-answer .mt-answer")
     page.wait_for_timeout(400)
-    assert "leg" not in page.inner_text("#learn-steps") + page.inner_text("#learn-answer")
+    shown = page.inner_text("#learn-steps") + page.inner_text("#learn-answer")
+    assert "leg" not in shown and "wing" not in shown
     assert page.locator("#learn-steps .mt-step").count() == 2
 
 
 def test_compares_both_sides_live_and_stops_both(site, page):
-    solve(page, LONG, "compare")
-    started = time.time()
-    for side in ("left", "right"):
-        page.wait_for_selector(f"#compare-{side} .mt-step:not(.mt-growing)")
-    counts = [len(engine.times) for engine in (site.base, site.tuned)]
-    page.wait_for_timeout(500)
-    assert all(len(e.times) > n for e, n in zip((site.base, site.tuned), counts, strict=True))
-    first = [min(t for t in engine.times if t > started - 1) for engine in (site.base, site.tuned)]
-    assert abs(first[0] - first[1]) < 0.1  # neither side starts ahead
-    clicked = stop_clock(page, "#compare-stop")
-    time.sleep(0.5)
-    assert late(site.base.times, clicked) < 0.3 and late(site.tuned.times, clicked) < 0.3
-    assert re.search(r"\d+ tokens · \d+\.\d s", page.inner_text("#compare-left"))
-    assert page.is_enabled("#compare-solve")
+    both = (site.base, site.tuned)
+    apart = []  # how far the starts of the two lie from each other
+
+    def seconds() -> float:
+        started = time.time()
+        solve(page, LONG, "compare")
+        for side in ("left", "right"):
+            page.wait_for_selector(f"#compare-{side} .mt-step:not(.mt-growing)")
+        counts = [len(engine.times) for engine in both]
+        assert eventually(lambda: all(len(e.times) > n for e, n in zip(both, counts, strict=True)))
+        first = [min(t for t in engine.times if t > started) for engine in both]
+        apart.append(abs(first[0] - first[1]))
+        clicked = stop_clock(page, "#compare-stop")
+        page.wait_for_selector("#compare-solve:not([disabled])")
+        for engine in both:
+            quiet(engine)
+        assert re.search(r"\d+ tokens · \d+\.\d s", page.inner_text("#compare-left"))
+        return max(late(engine.times, clicked) for engine in both)
+
+    assert keeps(0.3, seconds)
+    assert keeps(0.1, lambda: apart.pop() if apart else seconds() and apart.pop())  # neither side starts ahead
 
 
 def test_an_empty_compare_box_takes_the_problem_over_and_a_filled_one_keeps_its_own(page):
@@ -225,6 +279,33 @@ def test_an_empty_compare_box_takes_the_problem_over_and_a_filled_one_keeps_its_
     page.get_by_role("tab", name=strings.COMPARE_TAB).click()
     page.wait_for_timeout(300)
     assert page.input_value("#compare-problem textarea") == LONG
+
+
+TYPE_AT_ONCE = """() => {
+    const next = new MessageChannel(), box = () => document.querySelector('#compare-problem textarea');
+    let until = null, typed = null;
+    window.lost = []; window.over = false;
+    next.port1.onmessage = () => {
+        if (box()?.checkVisibility()) {
+            until ??= performance.now() + 400;
+            if (typed !== null && box().value !== typed) window.lost.push([typed, box().value]);
+            typed = (typed ?? '') + 'x';
+            box().value = typed;
+            box().dispatchEvent(new Event('input', {bubbles: true}));
+        }
+        if (until && performance.now() > until) window.over = true; else setTimeout(() => next.port2.postMessage(0));
+    };
+    next.port2.postMessage(0);
+}"""
+
+
+@pytest.mark.parametrize("other", ["", APPLES])
+def test_nothing_that_is_typed_at_once_into_a_tab_just_opened_is_lost(page, other):
+    page.fill("#learn-problem textarea", other)
+    page.evaluate(TYPE_AT_ONCE)
+    page.get_by_role("tab", name=strings.COMPARE_TAB).click()
+    page.wait_for_function("window.over")
+    assert page.evaluate("window.lost") == []
 
 
 def test_compares_to_the_end(page):
@@ -258,7 +339,7 @@ def test_hostile_text_comes_out_as_typed_and_runs_nothing(site, page, tab, outpu
     ],
 )
 def test_refuses_kindly_and_is_ready_again(page, problem, words):
-    solve(page, problem, refused=True)
+    solve(page, problem)
     page.wait_for_function(
         "words => document.querySelector('#learn-status').innerText.includes(words)", arg=words
     )
@@ -268,7 +349,7 @@ def test_refuses_kindly_and_is_ready_again(page, problem, words):
 def test_an_address_never_leaves_the_page(page):
     sent = []
     page.on("request", lambda request: sent.append(request.post_data or ""))
-    solve(page, "Send ana.canary@example.org or 555-123-4567 the sum of 3 + 4, how many?", refused=True)
+    solve(page, "Send ana.canary@example.org or 555-123-4567 the sum of 3 + 4, how many?")
     page.wait_for_function("document.querySelector('#learn-status').innerText.includes('Leave out')")
     assert not any("canary" in body or "555-123" in body for body in sent)
 
@@ -333,21 +414,19 @@ def test_only_whole_steps_are_announced(page):
     page.wait_for_selector("#learn-answer .mt-answer")
     said = page.evaluate("window.said")
     steps = [words for words in said if words.startswith("Step")]
-    assert (
-        steps == [strings.STEP_READY.format(step=1), strings.STEP_READY.format(step=2)][: len(steps)]
-        and steps
-    )
+    # Each at most once and in order; a busy machine may be late for the first.
+    assert steps and steps == sorted(set(steps)) and set(steps) <= {strings.STEP_READY.format(step=n) for n in (1, 2)}
     assert len(said) <= 5
 
 
 def test_who_asks_too_often_is_told_so_and_can_go_on_later(site):
-    with serve(app.build_app(site.tuned, site.base), burst=1) as url:
-        page = site.browser.new_page()
+    with serve(app.build_app(site.tuned, site.base), burst=1, rate=0) as url:
+        page = new_page(site.browser)
         page.goto(url)
         solve(page, APPLES)
         page.wait_for_selector("#learn-answer .mt-answer")
         page.wait_for_selector("#learn-solve:not([disabled])")
-        solve(page, APPLES, refused=True)
+        solve(page, APPLES)
         page.wait_for_function(
             "words => document.querySelector('#learn-status').innerText.includes(words)", arg=strings.FULL
         )
@@ -385,8 +464,11 @@ def process(tmp_path):
         target.parent.mkdir(exist_ok=True)
         shutil.copytree(root / name, target) if (root / name).is_dir() else shutil.copy(root / name, target)
     script, log, port = tmp_path / "replies.json", tmp_path / "log.txt", free_port()
-    script.write_text(json.dumps([f"<think>\nStep 1: {CANARIES['reply']} has 3 + 4 = 7.\n" + "and so on " * 20
-                                  + "\n</think>\n\nThe answer is 7."]))  # fmt: skip
+    script.write_text(json.dumps({
+        STORY.format(canary): f"<think>\nStep 1: {CANARIES['reply']} has 3 + 4 = 7.\n"
+        + "and so on " * (400 if name == "stopped" else 20) + "\n</think>\n\nThe answer is 7."
+        for name, canary in CANARIES.items()
+    }))  # fmt: skip
     env = {
         **os.environ, "HOME": str(folders["home"]), "TMPDIR": str(folders["tmp"]), "GRADIO_TEMP_DIR": str(folders["tmp"]),
         "PORT": str(port), "PYTHONUNBUFFERED": "1", "MATHTUTOR_ENGINE": f"scripted:{script}",
@@ -396,13 +478,16 @@ def process(tmp_path):
         running = subprocess.Popen([sys.executable, "-c", SLOWLY], cwd=folders["site"], env=env, stdout=out, stderr=out)
         try:
             url = f"http://127.0.0.1:{port}"
-            for _ in range(200):
+
+            def up() -> bool:
+                assert running.poll() is None, log.read_text()
                 try:
-                    urllib.request.urlopen(url, timeout=2).close()
-                    break
+                    urllib.request.urlopen(url, timeout=PATIENCE).close()
                 except OSError:
-                    assert running.poll() is None, log.read_text()
-                    time.sleep(0.1)
+                    return False
+                return True
+
+            assert eventually(up)
             yield url, log, list(folders.values())
         finally:
             running.terminate()
@@ -410,28 +495,27 @@ def process(tmp_path):
 
 
 CANARIES = {name: f"{name.capitalize()}zebulon" for name in ("solved", "stopped", "compared", "worried", "reply")}
+STORY = "{} has 3 apples and buys 4 more. How many has he now?"
 
 
 def test_what_is_typed_is_in_no_log_on_no_disk_and_in_no_browser(site, process, tmp_path):
     url, log, folders = process
     profile = tmp_path / "profile"
     context = site.browser.browser_type.launch_persistent_context(profile, executable_path=chromium(), args=list(FLAGS))
-    page = context.new_page()
-    page.set_default_timeout(15_000)
+    page = new_page(context)
     page.goto(url)
-    story = "{} has 3 apples and buys 4 more. How many has he now?"
 
-    solve(page, story.format(CANARIES["solved"]))
+    solve(page, STORY.format(CANARIES["solved"]))
     page.wait_for_selector("#learn-answer .mt-answer")
     assert CANARIES["reply"] in page.inner_text("#learn-steps")
-    solve(page, story.format(CANARIES["stopped"]))
+    solve(page, STORY.format(CANARIES["stopped"]))
     page.wait_for_selector("#learn-stop:not([disabled])")
     page.click("#learn-stop")
     page.wait_for_selector(f"#learn-status :text('{strings.PHASES[Phase.STOPPED][:8]}')")
     page.wait_for_selector("#learn-solve:not([disabled])")
-    solve(page, f"I want to die, {CANARIES['worried']}. 3 + 4 = ?", refused=True)
+    solve(page, f"I want to die, {CANARIES['worried']}. 3 + 4 = ?")
     page.wait_for_selector("#learn-answer .mt-worry")
-    solve(page, story.format(CANARIES["compared"]), "compare")
+    solve(page, STORY.format(CANARIES["compared"]), "compare")
     page.wait_for_selector("#compare-summary .mt-summary")
 
     stored = page.evaluate(KEPT)

@@ -163,11 +163,18 @@ def _note(found: Diagnosis, solution: Solution) -> str:
 
 
 def carry_over(tab: gr.Tab, learned: gr.Textbox, box: gr.Textbox) -> None:
-    """Opening the tab fills its empty box with the problem being practised, else with that of Learn, in the page alone."""
-    practised = "document.querySelector('#practice-problem .mt-task-text')?.textContent"
-    now = f"document.querySelector('#{box.elem_id} textarea')?.value"  # what was typed since the click that opened the tab
-    tab.select(None, [learned, box], box, js=f"(theirs, ours) => {now} || ours || {practised} || theirs",
-               api_visibility="private", show_progress="hidden")  # fmt: skip
+    """Opening the tab fills its empty box with the problem being practised, else with that of Learn, in the page alone.
+
+    As `wiring.carry_over`: looked at and written in one go, and `tab` renders its children before it is opened.
+    """
+    carry = f"""(theirs) => {{
+        const box = document.querySelector('#{box.elem_id} textarea');
+        const text = document.querySelector('#practice-problem .mt-task-text')?.textContent || theirs;
+        if (!box || box.value || !text) return;
+        box.value = text;
+        box.dispatchEvent(new Event('input', {{bubbles: true}}));
+    }}"""
+    tab.select(None, learned, None, js=carry, api_visibility="private", show_progress="hidden")
 
 
 def build(desk: Desk) -> tuple[gr.Textbox, gr.Textbox]:

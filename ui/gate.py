@@ -168,10 +168,10 @@ def _is_public(text: str) -> bool:
 class Gate:
     """ASGI middleware: an allow-list of routes, bounds on bodies and runs, security headers on every reply."""
 
-    def __init__(self, app: Callable, max_body: int = MAX_BODY, burst: int = BURST):
+    def __init__(self, app: Callable, max_body: int = MAX_BODY, burst: int = BURST, rate: float = RATE):
         self.app = app
         self.max_body = max_body
-        self.buckets = Buckets(burst)
+        self.buckets = Buckets(burst, rate)
 
     async def __call__(self, scope: dict, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":

@@ -14,7 +14,7 @@ from typing import Any
 import gradio as gr
 from starlette.middleware import Middleware
 
-from ui.gate import BURST, Gate
+from ui.gate import BURST, RATE, Gate
 
 CSS = Path(__file__).resolve().parents[1] / "assets" / "app.css"
 
@@ -87,16 +87,17 @@ def theme() -> gr.themes.Base:
     )
 
 
-def settings(burst: int = BURST) -> dict[str, Any]:
+def settings(burst: int = BURST, rate: float = RATE) -> dict[str, Any]:
     """Arguments of `launch` that every start of this app uses, tests included.
 
-    `burst` is how many runs one address may ask for at once; a test is one address that asks for many.
+    `burst` is how many runs one address may ask for at once, `rate` how many more a second after those; a test is
+    one address that asks for many.
     """
     return {
         "theme": theme(),
         "css_paths": [CSS],
         "app_kwargs": {
-            "middleware": [Middleware(Gate, burst=burst)],
+            "middleware": [Middleware(Gate, burst=burst, rate=rate)],
             "openapi_url": None,
             "docs_url": None,
             "redoc_url": None,

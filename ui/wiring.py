@@ -33,14 +33,13 @@ STOPPED = status(strings.PHASES[Phase.STOPPED], kind="stopped")
 PATIENCE = 5.0  # seconds that a run waits for somebody to listen
 CONCURRENCY = 16  # more than any WaitingLine holds, fewer than the server's 40 threads
 
-# Runs in the page before the problem is sent: e-mail addresses and phone numbers never leave it.
+# Runs in the page before anything typed is sent: e-mail addresses and phone numbers never leave it.
 REDACT = (
-    "(problem, ...rest) => [String(problem ?? '')"
+    "(...typed) => typed.map((text) => typeof text !== 'string' ? text : text"
     r".replace(/[\w.+-]+@[\w-]+\.[a-z]{2,}/gi, '" + PRIVATE + "')"
     r".replace(/(?<![\d.,])(?:\+\d{1,3}[\s.-]?)?(?:\(\d{3}\)\s?|\d{3}[.-])\d{3}[.-]\d{4}(?![\d.,]\d)/g, '"
     + PRIVATE
-    + "')"
-    ", ...rest]"
+    + "'))"
 )
 
 
@@ -58,8 +57,18 @@ def problem_box(name: str, lines: int) -> gr.Textbox:
 
 
 def carry_over(tab: gr.Tab, source: gr.Textbox, target: gr.Textbox) -> None:
-    """Opening `tab` fills its empty box with the problem of another tab, in the page alone."""
-    tab.select(None, [source, target], target, js="(theirs, ours) => ours || theirs", api_visibility="private", show_progress="hidden")
+    """Opening `tab` fills its empty box with the problem of another tab, in the page alone.
+
+    The page looks and writes in one go: an output of Gradio's lands some frames after the box has appeared, over
+    what was typed since. `tab` must render its children before it is opened, for the box has to be there.
+    """
+    carry = f"""(theirs) => {{
+        const box = document.querySelector('#{target.elem_id} textarea');
+        if (!box || box.value || !theirs) return;
+        box.value = theirs;
+        box.dispatchEvent(new Event('input', {{bubbles: true}}));
+    }}"""
+    tab.select(None, source, None, js=carry, api_visibility="private", show_progress="hidden")
 
 
 def enter(box: gr.Textbox, button: gr.Button) -> None:
