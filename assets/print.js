@@ -1,6 +1,7 @@
-// Prints the worksheet and nothing else; app.css hides the rest while the body has this class.
+// Prints the worksheet and nothing else: what stands around it gets a class that app.css hides on paper.
 () => {
-  document.body.classList.add("mt-printing");
-  window.addEventListener("afterprint", () => document.body.classList.remove("mt-printing"), { once: true });
+  const around = document.querySelectorAll(".mt-header, #mt-tabs .tab-wrapper, #mt-tabs .mt-columns, #mt-tabs .mt-lead");
+  around.forEach((each) => each.classList.add("mt-unprinted"));
+  window.addEventListener("afterprint", () => around.forEach((each) => each.classList.remove("mt-unprinted")), { once: true });
   window.print();
 }

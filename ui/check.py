@@ -151,7 +151,7 @@ def _note(found: Diagnosis, solution: Solution) -> str:
     if found.verdict is Verdict.NOTHING:
         return ""
     if found.verdict is Verdict.RIGHT:
-        return render.notice(strings.CHECK_RIGHT_NOTE, "good")
+        return render.notice(strings.CHECK_RIGHT_OWN if solution.source == "own" else strings.CHECK_RIGHT_NOTE, "good")
     notes = []
     if found.verdict is Verdict.RIGHT_SO_FAR:
         notes.append(render.notice(strings.CHECK_GO_ON, "good"))

@@ -113,6 +113,11 @@ def known_problem(problem: str) -> Instance | None:
     return instance_of(task) if task is not None else None
 
 
+def unit_of(instance: Instance) -> str:
+    """The unit in the middle of a sentence: the bank begins every text with a capital."""
+    return instance.unit[:1].lower() + instance.unit[1:]
+
+
 # --- answering ----------------------------------------------------------------------------------------------
 
 
@@ -123,7 +128,7 @@ def judge(typed: object, instance: Instance) -> tuple[bool | None, str]:
         return None, strings.PRACTICE_NO_NUMBER
     values = [answer.value, answer.value / 100] if "%" in str(typed) else [answer.value]
     if any(same_answer(value, instance.answer) for value in values):
-        return True, strings.PRACTICE_RIGHT.format(answer=instance.shown_answer, unit=instance.unit).replace(" .", ".")
+        return True, strings.PRACTICE_RIGHT.format(answer=instance.shown_answer, unit=unit_of(instance)).replace(" .", ".")
     for mistake in instance.mistakes:
         if any(same_answer(value, mistake.value) for value in values):
             return False, f"{strings.PRACTICE_NOT_YET} {mistake.says}"
@@ -179,7 +184,7 @@ def worksheet(title: str, instances: list[Instance]) -> str:
     """A page of problems and, on a page of its own, their answers with the working."""
     problems = "".join(f'<li><p>{escape(i.problem)}</p><p class="mt-sheet-line">{strings.SHEET_ANSWER}</p></li>' for i in instances)
     keys = "".join(
-        f"<li><p><strong>{escape(f'{i.shown_answer} {i.unit}'.strip())}</strong></p><p>{escape(' '.join(i.steps))}</p></li>"
+        f"<li><p><strong>{escape(f'{i.shown_answer} {unit_of(i)}'.strip())}</strong></p><p>{escape(' '.join(i.steps))}</p></li>"
         for i in instances
     )
     return (
@@ -322,7 +327,8 @@ def wire_tasks(demo: gr.Blocks, choices, states, blocks, buttons) -> None:
         task = replace(task, hints=min(task.hints + 1, num_hints(instance)))
         title, text = hint(instance, task.hints)
         left = task.hints < num_hints(instance)
-        return status(f"{title}: {text}", kind="done"), hint_list(instance, task.hints), task, gr.update(interactive=left)
+        words = status(strings.PRACTICE_HINT_READY.format(title=title), spoken=f"{title}: {text}", kind="done")
+        return words, hint_list(instance, task.hints), task, gr.update(interactive=left)
 
     asked = "() => " + json.dumps(_busy(strings.PRACTICE_CHOOSING))
     new_button.click(None, None, line, js=asked, **PAGE)

@@ -157,6 +157,7 @@ CHECK_VERDICTS = {
     Verdict.NOTHING: CHECK_NO_LINES,
 }
 CHECK_RIGHT_NOTE = "Nothing to mend. Could you explain to somebody why each step was needed?"
+CHECK_RIGHT_OWN = "My own working comes to the same answer. Could you explain to somebody why each step was needed?"
 CHECK_GO_ON = "Does your last line answer the question? If not, what would you do next?"
 CHECK_UNSURE = "I could not solve this problem well enough to check your way. I only looked whether each sum adds up."
 CHECK_OWN = "I laid your lines beside my own working. Mine can be wrong too: trust the story more than me."
@@ -166,7 +167,7 @@ CHECK_OWN = "I laid your lines beside my own working. Mine can be wrong too: tru
 PRACTICE_TAB = "Practice"
 PRACTICE_INTRO = "Problems made for practice, with hints. Every answer was worked out by exact arithmetic, not by the language model."
 PRACTICE_TOPIC, PRACTICE_GRADE = "Topic", "Grade"
-ANY_TOPIC, ANY_GRADE, GRADE = "What I know least", "Any grade", "Grade {grade}"
+ANY_TOPIC, ANY_GRADE, GRADE = "All topics", "Any grade", "Grade {grade}"
 PRACTICE_PROBLEM = "Practice problem"
 PRACTICE_ABOUT = "{topic} · grade {grade}"
 PRACTICE_NO_PROBLEM = "Your problem will stand here."
@@ -182,6 +183,7 @@ PRACTICE_NOT_YET = "Not quite yet."
 PRACTICE_WRONG = "Not quite yet. Read what is asked once more, or take a hint."
 PRACTICE_HINTS = ("Understand", "Plan", "Set up")
 PRACTICE_STEP = "Worked step {step}"
+PRACTICE_HINT_READY = "Hint: {title}"
 PRACTICE_HINTS_LABEL = "Hints"
 PRACTICE_KNOWN = "What I know"
 PRACTICE_NONE_KNOWN = "Your topics will stand here after your first answer."
