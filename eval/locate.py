@@ -25,6 +25,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 
 from tqdm import tqdm
@@ -38,7 +39,7 @@ from mathtutor.sources import DATA_VARIABLE, load_source
 from mathtutor.tutoring import diagnosis
 from mathtutor.tutoring.diagnosis import Verdict, diagnose
 from mathtutor.tutoring.paths import find_path, lines_of
-from mathtutor.tutoring.signs import trace
+from mathtutor.tutoring.signs import Traced, trace
 
 DATA = ("stepverify", "stepverify-right", "stepverify-begun", "gsm8k-train", "qwen")
 RIDGE = 3.0  # pull of the weights towards zero
@@ -178,11 +179,16 @@ def _rates(count: int, name: str, n: int) -> dict:
 # --- weighing the signs -------------------------------------------------------------------------------------
 
 
+@cache
+def _traced(item: Item) -> list[Traced]:
+    return trace(find_path(item.problem, item.solution, item.answer), item.lines)
+
+
 def fit(items: Sequence[Item], ridge: float = RIDGE) -> tuple[float, dict[str, float]]:
     """(bias, weights): a discrete hazard model, logistic regression of "this is the first wrong line" over all lines up to it."""
     import numpy as np
 
-    traces = [(trace(find_path(item.problem, item.solution, item.answer), item.lines), item.wrong) for item in items]
+    traces = [(_traced(item), item.wrong) for item in items]
     names = sorted({sign for traced, wrong in traces for line in traced[: wrong + 1] for sign in line.signs})
     place = {name: at for at, name in enumerate(names)}
     rows, targets = [], []
@@ -236,6 +242,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--data", choices=DATA, default="stepverify")
     parser.add_argument("--engine", help="whose solution is laid beside the work, where it is right; else the gold one")
     parser.add_argument("--folds", type=int, help="weigh the signs anew for each of so many parts, on the other parts")
+    parser.add_argument("--limit", type=int, help="only the first so many items")
     parser.add_argument("--out", type=Path, help="folder of this run")
     parser.add_argument("--fit", type=Path, help="write the weights to this file and stop")
     args = parser.parse_args(argv)
@@ -247,7 +254,7 @@ def main(argv: list[str] | None = None) -> None:
         raise SystemExit("--out names the folder of this run")
     if args.folds is not None and (args.data != "stepverify" or args.engine or args.folds < 2):
         raise SystemExit("--folds (at least 2) goes with --data stepverify and without --engine")
-    items = load(args.data)
+    items = load(args.data)[: args.limit]
     args.out.mkdir(parents=True, exist_ok=True)
     stamp = {
         "data": args.data, "engine": args.engine, "folds": args.folds, "n": len(items), "weights": _weights_digest(),
