@@ -17,7 +17,7 @@ import ui  # noqa: F401  sets Gradio's environment, which Gradio reads when it i
 import gradio as gr
 
 from mathtutor.engines import Engine
-from ui import about, compare, learn, strings, theme, wiring
+from ui import about, check, compare, learn, practice, strings, theme, wiring
 from ui.desk import Desk
 from ui.streams import LazyEngine, Limits, WaitingLine
 
@@ -32,6 +32,11 @@ def build_app(tuned: Engine, base: Engine, limits: Limits = Limits()) -> gr.Bloc
         with gr.Tabs(elem_id="mt-tabs"):
             with gr.Tab(strings.LEARN_TAB, id="learn"):
                 learned = learn.build(desk)
+            with gr.Tab(strings.CHECK_TAB, id="check", render_children=True) as check_tab:  # see `carry_over`
+                checked, _ = check.build(desk)
+            check.carry_over(check_tab, learned, checked)
+            with gr.Tab(strings.PRACTICE_TAB, id="practice"):
+                practice.build(demo)
             with gr.Tab(strings.COMPARE_TAB, id="compare", render_children=True) as compare_tab:  # see `carry_over`
                 compared = compare.build(desk)
             wiring.carry_over(compare_tab, learned, compared)
@@ -49,6 +54,7 @@ def main() -> None:
     demo = build_app(tuned, base)
     for engine in (tuned, base):
         engine.start()
+    practice.warm()
     host = "0.0.0.0" if "SPACE_ID" in os.environ else "127.0.0.1"
     print(f"{strings.TITLE}: http://{host}:{port} (Ctrl-C ends it)", flush=True)
     try:

@@ -459,7 +459,7 @@ def process(tmp_path):
     folders = {name: tmp_path / name for name in ("site", "home", "tmp")}
     for folder in folders.values():
         folder.mkdir()
-    for name in ("app.py", "ui", "mathtutor", "assets/app.css"):
+    for name in ("app.py", "ui", "mathtutor", "assets/app.css", "assets/bank", "assets/print.js", "assets/markdown.js"):
         target = folders["site"] / name
         target.parent.mkdir(exist_ok=True)
         shutil.copytree(root / name, target) if (root / name).is_dir() else shutil.copy(root / name, target)

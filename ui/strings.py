@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mathtutor.tutoring.diagnosis import Verdict
 from mathtutor.tutoring.lesson import Phase
 from mathtutor.tutoring.screen import MAX_CHARS, Finding
 
@@ -135,3 +136,70 @@ keeps no history of what was typed. E-mail addresses and phone numbers are taken
 is not asked, nothing is stored, and nobody is told. It is a signpost, not supervision.</p>
 </section>
 """
+
+# --- Check my work --------------------------------------------------------------------------------------------
+
+CHECK_TAB = "Check my work"
+CHECK_INTRO = "Your problem and your own steps go in. I look for the first line that needs another look, and ask about it."
+CHECK_WORK_LABEL = "My steps, one on each line"
+CHECK_WORK_HINT = "12 - 5 = 7 pens are left\n7 + 9 = 16 pens"
+CHECK_BUTTON = "Check my steps"
+CHECK_RESULT = "Your lines"
+CHECK_LINES_LABEL = "Your steps, checked"
+CHECK_START = "Type the problem, and one step on each line."
+CHECK_NO_LINES = "Write one step on each line, with its numbers. Then I can look."
+CHECK_SOLVING = "Working it out myself first… {seconds} s"
+CHECK_DOUBT = "Have another look at line {line}."
+CHECK_VERDICTS = {
+    Verdict.RIGHT: "All your lines fit together. Well worked!",
+    Verdict.RIGHT_SO_FAR: "Every line fits so far.",
+    Verdict.SUMS_CHECK: "Your sums add up. I can't say more about this one.",
+    Verdict.NOTHING: CHECK_NO_LINES,
+}
+CHECK_RIGHT_NOTE = "Nothing to mend. Could you explain to somebody why each step was needed?"
+CHECK_RIGHT_OWN = "My own working comes to the same answer. Could you explain to somebody why each step was needed?"
+CHECK_GO_ON = "Does your last line answer the question? If not, what would you do next?"
+CHECK_UNSURE = "I could not solve this problem well enough to check your way. I only looked whether each sum adds up."
+CHECK_OWN = "I laid your lines beside my own working. Mine can be wrong too: trust the story more than me."
+
+# --- Practice -------------------------------------------------------------------------------------------------
+
+PRACTICE_TAB = "Practice"
+PRACTICE_INTRO = "Problems made for practice, with hints. Every answer was worked out by exact arithmetic, not by the language model."
+PRACTICE_TOPIC, PRACTICE_GRADE = "Topic", "Grade"
+ANY_TOPIC, ANY_GRADE, GRADE = "All topics", "Any grade", "Grade {grade}"
+PRACTICE_PROBLEM = "Practice problem"
+PRACTICE_ABOUT = "{topic} · grade {grade}"
+PRACTICE_NO_PROBLEM = "Your problem will stand here."
+PRACTICE_NONE = "There is no problem of that topic in that grade. Choose another grade or topic."
+PRACTICE_ANSWER = "My answer"
+PRACTICE_NEW, PRACTICE_CHECK, PRACTICE_HINT = "New problem", "Check", "Hint"
+PRACTICE_START = "Choose a topic, or press “New problem”."
+PRACTICE_CHOOSING = "Looking for a problem…"
+PRACTICE_READY = "Here is a problem about {topic}."
+PRACTICE_NO_NUMBER = "Type one number as your answer, such as 12 or 3 1/2."
+PRACTICE_RIGHT = "Yes, {answer} {unit}. That is right!"
+PRACTICE_NOT_YET = "Not quite yet."
+PRACTICE_WRONG = "Not quite yet. Read what is asked once more, or take a hint."
+PRACTICE_HINTS = ("Understand", "Plan", "Set up")
+PRACTICE_STEP = "Worked step {step}"
+PRACTICE_HINT_READY = "Hint: {title}"
+PRACTICE_HINTS_LABEL = "Hints"
+PRACTICE_KNOWN = "What I know"
+PRACTICE_NONE_KNOWN = "Your topics will stand here after your first answer."
+# (from which chance on, words); the last one has no bound
+PRACTICE_LEVELS = ((0.95, "got it"), (0.75, "nearly there"), (0.4, "getting there"), (0.0, "just starting"))
+PRACTICE_REMEMBER = "Remember this on this device"
+PRACTICE_REMEMBER_INFO = "Four numbers for each topic stay in this browser, nothing else. Leave it off on a shared computer."
+PRACTICE_FORGET = "Forget me"
+PRACTICE_FORGOTTEN = "Forgotten. Nothing is kept."
+SHEET = "Worksheet"
+SHEET_INFO = "Twins of your problem: the same story with other numbers. Without a problem: a mix of your topic and grade."
+SHEET_COUNT = "How many problems"
+SHEET_MAKE, SHEET_PRINT, SHEET_SAVE = "Make a worksheet", "Print it", "Save as Markdown"
+SHEET_TITLE = "Word problems: {topic}"
+SHEET_MIXED = "a mix"
+SHEET_NAME = "Name: ____________________    Date: ____________"
+SHEET_ANSWER = "Answer: ____________________"
+SHEET_KEY = "Answer key"
+SHEET_READY = "A worksheet of {count} problems stands below, its answer key after it."

@@ -33,14 +33,13 @@ STOPPED = status(strings.PHASES[Phase.STOPPED], kind="stopped")
 PATIENCE = 5.0  # seconds that a run waits for somebody to listen
 CONCURRENCY = 16  # more than any WaitingLine holds, fewer than the server's 40 threads
 
-# Runs in the page before the problem is sent: e-mail addresses and phone numbers never leave it.
+# Runs in the page before anything typed is sent: e-mail addresses and phone numbers never leave it.
 REDACT = (
-    "(problem, ...rest) => [String(problem ?? '')"
+    "(...typed) => typed.map((text) => typeof text !== 'string' ? text : text"
     r".replace(/[\w.+-]+@[\w-]+\.[a-z]{2,}/gi, '" + PRIVATE + "')"
     r".replace(/(?<![\d.,])(?:\+\d{1,3}[\s.-]?)?(?:\(\d{3}\)\s?|\d{3}[.-])\d{3}[.-]\d{4}(?![\d.,]\d)/g, '"
     + PRIVATE
-    + "')"
-    ", ...rest]"
+    + "'))"
 )
 
 

@@ -8,10 +8,13 @@ nowhere else: the page's component inserts what it is given as it is. No `$` eve
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 
 from mathtutor.maths.arithmetic import show
-from mathtutor.maths.checks import State
+from mathtutor.maths.checks import State, check_claim
+from mathtutor.maths.claims import find_claims
+from mathtutor.tutoring.diagnosis import Diagnosis, Mark, Verdict
 from mathtutor.tutoring.lesson import Card, Lesson, Phase
 
 # state -> (icon, words, class); icon AND words, never colour alone
@@ -145,3 +148,31 @@ def raw(lesson: Lesson, summary: str) -> str:
 def notice(words: str, kind: str = "plain") -> str:
     """A status sentence of our own. `kind` names its look: plain, busy, warn."""
     return f'<p class="mt-notice mt-{_text(kind)}">{_text(words)}</p>' if words else ""
+
+
+# --- a student's own lines ----------------------------------------------------------------------------------
+
+# mark -> (icon, words, class)
+MARKS = {
+    Mark.FINE: ("✓", "fits", "ok"),
+    Mark.DOUBT: ("◆", "look here", "look"),
+    Mark.NOTHING: ("–", "no number here", "nothing"),
+    Mark.NOT_READ: ("–", "not looked at yet", "nothing"),
+}
+
+
+def work_list(lines: Sequence[str], found: Diagnosis, label: str = "Your steps") -> str:
+    """A student's lines, each with its mark; the first doubtful one with the question about it."""
+    items = []
+    for at, (line, mark) in enumerate(zip(lines, found.marks, strict=False)):
+        icon, words, name = MARKS[mark]
+        if mark is Mark.FINE and found.verdict is Verdict.SUMS_CHECK:
+            words = "sums check" if any(check_claim(claim).state is State.OK for claim in find_claims(line)) else "no sum to check"
+            icon, name = ("✓", "ok") if words == "sums check" else ("–", "nothing")
+        badge = f'<span class="mt-check mt-{name}"><span aria-hidden="true">{icon}</span> {words}</span>'
+        question = f'<p class="mt-question">{_text(found.question)}</p>' if at == found.at else ""
+        items.append(
+            f'<li class="mt-line mt-line-{name}"><div class="mt-line-head"><span class="mt-num">Line {at + 1}</span>{badge}</div>'
+            f'<p class="mt-line-text">{_text(line)}</p>{question}</li>'
+        )
+    return f'<ol class="mt-lines" aria-label="{_text(label)}">{"".join(items)}</ol>' if items else ""
