@@ -17,7 +17,7 @@ import pytest
 
 import pipeline.build
 import pipeline.outputs
-from mathtutor.bank import load_bank
+from mathtutor.bank import load_bank, split_of
 from mathtutor.io import hold_folder, read_json, read_rows, sha256_file, write_json
 from mathtutor.problem import Row
 from mathtutor.sources import DATA_VARIABLE, SOURCES, load_source
