@@ -7,6 +7,7 @@
     python -m pipeline.bank sample --story ID -n 3     # what a story says, each question
     python -m pipeline.bank compose --depth 4 -n 3     # problems composed from a random graph
     python -m pipeline.bank stats                      # families, topics, held out
+    python -m pipeline.bank raw -n 230 --seed 3 --out raw.jsonl   # 230 problems of every family, unfiltered, for `pipeline.overlap`
 """
 
 from __future__ import annotations
@@ -18,12 +19,16 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from fractions import Fraction
+from pathlib import Path
+
+from tqdm import tqdm
 
 from mathtutor.bank import BankError, Family, Instance, load_bank, split_of
 from mathtutor.bank.compose import compose
 from mathtutor.bank.families import NUMBER, first_value, load_lexicon
 from mathtutor.bank.stories import Story, Telling, load_stories
 from mathtutor.chat import render_target
+from mathtutor.io import write_rows
 from mathtutor.maths.answers import read_answer
 from mathtutor.maths.checks import State, verify
 from pipeline.reading import PARTS_OF_SOMEONE, UNSAFE, reading_grade
@@ -195,25 +200,41 @@ def show(instance: Instance, note: str = "") -> None:
         print(f"    if {mistake.value} ({mistake.kind}): {mistake.says}")
 
 
+def raw_rows(families: dict[str, Family], count: int, seed: int) -> Iterator[dict[str, str]]:
+    """`count` problems of every family of every split, held-out ones too, as no filter has seen them: one of each family in turn."""
+    for index in range(count):
+        for family in families.values():
+            yield {
+                "id": f"{family.id}-{index:06d}",
+                "source": "bank",
+                "family": family.id,
+                "problem": family.instantiate(seed, index).problem,
+            }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("command", choices=["check", "sample", "compose", "stats"])
+    parser.add_argument("command", choices=["check", "sample", "compose", "stats", "raw"])
     parser.add_argument("--file", help="one bank file instead of the whole bank")
     parser.add_argument("--family", help="one family's id")
     parser.add_argument("--stories", action="store_true", default=None, help="of `check`: the stories instead of the families")
     parser.add_argument("--story", help="of `sample`: one story's id")
-    parser.add_argument("-n", type=int, help="instances a family (check: 300, sample: 1) or a question of a story (check: 20), or composed problems (3)")
-    parser.add_argument("--seed", type=int, help="of `sample` and `compose`; default: another each time")
+    parser.add_argument("-n", type=int, help="instances a family (check: 300, sample: 1, raw: 1) or a question of a story (check: 20), or composed problems (3)")
+    parser.add_argument("--seed", type=int, help="of `sample`, `compose` and `raw`; default: another each time")
+    parser.add_argument("--out", type=Path, help="of `raw`: the file of rows (JSON lines)")
     parser.add_argument("--depth", type=int, help="of `compose`: sums to the answer, 1 to 8 (default: 3)")
     args = parser.parse_args()
     unread = {
-        "check": ("seed", "depth", "story", *(("family",) if args.stories else ())),
-        "sample": ("depth", "stories", *(("family",) if args.story else ())),
-        "compose": ("file", "family", "story", "stories"),
-        "stats": ("n", "seed", "depth", "family", "story", "stories"),
+        "check": ("seed", "depth", "story", "out", *(("family",) if args.stories else ())),
+        "sample": ("depth", "stories", "out", *(("family",) if args.story else ())),
+        "compose": ("file", "family", "story", "stories", "out"),
+        "stats": ("n", "seed", "depth", "family", "story", "stories", "out"),
+        "raw": ("depth", "story", "stories"),
     }
     if given := [name for name in unread[args.command] if getattr(args, name) is not None]:
         parser.error(f"{args.command} does not read {', '.join(('-' if name == 'n' else '--') + name for name in given)}")
+    if args.command == "raw" and args.out is None:
+        parser.error("raw needs --out FILE")
     if args.n is not None and args.n < 1:
         parser.error("-n must be at least 1")
     seed = random.SystemRandom().randrange(10**6) if args.seed is None else args.seed
@@ -244,6 +265,10 @@ def main() -> None:
         if args.family not in families:
             sys.exit(f"no family {args.family!r}; `python -m pipeline.bank stats` lists them")
         families = {args.family: families[args.family]}
+    if args.command == "raw":
+        rows = raw_rows(dict(sorted(families.items())), args.n or 1, seed)
+        write_rows(args.out, tqdm(rows, total=len(families) * (args.n or 1), unit="row", disable=None))
+        return
     if args.command == "check":
         sys.exit(1 if check(families, args.n or 300) else 0)
     if args.command == "sample":

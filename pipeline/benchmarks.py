@@ -12,9 +12,10 @@ import csv
 from collections.abc import Iterable
 from pathlib import Path
 
-from mathtutor.bank import load_bank, split_of
+from mathtutor.bank import split_of
 from mathtutor.io import read_json, read_rows
 from mathtutor.sources import SOURCES, load_source
+from pipeline.teachers.procedural import read_bank
 
 # As in eval/benchmarks.py; a test holds the two together.
 BANK_SEED, BANK_HELD_OUT, BANK_KNOWN = 900_001, 6, 2
@@ -37,7 +38,7 @@ def benchmark_problems(files: Iterable[Path] = ()) -> dict[str, list[str]]:
 
 def bank_problems(split: str, instances: int) -> list[str]:
     """The questions that `eval.run` asks of the bank's families of a split."""
-    families = [family for _, family in sorted(load_bank().items()) if split_of(family.id) == split]
+    families = [family for _, family in sorted(read_bank().items()) if split_of(family.id) == split]
     return [family.instantiate(BANK_SEED, index).problem for index in range(instances) for family in families]
 
 

@@ -301,7 +301,8 @@ def command(*arguments: str) -> subprocess.CompletedProcess:
 @pytest.mark.parametrize(
     "arguments, says",
     [(["check", "--seed", "5"], "check does not read --seed"), (["compose", "--family", "x"], "compose does not read --family"),
-     (["stats", "-n", "3"], "stats does not read -n"), (["sample", "-n", "0"], "-n must be at least 1")],
+     (["stats", "-n", "3"], "stats does not read -n"), (["sample", "-n", "0"], "-n must be at least 1"),
+     (["check", "--out", "x"], "check does not read --out"), (["raw", "-n", "3"], "raw needs --out FILE")],
 )  # fmt: skip
 def test_an_option_that_a_command_would_ignore_is_refused(monkeypatch, capsys, arguments, says):
     monkeypatch.setattr(sys, "argv", ["bank", *arguments])
@@ -318,6 +319,21 @@ def test_the_command_checks_a_file_and_fails_on_a_defect(tmp_path):
     file.write_text(json.dumps([changed(plan="Take away {g} pens.")]))
     bad = command("check", "--file", str(file), "-n", "20")
     assert (bad.returncode, "contains a number" in bad.stdout) == (1, True)
+
+
+def test_raw_rows_hold_every_family_in_turn_and_are_the_same_again(tmp_path, monkeypatch):
+    families = [changed(), changed(id="another-good-one")]
+    (tmp_path / "two.yaml").write_text(json.dumps(families))
+    outs = [tmp_path / "first.jsonl", tmp_path / "second.jsonl"]
+    for out in outs:
+        monkeypatch.setattr(sys, "argv", ["bank", "raw", "--file", str(tmp_path / "two.yaml"), "-n", "3", "--seed", "3", "--out", str(out)])
+        bank_main()
+    rows = [json.loads(line) for line in outs[0].read_text().splitlines()]
+    assert [row["family"] for row in rows] == sorted(family["id"] for family in families) * 3
+    assert len({row["id"] for row in rows}) == 6 and {row["source"] for row in rows} == {"bank"}
+    bank = load_bank(tmp_path / "two.yaml")
+    assert all(row["problem"] == bank[row["family"]].instantiate(3, int(row["id"][-6:])).problem for row in rows)
+    assert outs[0].read_bytes() == outs[1].read_bytes()
 
 
 def test_the_command_answers_a_wrong_name_with_a_sentence(tmp_path):

@@ -17,7 +17,7 @@ import pytest
 
 import pipeline.build
 import pipeline.outputs
-from mathtutor.bank import load_bank
+from mathtutor.bank import load_bank, split_of
 from mathtutor.io import hold_folder, read_json, read_rows, sha256_file, write_json
 from mathtutor.problem import Row
 from mathtutor.sources import DATA_VARIABLE, SOURCES, load_source
@@ -356,7 +356,9 @@ def test_a_build_accounts_for_every_candidate(small_sets, tmp_path, monkeypatch,
     assert sum(report["topics"].values()) == report["sources"]["bank"]
     assert report["sha256"] == report["files"]["clean.jsonl"]["sha256"] == hashlib.sha256((out / "clean.jsonl").read_bytes()).hexdigest()
     decontamination = report["decontamination"]
-    assert decontamination["tests"] == ["gsm8k/test", "svamp/test"] and decontamination["test_problems"] == 3
+    held_out = [family for family in read_bank() if split_of(family) == "held-out"]
+    assert decontamination["tests"] == ["gsm8k/test", "svamp/test", "bank/held-out"] and decontamination["verbatim_only"] == ["bank/known"]
+    assert decontamination["test_problems"] == 3 + 6 * len(held_out)
     assert set(decontamination["clean_rows_with_overlap"].values()) == {0}
     assert all(row["source"] in ("bank", "gsm8k-train") for row in clean + dropped)
     assert all(first_reason(Row.from_dict(row)) is None for row in clean)

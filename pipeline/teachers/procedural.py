@@ -29,8 +29,8 @@ def row_of(instance: Instance, number: int, source: str = "bank") -> Row:
 
 
 @cache
-def _bank() -> dict[str, Family]:
-    """Read once: a stream that is made in many parts would read it for each."""
+def read_bank() -> dict[str, Family]:
+    """The bank, read once: a stream that is made in many parts would read it for each."""
     return load_bank()
 
 
@@ -38,7 +38,7 @@ def write_rows(
     count: int, seed: int, split: str = "train", bank: dict[str, Family] | None = None, first: int = 0
 ) -> Iterator[Row]:
     """`count` rows from row `first` on, the families of one split in turn: "train", "validation" or "held-out"."""
-    families = [f for _, f in sorted((bank or _bank()).items()) if split_of(f.id) == split]
+    families = [f for _, f in sorted((bank or read_bank()).items()) if split_of(f.id) == split]
     if not families:
         raise ValueError(f"the bank has no family in the split {split!r}")
     for number in range(first, first + count):
