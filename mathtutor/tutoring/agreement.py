@@ -1,0 +1,47 @@
+"""How far several tries at one problem agree: the answers of k replies counted, never a model's own confidence.
+
+    tally([Fraction(7), Fraction(7), None])  ->  Agreement(answer=Fraction(7), votes=2, tries=3, rivals=())
+
+Agreement between samples tells right from wrong better than a model's probabilities do (self-consistency:
+Wang et al. 2023; its calibration: Kabra et al. 2024). A try without an answer counts as a try, not as a vote.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+
+ENOUGH = Fraction(3, 5)  # share of the tries that must arrive at one answer before it is given as ours
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """`answer` is what most tries arrive at, None where no try has one; `rivals` the others, most votes first."""
+
+    answer: Fraction | None
+    votes: int
+    tries: int
+    rivals: tuple[Fraction, ...] = ()
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether the answer may be given. One try alone agrees with nobody: two must."""
+        return self.votes >= 2 and self.votes >= ENOUGH * self.tries
+
+    def settled(self, planned: int) -> bool:
+        """Whether no further try of `planned` in all could change `is_enough` or the answer."""
+        left = planned - self.tries
+        best = max(2, -(-ENOUGH.numerator * planned // ENOUGH.denominator))  # votes that are enough of `planned`
+        return self.votes >= best or self.votes + left < best
+
+
+def tally(answers: Iterable[Fraction | None]) -> Agreement:
+    """Count the answers of all tries; of two with as many votes the one that came first leads."""
+    given = list(answers)
+    votes = Counter(answer for answer in given if answer is not None)
+    if not votes:
+        return Agreement(None, 0, len(given))
+    (answer, count), *rest = votes.most_common()
+    return Agreement(answer, count, len(given), tuple(rival for rival, _ in rest))

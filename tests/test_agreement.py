@@ -1,0 +1,38 @@
+"""What k tries at one problem say together."""
+
+from fractions import Fraction
+
+import pytest
+
+from mathtutor.tutoring.agreement import Agreement, tally
+
+
+@pytest.mark.parametrize(
+    ("answers", "answer", "votes", "enough"),
+    [
+        ([7, 7, 7, 7, 7], 7, 5, True),
+        ([7, 8, 7, None, 7], 7, 3, True),
+        ([7, 8, 7, 8, 9], 7, 2, False),
+        ([7], 7, 1, False),  # nobody agrees with it
+        ([7, 7], 7, 2, True),
+        ([8, 7], 8, 1, False),
+        ([None, None, 7], 7, 1, False),
+        ([None], None, 0, False),
+        ([], None, 0, False),
+    ],
+)
+def test_tries_are_counted_and_silence_is_no_vote(answers, answer, votes, enough):
+    told = tally(None if a is None else Fraction(a) for a in answers)
+    assert (told.answer, told.votes, told.tries, told.is_enough) == (answer, votes, len(answers), enough)
+
+
+def test_the_first_of_two_equal_answers_leads_and_the_other_is_named():
+    assert tally([Fraction(22), Fraction(18), Fraction(18), Fraction(22)]) == Agreement(22, 2, 4, (18,))
+
+
+@pytest.mark.parametrize(
+    ("answers", "settled"),
+    [([7], False), ([7, 7], False), ([7, 7, 7], True), ([7, 8, 9], False), ([7, 8, 9, 10], True), ([None] * 3, True)],
+)
+def test_further_tries_are_spared_where_they_cannot_change_the_verdict(answers, settled):
+    assert tally(None if a is None else Fraction(a) for a in answers).settled(planned=5) is settled
