@@ -119,7 +119,7 @@ def _finished(lesson: Lesson, first: Lesson | None, no_calculator: bool) -> View
     elif any(card.computed for card in lesson.cards):
         answer += render.notice(strings.COMPUTED_KEY, "key")
     answer += render.raw(lesson, strings.RAW) + (render.raw(first, strings.RAW_FIRST) if first else "")
-    return View(status(words, kind=kind), render.step_list(lesson, strings.STEPS_LABEL), answer, busy=False)
+    return View(status(words, kind=kind), render.step_list(lesson, strings.STEPS_LABEL), answer=answer, busy=False)
 
 
 def _notes(lesson: Lesson, first: Lesson | None) -> tuple[str, ...]:
@@ -497,9 +497,9 @@ def build(desk: Desk) -> gr.Textbox:
         wiring.run(again_button, start_again, start_inputs, empty=["", "", "", ""], resting=rest, again=again_button,
                    api_name="solve_again", **run),
         wiring.run(check_button, check_answer, [problem, typed, work, calculator], empty=[None, "", None, None], resting=rest,
-                   again=None, api_name="check_answer", **run),
+                   again=None, api_name="check_answer", public=False, **run),
         wiring.run(another_button, another_solution, [problem, work, calculator], empty=[*same[:3], ""], resting=[*rest, another_button],
-                   again=None, api_name="another_way", **run),
+                   again=None, api_name="another_way", public=False, **run),
     ]  # fmt: skip
 
     for button, move in ((hint_button, hint), (whole_button, whole), (twin_button, twin)):

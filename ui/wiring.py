@@ -141,6 +141,7 @@ def run(
     api_name: str,
     more: Sequence[gr.Button] = (),
     kept: Sequence = (),
+    public: bool = True,
 ):
     """Wire a generator to a button; returns the event for `stop` to cancel.
 
@@ -167,6 +168,7 @@ def run(
     event = button.click(
         handler, inputs, [*outputs, *kept], js=REDACT, show_progress="hidden", concurrency_id="model",
         concurrency_limit=CONCURRENCY, api_name=api_name, trigger_mode="once",
+        api_visibility="public" if public else "private",
     )  # fmt: skip
     over = f"""(now) => {{
         const line = now.includes({json.dumps(strings.ASKED)}) ? {json.dumps(status(strings.FULL, kind="hint"))}
