@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import time
+from dataclasses import replace
+from fractions import Fraction
 from html import unescape
 
 import httpx
@@ -11,13 +13,15 @@ import pytest
 from gradio_client import Client
 
 import app
+from mathtutor.bank import load_bank
 from mathtutor.engines.scripted import ScriptedEngine
+from mathtutor.tutoring.hints import Solved
 from mathtutor.tutoring.lesson import Phase
 from mathtutor.tutoring.screen import Finding
 from tests.browser import PATIENCE, eventually, serve
 from ui import strings, wiring
 from ui.desk import Desk
-from ui.learn import solve
+from ui.learn import Work, another, check, checked_view, coach, hint, opened, solve, twin, whole
 from ui.streams import LazyEngine, Limits, WaitingLine
 
 APPLES = "Ana has 3 apples and buys 4 more. How many has she now?"
@@ -34,6 +38,7 @@ REPLIES = {
     LOST: "<think>\nStep 1: Nobody says.\n</think>\n\nI do not know.",
     RAMBLING: "<think>\nStep 1: One leg, two legs, three legs",
 }
+LOST_REPLY = REPLIES[LOST]
 BASE = {problem: reply.replace("Ana has", "Ana buys") for problem, reply in REPLIES.items()}
 BASE[SLIP] = "<think>\nStep 1: 6 * 7 = 42\nStep 2: 42 + 1 = 43\n</think>\n\nThe answer is 43."
 
@@ -61,21 +66,27 @@ def asked(client, *inputs, api_name: str) -> list[str]:
     return [unescape(re.sub(r"<[^>]+>", " ", shown.get(index, ""))) for index in range(max(shown) + 1)]
 
 
+def watched(client, problem, calculator=True) -> tuple[str, str, str]:
+    """(status, steps, answer) of a problem that is watched while it is solved."""
+    status, steps, _, answer, *_ = [*asked(client, problem, calculator, True, api_name="/solve"), "", "", "", ""]
+    return status, steps, answer
+
+
 def test_solves_a_problem_with_checked_steps(client):
-    status, steps, answer = asked(client, APPLES, True, api_name="/solve")
+    status, steps, answer = watched(client, APPLES)
     assert strings.PHASES[Phase.ANSWERED] in status
     assert "Ana has 3 + 4 = 7 apples." in steps and "✓" in steps and "sums check" in steps
     assert re.search(r"My answer\s+7\s", answer) and strings.NOT_PROOF in answer
 
 
 def test_a_dollar_stays_a_dollar(client):
-    _, steps, answer = asked(client, PENS, False, api_name="/solve")
+    _, steps, answer = watched(client, PENS, False)
     assert "She pays $10 and then $12, so 10 + 12 = 22" in steps
     assert "The answer is $22." in answer
 
 
 def test_a_wrong_sum_is_tried_again_and_then_admitted(client):
-    _, steps, answer = asked(client, SLIP, True, api_name="/solve")
+    _, steps, answer = watched(client, SLIP)
     assert "42 + 1 = 44" in steps and "does not add up" in steps and "42 + 1 makes 43" in steps
     assert strings.WRONG_TO_ME_TOO.format(step=2) in answer
 
@@ -93,24 +104,25 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize("api_name", ["/solve", "/compare"])
+@pytest.mark.parametrize("inputs", [("/solve", False), ("/solve", True), ("/compare",)])
 @pytest.mark.parametrize(("problem", "words"), REFUSED)
-def test_what_is_no_problem_gets_a_kind_sentence(client, problem, words, api_name):
-    assert words in asked(client, problem, True, api_name=api_name)[0]
+def test_what_is_no_problem_gets_a_kind_sentence(client, problem, words, inputs):
+    api_name, *watch = inputs
+    assert words in asked(client, problem, True, *watch, api_name=api_name)[0]
 
 
 @pytest.mark.parametrize(
     ("problem", "phase"), [(LOST, Phase.NO_ANSWER), (RAMBLING, Phase.CUT_OFF), (UNKNOWN, Phase.FAILED)]
 )
 def test_every_end_has_its_sentence(client, problem, phase):
-    status, _, answer = asked(client, problem, True, api_name="/solve")
+    status, _, answer = watched(client, problem)
     assert strings.PHASES[phase] in status and "My answer" not in answer
     _, left, right, _ = asked(client, problem, True, api_name="/compare")
     assert strings.COMPARE_PHASES[phase] in left and strings.COMPARE_PHASES[phase] in right
 
 
 def test_worry_words_get_help_and_no_model(client):
-    shown = " ".join(asked(client, "I want to die. 3 + 4 = ?", True, api_name="/solve"))
+    shown = " ".join(asked(client, "I want to die. 3 + 4 = ?", True, False, api_name="/solve"))
     assert strings.WORRY_TITLE in shown and "988" in shown and "My answer" not in shown
 
 
@@ -201,6 +213,147 @@ def test_a_second_try_that_adds_up_takes_the_place_of_the_first():
     )
 
 
+OTHER = REPLIES[APPLES].replace("3 + 4 = 7", "3 * 4 = 12").replace("is 7.0", "is 12")
+
+
+def coached(replies, problem: str = APPLES) -> Work:
+    """The work that lies on the desk once a problem has been solved out of sight."""
+    *_, last = coach(problem, True, Desk({"tuned": ScriptedEngine(replies)}))
+    assert not last.busy
+    return last.work
+
+
+def told(view) -> str:
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", f"{view.status} {view.steps} {view.feedback} {view.answer} {view.another}")).split())
+
+
+def test_help_begins_with_a_hint_and_holds_the_answer_back():
+    *_, last = coach(APPLES, True, Desk({"tuned": ScriptedEngine(REPLIES)}))
+    shown = told(last)
+    assert strings.READY_SURE in shown and "How many has she now?" in shown and "3 apples" in shown
+    assert "7" not in shown and "worked" not in shown.lower()
+
+
+def test_the_ladder_is_climbed_rung_by_rung_and_the_last_worked_step_opens_the_whole():
+    work, seen = coached(REPLIES), []
+    while len(seen) < 3:
+        assert strings.FIRST_TRY in told(whole(work, APPLES)) and "7" not in told(whole(work, APPLES))
+        view = hint(work, APPLES)
+        work = view.work
+        seen.append(told(view))
+    assert "Plan" in seen[0] and "3 + 4 = " in seen[1] and "7" not in seen[0] + seen[1]
+    assert "Ana has 3 + 4 = 7 apples." in seen[2] and "sums check" in seen[2]
+    assert strings.NO_MORE_HINTS in told(hint(work, APPLES))
+    shown = told(whole(work, APPLES))
+    assert strings.AGREE.format(votes=5, tries=5) in shown and "My answer 7" in shown and strings.AGREE_NO_PROOF in shown
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ("7 apples", strings.SAID_SAME.format(value=7)),
+        ("9", strings.SAID_OTHER.format(value=9)),
+        ("", strings.SAID_NOTHING),
+        ("many", strings.SAID_UNREADABLE),
+        ("<b>8</b>", strings.SAID_OTHER.format(value=8)),
+    ],
+)
+def test_a_number_can_be_checked_at_any_time(typed, words):
+    work = coached(REPLIES)
+    view = checked_view(typed, work)
+    assert words in told(view) and view.work.may_see_all is (words not in (strings.SAID_NOTHING, strings.SAID_UNREADABLE))
+    assert "<b>" not in view.feedback
+
+
+def test_a_number_for_a_problem_nobody_has_solved_yet_is_checked_all_the_same():
+    desk = Desk({"tuned": ScriptedEngine(REPLIES)})
+    *_, last = check("7", None, APPLES, True, desk)
+    assert strings.SAID_SAME.format(value=7) in told(last) and last.work.tried
+    *_, refused = check("7", last.work, "hello", True, desk)
+    assert refused.work is None and strings.FINDINGS[Finding.TOO_SHORT] in told(refused)
+
+
+def test_filling_the_blank_opens_the_worked_step_and_not_more():
+    work = hint(hint(coached(REPLIES), APPLES).work, APPLES).work
+    work = replace(work, solved=replace(work.solved, answer=Fraction(99)))  # the step's number is not the answer's
+    view = checked_view("7", work)
+    assert strings.SAID_BLANK.format(value=7, step=1) in told(view) and view.work.shown == work.shown + 1
+
+
+def test_tries_that_disagree_are_admitted_and_nothing_is_called_right():
+    work = coached([REPLIES[APPLES], OTHER, REPLIES[APPLES], OTHER, LOST_REPLY])
+    shown = told(opened(work))
+    assert strings.DISAGREE in shown and strings.STRONGER in shown and strings.READY_DOUBTFUL in shown
+    same = told(checked_view("7", work))
+    assert strings.SAID_SAME_DOUBTFUL.format(value=7) in same and strings.SAID_SAME.format(value=7) not in same
+    view = whole(checked_view("8", work).work, APPLES)
+    assert strings.DISAGREE_WITH.format(answers="7 and 12") in told(view) and strings.WHOLE_DOUBTFUL in told(view)
+    assert strings.NO_TWIN in told(twin(work, APPLES))
+
+
+def test_tries_that_agree_on_sums_that_do_not_add_up_are_doubted():
+    work = coached(["<think>\nStep 1: 3 + 4 = 8\n</think>\n\nThe answer is 8."])
+    assert strings.SUMS_FAIL in told(opened(work)) and not work.is_sure
+
+
+def test_no_way_is_no_way():
+    work = coached([LOST_REPLY])
+    assert work.solved is None and strings.NO_WAY in told(opened(work)) and strings.STRONGER in told(opened(work))
+    for view in (hint(work, APPLES), whole(work, APPLES), twin(work, APPLES), checked_view("7", work)):
+        assert "right" not in told(view) and view.work.solved is None
+
+
+def test_another_problem_in_the_box_is_not_mixed_up_with_the_one_on_the_desk():
+    work = coached(REPLIES)
+    for view in (hint(work, PENS), whole(work, PENS), twin(work, PENS)):
+        assert strings.OTHER_PROBLEM in told(view) and view.work == work
+    assert strings.EMPTY_DESK in told(hint(None, APPLES))
+
+
+def test_checks_it_another_way_and_says_where_the_two_differ():
+    work = whole(checked_view("7", coached(REPLIES)).work, APPLES).work
+    *_, same = another(work, APPLES, True, Desk({"tuned": ScriptedEngine(REPLIES)}))
+    assert strings.ANOTHER_SAME.format(answer=7) in told(same) and same.work == work and not same.busy
+    *_, other = another(work, APPLES, True, Desk({"tuned": ScriptedEngine([OTHER])}))
+    assert strings.ANOTHER_OTHER.format(answer=12, first=7) in told(other)
+    *_, none = another(work, APPLES, True, Desk({"tuned": ScriptedEngine([LOST_REPLY])}))
+    assert strings.ANOTHER_NONE in told(none)
+    *_, early = another(coached(REPLIES), APPLES, True, Desk({"tuned": ScriptedEngine([OTHER])}))
+    assert strings.FIRST_TRY in told(early) and "12" not in told(early)
+
+
+def test_a_twin_lies_on_the_desk_with_its_own_hints_and_a_computed_answer():
+    view = twin(coached(REPLIES), APPLES)
+    assert view.problem and view.problem != APPLES and strings.TWIN_READY in told(view)
+    work = view.work
+    assert work.problem == view.problem and work.tries is None and work.shown == 1
+    right = checked_view(str(work.solved.answer), work)
+    assert strings.SAID_SAME_COMPUTED.format(value=work.solved.answer) in told(right)
+    assert strings.COMPUTED_ANSWER in told(whole(right.work, view.problem))
+
+
+def test_hints_that_the_writer_of_a_problem_made_are_taken_as_they_are():
+    instance = next(iter(load_bank().values())).instantiate(0, 0)
+    work = Work.of_solved(Solved.of_instance(instance))
+    assert instance.understand in told(opened(work)) and instance.plan in told(hint(work, instance.problem))
+
+
+def test_an_engine_that_breaks_while_solving_is_admitted():
+    *_, last = coach(UNKNOWN, True, Desk({"tuned": ScriptedEngine(REPLIES)}))
+    assert strings.SORRY in told(last) and last.work is None
+
+
+def test_leaving_ends_the_solving():
+    engine, line = ScriptedEngine(["word " * 500], delay=0.02), WaitingLine()
+    running = coach(APPLES, True, Desk({"tuned": engine}, Limits(), line))
+    assert eventually(lambda: next(running).busy and engine.num_produced > 3)
+    running.close()
+    assert eventually(lambda: len(line) == 0)
+    produced = engine.num_produced
+    time.sleep(0.1)
+    assert engine.num_produced == produced < 500
+
+
 JOIN = "/gradio_api/queue/join"
 
 
@@ -215,13 +368,13 @@ def test_a_run_that_nobody_listens_to_is_ended(monkeypatch):
 
     with serve(app.build_app(engine, engine)) as url:
         functions = {f["api_name"]: f["id"] for f in httpx.get(f"{url}/config").json()["dependencies"]}
-        body = {"data": [APPLES, True], "fn_index": functions["solve"], "session_hash": "nobody"}
+        body = {"data": [APPLES, True, True], "fn_index": functions["solve"], "session_hash": "nobody"}
         assert httpx.post(url + JOIN, json=body).status_code == 200
         assert eventually(rests)
         produced = engine.num_produced
         assert produced < 500  # of 512: it did not simply come to its end
 
-        heard = httpx.post(f"{url}/gradio_api/call/solve", json={"data": [APPLES, True]}).json()["event_id"]
+        heard = httpx.post(f"{url}/gradio_api/call/solve", json={"data": [APPLES, True, True]}).json()["event_id"]
         with httpx.stream("GET", f"{url}/gradio_api/call/solve/{heard}", timeout=PATIENCE) as stream:
             pieces = stream.iter_raw()
             ends = time.monotonic() + 1.5

@@ -33,6 +33,7 @@ from tests.browser import (
     serve,
 )
 from ui import strings
+from ui.streams import Limits
 
 if chromium() is None and os.environ.get("CI") != "true":
     pytest.skip("no chromium on the PATH: the browser tests did not run", allow_module_level=True)
@@ -49,9 +50,9 @@ NASTY = (
 REPLIES = {
     APPLES: "<think>\nStep 1: He starts with 3 apples.\nStep 2: He has 3 + 4 = 7 apples.\n</think>\n\nThe answer is 7.",
     LONG: "<think>\n"
-    + "".join(f"Step {n}: one more leg makes {n} + 1 = {n + 1} legs.\n" for n in range(1, 60)),
+    + "".join(f"Step {n}: one more leg makes {n} + 1 = {n + 1} legs.\n" for n in range(1, 400)),
     LONGER: "<think>\n"
-    + "".join(f"Step {n}: one more wing makes {n} + 1 = {n + 1} wings.\n" for n in range(1, 60)),
+    + "".join(f"Step {n}: one more wing makes {n} + 1 = {n + 1} wings.\n" for n in range(1, 400)),
     HOSTILE: f"<think>\nStep 1: {NASTY}\n</think>\n\nThe answer is 22.",
 }
 
@@ -96,7 +97,8 @@ class Site:
 @pytest.fixture(scope="module")
 def site():
     tuned, base = Clocked(REPLIES, delay=0.03, name="tuned"), Clocked(REPLIES, delay=0.05, name="base")
-    with serve(app.build_app(tuned, base)) as url, open_browser() as browser:
+    endless = Limits(max_tokens=5000, max_seconds=600)  # what is to be stopped must not be over before
+    with serve(app.build_app(tuned, base, endless)) as url, open_browser() as browser:
         yield Site(url, browser, tuned, base)
 
 

@@ -6,6 +6,7 @@ from html import escape
 
 import gradio as gr
 
+from mathtutor.tutoring.tries import K
 from ui import strings
 from ui.desk import Desk
 
@@ -18,6 +19,7 @@ def build(desk: Desk) -> None:
             base=escape(desk.engines["base"].name),
             max_chars=f"{strings.MAX_CHARS:,}",
             max_tokens=f"{desk.limits.max_tokens:,}",
+            tries=K,
             max_seconds=f"{desk.limits.max_seconds:.0f}",
         )
     )

@@ -1,12 +1,17 @@
-"""Learn: one problem, its working step by step.
+"""Learn: one problem, hints before the answer, or its working live.
 
-    solve("Ana has 3 apples ...", True, desk)  ->  View("You are next.", ...), View("Working it out… 1 s", ...), ...
+    coach("Ana has 3 apples ...", True, desk)   solves it out of sight k times, then opens the ladder of hints
+    hint(work), whole(work), check(...)         the student's moves on what lies on the desk: the `Work`
+    another(...), twin(work)                    a second solution; the same story with other numbers
+    solve("Ana has 3 apples ...", True, desk)   "watch it think": the reply as it is written
 
-`solve` is a plain generator of views and knows nothing of Gradio; `build` lays the tab out and wires it.
+All are plain generators of views or functions that give one, and know nothing of Gradio; `build` lays the tab out and
+wires them. A `Work` lives in the server's memory, in Gradio's session state, for WORK_SECONDS at most.
 """
 
 from __future__ import annotations
 
+import random
 import secrets
 import time
 from collections.abc import Iterator
@@ -17,24 +22,84 @@ import gradio as gr
 
 from mathtutor.chat import conversation
 from mathtutor.engines import Engine, Sampling
+from mathtutor.maths.arithmetic import show
 from mathtutor.tutoring import render
+from mathtutor.tutoring.hints import Hint, Rung, Solved, asked, ladder
 from mathtutor.tutoring.lesson import Lesson, Phase, better, feed, wants_second_try
+from mathtutor.tutoring.replies import Says, judge
 from mathtutor.tutoring.screen import Finding, screen
+from mathtutor.tutoring.tries import (
+    TEMPERATURE,
+    K,
+    Standing,
+    Tries,
+    is_sound,
+    lesson_of_steps,
+    tries_of,
+)
+from mathtutor.tutoring.twins import twin as twin_of
 from ui import strings, wiring
 from ui.desk import Desk, refusal, status, wait_for_turn
-from ui.streams import FRAME, Full, Limits, Place, Race, has_failed
+from ui.streams import FRAME, Batch, Full, Limits, Place, Race, has_failed
 
+WORK_SECONDS = 1800  # that a problem on the desk is remembered
 WARM = 0.7  # temperature of a second try: the greedy one would only repeat the first
 
 
 @dataclass(frozen=True)
+class Work:
+    """A problem on the desk: how it was solved, and how much of that has been shown.
+
+    `tries` is None where the answer was computed and not found by a model.
+    """
+
+    solved: Solved | None
+    problem: str
+    hints: tuple[Hint, ...]
+    tries: Tries | None = None
+    shown: int = 1  # rungs
+    tried: bool = False  # the student has given a number
+    is_whole: bool = False  # the whole solution has been shown
+
+    @classmethod
+    def of_solved(cls, solved: Solved) -> Work:
+        """Of a problem whose answer is computed: an instance of the bank, or a twin."""
+        return cls(solved, solved.problem, ladder(solved))
+
+    @classmethod
+    def of_tries(cls, problem: str, tries: Tries) -> Work:
+        solved = tries.solved(problem)
+        return cls(solved, problem, ladder(solved) if solved else (asked(problem),), tries)
+
+    @property
+    def is_sure(self) -> bool:
+        return self.tries is None or self.tries.standing is Standing.AGREED
+
+    @property
+    def may_see_all(self) -> bool:
+        """After a number of one's own, or with the first worked step."""
+        given = self.hints[: self.shown]
+        return self.solved is not None and (self.tried or any(hint.rung is Rung.WORKED for hint in given))
+
+    @property
+    def blank(self) -> tuple[int, object] | None:
+        """(step, value) of the sum whose blank is open."""
+        newest = self.hints[self.shown - 1]
+        return (newest.step, newest.value) if newest.rung is Rung.SET_UP else None
+
+
+@dataclass(frozen=True)
 class View:
-    """What the tab shows at one moment, as HTML."""
+    """What the tab shows at one moment, as HTML; `work` is what then lies on the desk, `problem` a text for the box."""
 
     status: str = ""
     steps: str = ""
+    feedback: str = ""
     answer: str = ""
+    another: str = ""
     busy: bool = True
+    work: Work | None = None
+    problem: str | None = None
 
 
 def _thinking(lesson: Lesson, started: float) -> str:
@@ -54,7 +119,7 @@ def _finished(lesson: Lesson, first: Lesson | None, no_calculator: bool) -> View
     elif any(card.computed for card in lesson.cards):
         answer += render.notice(strings.COMPUTED_KEY, "key")
     answer += render.raw(lesson, strings.RAW) + (render.raw(first, strings.RAW_FIRST) if first else "")
-    return View(status(words, kind=kind), render.step_list(lesson, strings.STEPS_LABEL), answer, busy=False)
+    return View(status(words, kind=kind), render.step_list(lesson, strings.STEPS_LABEL), answer=answer, busy=False)
 
 
 def _notes(lesson: Lesson, first: Lesson | None) -> tuple[str, ...]:
@@ -130,38 +195,320 @@ def _stream(
                 yield lesson
 
 
+# --- hints before answers -----------------------------------------------------------------------------------
+
+
+def coach(problem: object, calculator: object, desk: Desk, fresh: bool = False) -> Iterator[View]:
+    """Views of a problem being solved out of sight, K times in one batch; the last has the work and its first rung."""
+    screening = screen(problem)
+    if screening.finding is not Finding.OK:
+        words, card = refusal(screening.finding)
+        yield View(words, answer=card, busy=False)
+        return
+    engine = desk.engines["tuned"]
+    seed = secrets.randbelow(2**31) if fresh else 0
+    sampling = Sampling(
+        max_tokens=desk.limits.max_tokens, temperature=TEMPERATURE, seed=seed, calculator=bool(calculator)
+    )
+    first = _ladder((asked(screening.problem),), doubtful=False)
+    try:
+        with desk.line.place() as place:
+            for words in wait_for_turn(desk, place, ("tuned",)):
+                yield View(words, first)
+            if has_failed(engine):
+                yield View(status(strings.ASLEEP, kind="hint"), busy=False)
+                return
+            started, last = time.monotonic(), 0.0
+            talk = conversation(screening.problem)
+            with Batch(engine, talk, sampling, K, place, desk.limits.max_seconds) as batch:
+                for _ in batch:
+                    now = time.monotonic()
+                    if now - last >= FRAME:
+                        last = now
+                        words = strings.TRYING.format(seconds=int(now - started))
+                        yield View(status(words, spoken=strings.TRYING_SPOKEN), first)
+                replies, failed = batch.replies, batch.failed
+        if failed or all(reply.finish == "failed" for reply in replies) and replies:
+            yield View(status(strings.SORRY, kind="retry"), busy=False)
+        elif not replies:
+            yield View(status(strings.PHASES[Phase.CUT_OFF], kind="retry"), busy=False)
+        else:
+            yield opened(Work.of_tries(screening.problem, tries_of(replies)))
+    except Full:
+        yield View(status(strings.FULL, kind="hint"), busy=False)
+
+
+def _ladder(hints: tuple[Hint, ...], doubtful: bool, ready: bool = False) -> str:
+    words = strings.RUNG_WORDS_READY if ready else strings.RUNG_WORDS
+    return render.hint_ladder(hints, strings.LADDER_LABEL, doubtful, words)
+
+
+def _doubts(work: Work) -> str:
+    """What there is to say against the work, as a notice; "" where nothing is."""
+    if work.is_sure:
+        return ""
+    if work.solved is None:
+        words = strings.NO_WAY
+    else:
+        words = strings.SUMS_FAIL if work.tries.agreement.is_enough else strings.DISAGREE
+    return render.notice(f"{words} {strings.STRONGER}", "warn")
+
+
+def _shown(work: Work, words: str, kind: str = "done", said: str = "", **more: object) -> View:
+    """The work as it stands."""
+    if work.is_whole:
+        lesson = work.tries.best if work.tries else lesson_of_steps(work.solved)
+        steps = render.step_list(lesson, strings.STEPS_LABEL)
+        answer = render.answer_card(lesson, _certainty(work, lesson))
+        if any(card.computed for card in lesson.cards):
+            answer += render.notice(strings.COMPUTED_KEY, "key")
+        answer += render.raw(lesson, strings.RAW) if work.tries else ""
+    else:
+        ready = work.solved is not None and work.solved.ready is not None
+        steps, answer = _ladder(work.hints[: work.shown], not work.is_sure, ready), ""
+    return View(status(words, kind=kind), steps, said, answer + _doubts(work), busy=False, work=work, **more)
+
+
+def _certainty(work: Work, lesson: Lesson) -> tuple[str, ...]:
+    """The lines beneath an answer: how sure it is, in words."""
+    if work.tries is None:
+        return (strings.COMPUTED_ANSWER,)
+    agreement = work.tries.agreement
+    if work.is_sure:
+        words = strings.AGREE.format(votes=agreement.votes, tries=agreement.tries)
+        return (words, strings.AGREE_NO_PROOF)
+    notes = _notes(lesson, None)
+    if agreement.rivals:
+        given = [show(value) for value in (agreement.answer, *agreement.rivals)]
+        listed = f"{', '.join(given[:-1])} and {given[-1]}"
+        notes = (strings.DISAGREE_WITH.format(answers=listed), *notes)
+    return notes
+
+
+def opened(work: Work) -> View:
+    """The first view of a work."""
+    if work.solved is None:
+        return _shown(work, strings.NO_WAY, kind="retry")
+    return _shown(work, strings.READY_SURE if work.is_sure else strings.READY_DOUBTFUL)
+
+
+def _is_other(work: Work | None, problem: object) -> View | None:
+    """A view that says so where the box holds another problem than the desk."""
+    if work is None:
+        return View(status(strings.EMPTY_DESK, kind="hint"), busy=False)
+    if screen(problem).problem != work.problem:
+        return _shown(work, strings.OTHER_PROBLEM, kind="hint")
+    return None
+
+
+def hint(work: Work | None, problem: object) -> View:
+    """One more rung."""
+    other = _is_other(work, problem)
+    if other is not None:
+        return other
+    if work.shown >= len(work.hints):
+        return _shown(work, strings.NO_MORE_HINTS if work.solved else strings.NO_WAY)
+    work = replace(work, shown=work.shown + 1)
+    return _shown(work, strings.HINT_READY.format(rung=render.rung_name(work.hints[work.shown - 1])))
+
+
+def whole(work: Work | None, problem: object) -> View:
+    """All of the solution, once the student has tried or has seen a worked step."""
+    other = _is_other(work, problem)
+    if other is not None:
+        return other
+    if not work.may_see_all:
+        return _shown(work, strings.FIRST_TRY if work.solved else strings.NO_WAY, kind="hint")
+    work = replace(work, is_whole=True, shown=len(work.hints))
+    return _shown(work, strings.WHOLE_SHOWN if work.is_sure else strings.WHOLE_DOUBTFUL)
+
+
+def check(typed: object, work: Work | None, problem: object, calculator: object, desk: Desk) -> Iterator[View]:
+    """Views of a number being checked; a problem that is not on the desk yet is solved first."""
+    if work is None or screen(problem).problem != work.problem:
+        for view in coach(problem, calculator, desk):
+            yield view
+        work = view.work
+        if work is None:
+            return
+    yield checked_view(typed, work)
+
+
+def checked_view(typed: object, work: Work) -> View:
+    """The work after the student's number."""
+    if work.solved is None:
+        words = strings.SAID_NO_WAY.format(value=str(typed)[:40]) if str(typed or "").strip() else strings.SAID_NOTHING
+        return _shown(work, strings.NO_WAY, "retry", render.feedback(words, "hint"))
+    reply = judge(typed, work.solved, work.blank)
+    value = show(reply.value) if reply.value is not None else ""
+    if reply.says in (Says.NOTHING, Says.UNREADABLE):
+        words = strings.SAID_NOTHING if reply.says is Says.NOTHING else strings.SAID_UNREADABLE
+        return _shown(work, words, said=render.feedback(words, "hint"))
+    work = replace(work, tried=True)
+    kind = "part"
+    if reply.says is Says.SAME:
+        kind = "right" if work.is_sure else "part"
+        words = strings.SAID_SAME_COMPUTED if work.tries is None else strings.SAID_SAME if work.is_sure else strings.SAID_SAME_DOUBTFUL
+    elif reply.says is Says.BLANK:
+        words = strings.SAID_BLANK
+        work = replace(work, shown=work.shown + 1)  # the worked step, and nothing that was not asked for
+    elif reply.says is Says.PARTWAY:
+        words = strings.SAID_PARTWAY
+    elif reply.says is Says.MISTAKE:
+        kind, words = "other", reply.words.replace("{", "(").replace("}", ")")
+    else:
+        kind, words = "other", strings.SAID_OTHER if work.is_sure else strings.SAID_OTHER_DOUBTFUL
+    words = words.format(value=value, step=reply.step)
+    return _shown(work, strings.CHECKED, said=render.feedback(words, kind))
+
+
+def another(work: Work | None, problem: object, calculator: object, desk: Desk) -> Iterator[View]:
+    """Views of one more solution, sampled and shown beneath the first as it grows."""
+    other = _is_other(work, problem)
+    if other is not None or not work.is_whole:
+        yield other or _shown(work, strings.FIRST_TRY, kind="hint")
+        return
+    engine, still = desk.engines["tuned"], _shown(work, "")
+    sampling = Sampling(
+        max_tokens=desk.limits.max_tokens, temperature=WARM, seed=secrets.randbelow(2**31), calculator=bool(calculator)
+    )  # fmt: skip
+    try:
+        with desk.line.place() as place:
+            for words in wait_for_turn(desk, place, ("tuned",)):
+                yield replace(still, status=words, busy=True)
+            if has_failed(engine):
+                yield replace(still, status=status(strings.ASLEEP, kind="hint"))
+                return
+            started, lesson = time.monotonic(), Lesson()
+            with closing(_stream(engine, work.problem, sampling, place, desk.limits)) as lessons:
+                for lesson in lessons:
+                    if lesson.phase is Phase.THINKING:
+                        yield replace(still, status=_thinking(lesson, started), another=_second(work, lesson), busy=True)
+            failed = lesson.phase is Phase.FAILED
+            words = status(strings.SORRY, kind="retry") if failed else status(strings.ANOTHER_DONE, kind="done")
+            yield replace(still, status=words, another=_second(work, lesson))
+    except Full:
+        yield replace(still, status=status(strings.FULL, kind="hint"))
+
+
+def _second(work: Work, lesson: Lesson) -> str:
+    """Another solution, under its own heading, with what it says of the first."""
+    body = f'<h3 class="mt-h2">{strings.ANOTHER_TITLE}</h3>' + render.step_list(lesson, strings.ANOTHER_LABEL)
+    if lesson.phase is Phase.THINKING:
+        return body
+    found = lesson.answer.value if lesson.answer is not None else None
+    if found is None:
+        return body + render.notice(strings.ANOTHER_NONE, "warn")
+    first = work.solved.answer
+    words = (strings.ANOTHER_SAME if found == first else strings.ANOTHER_OTHER).format(answer=show(found), first=show(first))
+    return body + render.notice(words, "said" if found == first and is_sound(lesson) else "warn")
+
+
+def twin(work: Work | None, problem: object) -> View:
+    """The same kind of problem with other numbers, laid on the desk; its answer is computed."""
+    other = _is_other(work, problem)
+    if other is not None:
+        return other
+    if work.solved is None or work.tries is not None and not work.tries.is_unanimous:
+        return _shown(work, strings.NO_TWIN, kind="hint")
+    made = twin_of(work.solved, random.SystemRandom())
+    if made is None:
+        return _shown(work, strings.NO_TWIN_HERE, kind="hint")
+    return _shown(Work.of_solved(made), strings.TWIN_READY, problem=made.problem)
+
+
+# --- layout and wiring --------------------------------------------------------------------------------------
+
+
 def build(desk: Desk) -> gr.Textbox:
     """The Learn tab, inside an open `gr.Tab`; returns the box for the problem."""
+    work = gr.State(None, time_to_live=WORK_SECONDS)
     with gr.Row(elem_classes="mt-columns"):
         with gr.Column(scale=5, min_width=300, elem_classes=["mt-left", "mt-ask"]):
             problem = wiring.problem_box("learn", lines=4)
             with gr.Row(elem_classes="mt-buttons"):
-                solve_button = gr.Button(strings.SOLVE, variant="primary", elem_id="learn-solve")
+                solve_button = gr.Button(strings.HELP_ME, variant="primary", elem_id="learn-solve")
                 stop_button = gr.Button(strings.STOP, variant="stop", interactive=False, elem_id="learn-stop")
                 again_button = gr.Button(strings.AGAIN, interactive=False, elem_id="learn-again")
             wiring.examples(problem)
+            watch = gr.Checkbox(
+                value=False, label=strings.WATCH, info=strings.WATCH_INFO, elem_classes="mt-calculator", elem_id="learn-watch"
+            )  # fmt: skip
             calculator = wiring.calculator_box()
         with gr.Column(scale=7, min_width=300, elem_classes="mt-right"):
             gr.HTML(f'<h2 class="mt-h2">{strings.WORKING}</h2>')
-            status_line = gr.HTML(status(strings.START, kind="idle"), elem_id="learn-status")
+            status_line = gr.HTML(status(strings.START_LEARN, kind="idle"), elem_id="learn-status")
             steps = wiring.live_html("learn-steps")
+            with gr.Row(elem_classes="mt-answer-row"):
+                typed = gr.Textbox(
+                    label=strings.YOUR_ANSWER, placeholder=strings.YOUR_ANSWER_HINT, max_lines=1, max_length=60,
+                    elem_id="learn-typed", elem_classes="mt-typed", scale=3, min_width=160,
+                    html_attributes=gr.InputHTMLAttributes(autocomplete="off"),
+                )  # fmt: skip
+                check_button = gr.Button(strings.CHECK, elem_id="learn-check", scale=1, min_width=88)
+            feedback = gr.HTML("", elem_id="learn-feedback")
+            with gr.Row(elem_classes="mt-moves"):
+                hint_button, whole_button, another_button, twin_button = (
+                    gr.Button(words, interactive=False, elem_id=f"learn-{name}", min_width=120)
+                    for name, words in (
+                        ("hint", strings.NEXT_HINT), ("whole", strings.WHOLE), ("another", strings.ANOTHER_WAY), ("twin", strings.TWIN),
+                    )
+                )  # fmt: skip
             answer = wiring.live_html("learn-answer")
-    fields = ("status", "steps", "answer")
+            another_way = wiring.live_html("learn-second")
+
+    blocks = [steps, feedback, answer, another_way]
+    moves = [hint_button, whole_button, another_button, twin_button]
+    fields = ("status", "steps", "feedback", "answer", "another")
+    outputs, kept = [status_line, *blocks, stop_button], [work, *moves, problem]
     sorry = View(status(strings.SORRY, kind="retry"), busy=False)
 
-    def solve_first(problem, calculator, request: gr.Request):
-        yield from wiring.updates(solve(problem, calculator, desk), fields, sorry, request)
+    def more(view: View) -> list:
+        """Updates of what lies on the desk, of the moves that it allows, and of the box."""
+        if view.busy:
+            return [gr.skip()] * len(kept)
+        now = view.work
+        has_way = now is not None and now.solved is not None
+        can = (has_way and not now.is_whole, has_way and now.may_see_all and not now.is_whole, has_way and now.is_whole, has_way)
+        new = gr.skip() if view.problem is None else view.problem
+        return [now, *(gr.update(interactive=bool(each)) for each in can), new]
 
-    def solve_again(problem, calculator, request: gr.Request):
-        yield from wiring.updates(solve(problem, calculator, desk, fresh=True), fields, sorry, request)
+    def shown(views, request: gr.Request):
+        yield from wiring.updates(views, fields, sorry, request, more)
 
+    def start(problem, calculator, watch, request: gr.Request):
+        yield from shown((solve if watch else coach)(problem, calculator, desk), request)
+
+    def start_again(problem, calculator, watch, request: gr.Request):
+        yield from shown((solve if watch else coach)(problem, calculator, desk, fresh=True), request)
+
+    def check_answer(problem, typed, work, calculator, request: gr.Request):
+        yield from shown(check(typed, work, problem, calculator, desk), request)
+
+    def another_solution(problem, work, calculator, request: gr.Request):
+        yield from shown(another(work, problem, calculator, desk), request)
+
+    rest = [solve_button, check_button]
+    run = {"outputs": outputs, "more": moves, "kept": kept}
+    same = [None, None, None, None]
+    start_inputs = [problem, calculator, watch]
     events = [
-        wiring.run(
-            button, handler, [problem, calculator], [status_line, steps, answer, stop_button], ["", ""],
-            resting=[solve_button], again=again_button, api_name=name,
-        )
-        for button, handler, name in ((solve_button, solve_first, "solve"), (again_button, solve_again, "solve_again"))
+        wiring.run(solve_button, start, start_inputs, empty=["", "", "", ""], resting=rest, again=again_button, api_name="solve", **run),
+        wiring.run(again_button, start_again, start_inputs, empty=["", "", "", ""], resting=rest, again=again_button,
+                   api_name="solve_again", **run),
+        wiring.run(check_button, check_answer, [problem, typed, work, calculator], empty=[None, "", None, None], resting=rest,
+                   again=None, api_name="check_answer", public=False, **run),
+        wiring.run(another_button, another_solution, [problem, work, calculator], empty=[*same[:3], ""], resting=[*rest, another_button],
+                   again=None, api_name="another_way", public=False, **run),
     ]  # fmt: skip
+
+    for button, move in ((hint_button, hint), (whole_button, whole), (twin_button, twin)):
+
+        def moved(problem, work, request: gr.Request, move=move):
+            yield from shown((view for view in (move(work, problem),)), request)
+
+        wiring.quick(button, moved, [problem, work], [*outputs, *kept], api_name=move.__name__)
     wiring.enter(problem, solve_button)
+    wiring.enter(typed, check_button)
     wiring.stop(stop_button, events, status_line, problem)
     return problem

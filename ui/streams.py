@@ -18,13 +18,21 @@ import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from mathtutor.chat import Conversation
-from mathtutor.engines import Delta, Engine, Sampling, display_name, load_engine, without_urls
+from mathtutor.engines import (
+    Delta,
+    Engine,
+    Generation,
+    Sampling,
+    display_name,
+    load_engine,
+    without_urls,
+)
 
 log = logging.getLogger("mathtutor.app")
 
@@ -93,6 +101,16 @@ class LazyEngine:
         if self._engine is None:
             raise RuntimeError(f"engine {self.name} is not loaded")
         return self._engine.stream(conversation, sampling, stop)
+
+    def replies(
+        self,
+        conversations: Sequence[Conversation],
+        sampling: Sampling = Sampling(),
+        stop: threading.Event | None = None,
+    ) -> Iterator[tuple[int, Generation]]:
+        if self._engine is None:
+            raise RuntimeError(f"engine {self.name} is not loaded")
+        return self._engine.replies(conversations, sampling, stop)
 
 
 def where(error: BaseException) -> str:
@@ -270,3 +288,56 @@ class Race:
             # Gradio closes a generator on its event loop, so this must not wait long for a slow server;
             # the thread holds the place in line until it has really ended.
             thread.join(timeout=0.2)
+
+
+class Batch:
+    """`count` replies of one engine to the same conversation, in one call, made out of sight in a thread.
+
+    with Batch(engine, messages, sampling, 5, place) as batch:
+        for done in batch: ...      # how many replies there are, at most TICK seconds apart
+    batch.replies                   # those that came to an end; fewer than `count` where time ran out or the engine broke
+    """
+
+    def __init__(
+        self, engine: Engine, conversation: Conversation, sampling: Sampling, count: int, place: Place, max_seconds: float = 60.0
+    ):  # fmt: skip
+        self._found: dict[int, Generation] = {}
+        self.failed = False  # the engine broke down
+        self._stop, self._over = threading.Event(), threading.Event()
+        self._place = place
+        self._deadline = time.monotonic() + max_seconds
+        work = (engine, [conversation] * count, sampling)
+        self._thread = threading.Thread(target=self._produce, args=work, name="replies", daemon=True)
+
+    @property
+    def replies(self) -> list[Generation]:
+        return [self._found[index] for index in sorted(self._found)]
+
+    def _produce(self, engine: Engine, conversations: list[Conversation], sampling: Sampling) -> None:
+        try:
+            for index, generation in engine.replies(conversations, sampling, self._stop):
+                if self._stop.is_set():
+                    return
+                if len(generation.text) <= MAX_CHARS:
+                    self._found[index] = generation
+        except Exception as error:  # as in Race: one sentence on the page, never a traceback
+            log.error("replies failed: %s", where(error))
+            self.failed = True
+        finally:
+            self._over.set()
+            self._place.release()
+
+    def __enter__(self) -> Batch:
+        self._place.hold()
+        self._thread.start()
+        return self
+
+    def __iter__(self) -> Iterator[int]:
+        while not self._over.wait(TICK):
+            if time.monotonic() > self._deadline:
+                return
+            yield len(self._found)
+
+    def __exit__(self, *exc: object) -> None:
+        self._stop.set()
+        self._thread.join(timeout=0.2)  # not longer, see Race

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mathtutor.tutoring.diagnosis import Verdict
+from mathtutor.tutoring.hints import Rung
 from mathtutor.tutoring.lesson import Phase
 from mathtutor.tutoring.screen import MAX_CHARS, Finding
 
@@ -25,7 +26,7 @@ EXAMPLES = {
 }
 
 PROBLEM_LABEL = "Your word problem"
-PROBLEM_HINT = "Type it here, with all its numbers. Shift+Enter solves it."
+PROBLEM_HINT = "Type it here, with all its numbers. Shift+Enter sends it."
 SOLVE, STOP, AGAIN = "Solve", "Stop", "Try again"
 COMPARE = "Solve with both"
 CALCULATOR = "Work sums out with a calculator"
@@ -85,6 +86,66 @@ WORRY = (
     "Australia: Kids Helpline, 1800 55 1800. Anywhere else: an adult can look at findahelpline.com with you.",
 )
 
+# --- Learn: hints before answers ----------------------------------------------------------------------------
+
+START_LEARN = "Type a word problem, or pick one. I give hints first, the answer last."
+HELP_ME, NEXT_HINT, CHECK, WHOLE = "Help me start", "Next hint", "Check", "Show the whole solution"
+ANOTHER_WAY, TWIN = "Check it another way", "Give me a twin"
+WATCH = "Watch it think"
+WATCH_INFO = "Shows the whole working live, answer included, instead of hints."
+YOUR_ANSWER = "My answer"
+YOUR_ANSWER_HINT = "a number, for the whole problem or for the blank ▢"
+LADDER_LABEL = "Hints"
+TRYING = "I am working it out for myself first… {seconds} s"
+TRYING_SPOKEN = "I am working it out for myself first."
+HINT_READY = "Hint: {rung}."
+NO_MORE_HINTS = "That was the last hint."
+RUNG_WORDS = {
+    Rung.UNDERSTAND: "Say in your own words what is asked. These numbers stand in the story; not all have to matter.",
+    Rung.PLAN: "What could come first, and what after that?",
+    Rung.SET_UP: "Which number belongs in the blank? Type it below.",
+    Rung.WORKED: "",
+}
+RUNG_WORDS_READY = RUNG_WORDS | {Rung.UNDERSTAND: ""}
+
+AGREE = "{votes} of my {tries} tries arrive at the same answer, and its sums check."
+AGREE_NO_PROOF = "Tries that agree can all be wrong. Does it fit the story?"
+COMPUTED_ANSWER = "This answer is worked out from the numbers of the story, not guessed."
+DISAGREE = "My tries disagree, so I am not sure. Take these hints as guesses, and let’s check together."
+SUMS_FAIL = "I found a way, but its sums do not bear the answer out. Take these hints as guesses."
+DISAGREE_WITH = "My tries gave {answers}. Let’s check together: which one fits the story?"
+NO_WAY = "I could not solve this one, so I have no more hints. A stronger model may."
+STRONGER = "A grown-up can choose a stronger model: see “For grown-ups”."
+READY_SURE = "I have a way. Try it yourself first; a hint is one click away."
+READY_DOUBTFUL = "I have a way, but I doubt it."
+WHOLE_SHOWN = "This is my whole way."
+WHOLE_DOUBTFUL = "This is one of my ways. It may well be wrong."
+
+SAID_NOTHING = "Type your answer first. A guess is fine."
+SAID_UNREADABLE = "I need one number there, such as 12 or 3 1/2."
+SAID_SAME_COMPUTED = "Yes, {value} is right."
+SAID_SAME = "{value}: that is what I get too."
+SAID_SAME_DOUBTFUL = "{value} is what one of my ways gives too. I am not sure of it; does it fit the story?"
+SAID_BLANK = "Yes, {value} fills the blank of step {step}."
+SAID_PARTWAY = "{value} is what I find in step {step}. There is more to do."
+SAID_OTHER = "I get another number than {value}. Look at the story again, or take the next hint."
+SAID_OTHER_DOUBTFUL = "I get other numbers than {value}, but I am not sure of mine."
+SAID_NO_WAY = "I could not solve this one, so I cannot check {value}."
+
+CHECKED = "I looked at your number."
+FIRST_TRY = "Try it once, or take the hints up to a worked step. Then I show all of it."
+ANOTHER_LABEL = "Another way"
+ANOTHER_TITLE = "Checked another way"
+ANOTHER_SAME = "This try arrives at {answer} as well."
+ANOTHER_OTHER = "This try arrives at {answer}, the first way at {first}. One of them is wrong. Which one fits the story?"
+ANOTHER_NONE = "This try did not come to an answer."
+ANOTHER_DONE = "Checked another way."
+TWIN_READY = "Here is a twin: the same kind of problem with other numbers. Try it."
+NO_TWIN = "I am not sure enough of my way to build a twin on it."
+NO_TWIN_HERE = "I cannot change the numbers of this story and be sure that it still works."
+OTHER_PROBLEM = "The problem above is not the one I worked on. Press “Help me start” first."
+EMPTY_DESK = "Type a word problem and press “Help me start”."
+
 LEARN_TAB, COMPARE_TAB, ABOUT_TAB = "Learn", "Compare", "For grown-ups"
 
 BASE_NAME, TUNED_NAME = "Base model", "Tuned model"
@@ -129,8 +190,13 @@ keeps no history of what was typed. E-mail addresses and phone numbers are taken
 <li>It makes mistakes, more of them with long problems, several questions at once, or words it has not met.</li>
 <li>English only. No pictures, no graphs, no geometry proofs.</li>
 <li>A problem may have {max_chars} characters; an answer may have {max_tokens} tokens and take {max_seconds} seconds.</li>
-<li>It shows whole solutions. Children learn most when they try first: let them, then compare.</li>
+<li>Hints come first and the whole solution last. Hints are cut from the tutor’s own solution: where that is wrong, they
+are too. It solves each problem {tries} times and says when these tries disagree.</li>
 </ul>
+<h2>A stronger model</h2>
+<p>The model that comes with this page is small enough for any computer, and often wrong. Whoever runs the page can choose
+another one when starting it, for example <code>MATHTUTOR_ENGINE=hf:Qwen/Qwen3-0.6B</code>, or a server of their own:
+<code>MATHTUTOR_ENGINE=openai:http://127.0.0.1:8000/v1#my-model</code>.</p>
 <h2>If a child writes about harm</h2>
 <p>Some phrases about self-harm or abuse are met with a fixed text that names helplines and a trusted adult. The model
 is not asked, nothing is stored, and nobody is told. It is a signpost, not supervision.</p>

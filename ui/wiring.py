@@ -72,7 +72,8 @@ def carry_over(tab: gr.Tab, source: gr.Textbox, target: gr.Textbox) -> None:
 
 
 def enter(box: gr.Textbox, button: gr.Button) -> None:
-    """Shift+Enter in the box presses the button, while it can be pressed; Enter alone starts a new line."""
+    """Shift+Enter in the box presses the button, while it can be pressed; Enter alone starts a new line, or does the
+    same in a box of one line."""
     press = f"() => {{ document.getElementById('{button.elem_id}')?.click(); }}"
     box.submit(None, None, None, js=press, api_visibility="private", show_progress="hidden")
 
@@ -121,6 +122,9 @@ def live_html(elem_id: str, value: str = "") -> gr.HTML:
     return gr.HTML(value, elem_id=elem_id, js_on_load=FOLDS)
 
 
+_SAME = {"__type__": "update"}
+
+
 def _press(can_be_pressed: bool) -> str:
     return json.dumps({"__type__": "update", "interactive": can_be_pressed})
 
@@ -130,15 +134,19 @@ def run(
     handler: Callable,
     inputs: list,
     outputs: list,
-    empty: Sequence[str],
+    empty: Sequence[str | None],
     resting: Sequence[gr.Button],
     again: gr.Button | None,
     api_name: str,
+    more: Sequence[gr.Button] = (),
+    kept: Sequence = (),
+    public: bool = True,
 ):
     """Wire a generator to a button; returns the event for `stop` to cancel.
 
-    `outputs` are the status line, blocks of HTML (shown as `empty` at the click) and the Stop button.
-    `resting` are the buttons that can be pressed while nothing runs, `again` once something has run.
+    `outputs` are the status line, blocks of HTML (shown as `empty` at the click; where that is None they stay as they
+    are) and the Stop button. `resting` are the buttons that can be pressed while nothing runs, `again` once something
+    has run. `more` are buttons that cannot be pressed from the click on, until a view says so; `kept` are further outputs.
     """
     status_line, *blocks, stop_button = outputs
     buttons = [*resting, *([again] if again else [])]
@@ -147,17 +155,19 @@ def run(
     # On a narrow page the working lies below the fold; it is brought into view once, at the click.
     line = f"document.getElementById('{status_line.elem_id}')"
     scroll = f"if (innerWidth < 900) {line}?.scrollIntoView({{behavior: 'smooth'}});"
-    asked = [json.dumps(status(strings.ASKED)), *map(json.dumps, empty), *(_press(False) for _ in buttons)]
+    cleared = [json.dumps(_SAME if text is None else text) for text in empty]
+    asked = [json.dumps(status(strings.ASKED)), *cleared, *(_press(False) for _ in (*buttons, *more))]
     button.click(
         None,
         None,
-        [status_line, *blocks, *buttons],
+        [status_line, *blocks, *buttons, *more],
         js=f"() => {{ {scroll} return [{', '.join(asked)}]; }}",
         **page,
     )
     event = button.click(
-        handler, inputs, outputs, js=REDACT, show_progress="hidden", concurrency_id="model",
+        handler, inputs, [*outputs, *kept], js=REDACT, show_progress="hidden", concurrency_id="model",
         concurrency_limit=CONCURRENCY, api_name=api_name, trigger_mode="once",
+        api_visibility="public" if public else "private",
     )  # fmt: skip
     over = f"""(now) => {{
         const line = now.includes({json.dumps(strings.ASKED)}) ? {json.dumps(status(strings.FULL, kind="hint"))}
@@ -173,6 +183,14 @@ def run(
     return event
 
 
+def quick(button: gr.Button, handler: Callable, inputs: list, outputs: list, api_name: str) -> None:
+    """Wire a generator that asks no model: one view, at once. It waits in no line and cannot be stopped."""
+    button.click(
+        handler, inputs, outputs, js=REDACT, show_progress="hidden", concurrency_id="quick", concurrency_limit=CONCURRENCY,
+        api_name=api_name, api_visibility="private", trigger_mode="once",
+    )  # fmt: skip
+
+
 def stop(button: gr.Button, events: list, status_line: gr.HTML, box: gr.Textbox) -> None:
     """Wire Stop: end the events, say so, give the focus back to the problem."""
     focus = f"setTimeout(() => document.querySelector('#{box.elem_id} textarea')?.focus(), 50);"
@@ -182,8 +200,10 @@ def stop(button: gr.Button, events: list, status_line: gr.HTML, box: gr.Textbox)
     )  # fmt: skip
 
 
-def updates(views: Generator, fields: Sequence[str], sorry: object, request: gr.Request) -> Iterator[list]:
-    """Views as updates, one a field and one for Stop; what has not changed is not sent.
+def updates(
+    views: Generator, fields: Sequence[str], sorry: object, request: gr.Request, more: Callable[[object], list] | None = None
+) -> Iterator[list]:
+    """Views as updates, one a field and one for Stop; what has not changed is not sent. `more` makes further ones of a view.
 
     Whatever goes wrong ends in the view `sorry`, for a bare "Error" helps no child. A run whose results
     nobody has read for PATIENCE seconds ends: Gradio itself would let it compute to the last word.
@@ -194,7 +214,7 @@ def updates(views: Generator, fields: Sequence[str], sorry: object, request: gr.
         old = [None if before is None else getattr(before, name) for name in fields]
         made = [gr.skip() if value == last else value for value, last in zip(values, old, strict=True)]
         same = before is not None and before.busy == view.busy
-        return [*made, gr.skip() if same else gr.update(interactive=view.busy)]
+        return [*made, gr.skip() if same else gr.update(interactive=view.busy), *(more(view) if more else ())]
 
     before, heard = None, time.monotonic()
     try:

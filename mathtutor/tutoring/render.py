@@ -15,6 +15,7 @@ from mathtutor.maths.arithmetic import show
 from mathtutor.maths.checks import State, check_claim
 from mathtutor.maths.claims import find_claims
 from mathtutor.tutoring.diagnosis import Diagnosis, Mark, Verdict
+from mathtutor.tutoring.hints import BLANK, Hint, Rung
 from mathtutor.tutoring.lesson import Card, Lesson, Phase
 
 # state -> (icon, words, class); icon AND words, never colour alone
@@ -176,3 +177,49 @@ def work_list(lines: Sequence[str], found: Diagnosis, label: str = "Your steps")
             f'<p class="mt-line-text">{_text(line)}</p>{question}</li>'
         )
     return f'<ol class="mt-lines" aria-label="{_text(label)}">{"".join(items)}</ol>' if items else ""
+
+
+# --- the ladder of hints -----------------------------------------------------------------------------------
+
+_TITLES = {Rung.UNDERSTAND: "Understand", Rung.PLAN: "Plan", Rung.SET_UP: "Set up", Rung.WORKED: "Worked step"}
+
+
+def rung_name(hint: Hint) -> str:
+    """ "Plan", "Set up step 2": a rung as the page calls it."""
+    return _TITLES[hint.rung] + (f" {hint.step}" if hint.rung is Rung.WORKED else f" step {hint.step}" if hint.step else "")
+
+
+def hint_ladder(hints: tuple[Hint, ...], label: str, doubtful: bool = False, words: dict[Rung, str] | None = None) -> str:
+    """The rungs that were asked for, the newest last and open. `words` is our own sentence for each kind of rung."""
+    words = words or {}
+    items = [_rung(hint, words.get(hint.rung, ""), hint is hints[-1]) for hint in hints]
+    tone = " mt-doubtful" if doubtful else ""
+    return f'<ol class="mt-steps mt-ladder{tone}" aria-label="{_text(label)}">{"".join(items)}</ol>' if items else ""
+
+
+def _rung(hint: Hint, words: str, newest: bool) -> str:
+    body = f'<p class="mt-ask-you">{_text(words)}</p>' if words else ""
+    if hint.equation:
+        shown = _text(hint.equation).replace(BLANK, '<span class="mt-blank-box" aria-hidden="true">▢</span><span class="mt-unseen">blank</span>')
+        body = f'<p class="mt-equation">{shown}</p>{body}'
+    if hint.rung is Rung.UNDERSTAND:
+        asked = f'<p class="mt-asked">{_text(hint.lines[0])}</p>' if hint.lines else ""
+        known = "".join(f"<li>{_text(line)}</li>" for line in hint.lines[1:])
+        body += asked + (f'<ul class="mt-known">{known}</ul>' if known else "")
+    elif hint.rung is Rung.PLAN and len(hint.lines) > 1:
+        body += f'<ol class="mt-plan">{"".join(f"<li>{_text(line)}</li>" for line in hint.lines)}</ol>'
+    elif hint.lines:
+        body += "".join(f"<p>{_text(line)}</p>" for line in hint.lines)
+    badge = _badge(hint.check.state) if hint.check else ""
+    return (
+        f'<li class="mt-step mt-rung{" mt-newest" if newest else ""}"><details open><summary>'
+        f'<span class="mt-num">{_text(rung_name(hint))}</span>{badge}</summary><div class="mt-body">{body}</div></details></li>'
+    )
+
+
+def feedback(words: str, kind: str) -> str:
+    """What is said of a student's number, announced once. `kind`: right, part, other, hint."""
+    icon = {"right": "✓", "part": "◐", "other": "?", "hint": "→"}[kind]
+    return (
+        f'<p class="mt-feedback mt-says-{_text(kind)}" role="status"><span aria-hidden="true">{icon}</span> {_text(words)}</p>' if words else ""
+    )

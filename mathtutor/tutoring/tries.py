@@ -1,0 +1,103 @@
+"""k tries at one problem, sampled in one batch: which answer they agree on, and how far it may be trusted.
+
+    tries = Tries(lessons)
+    tries.standing   AGREED      enough of them arrive at one answer by a way whose sums check
+                     DOUBTFUL    there is an answer, and a reason not to trust it
+                     NONE        no try came to an end
+    tries.best       the lesson to show
+
+Agreement is counted, never asked of the model. Tries that agree can all be wrong: what is shown says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from fractions import Fraction
+from functools import cached_property
+
+from mathtutor.chat import END_THINK, THINK
+from mathtutor.engines import Generation
+from mathtutor.maths.arithmetic import show
+from mathtutor.maths.checks import State
+from mathtutor.tutoring.agreement import Agreement, tally
+from mathtutor.tutoring.hints import Solved
+from mathtutor.tutoring.lesson import Lesson
+
+K = 5  # tries at one problem
+TEMPERATURE = 0.7  # of a try: the most likely reply alone would agree with itself
+
+
+class Standing(StrEnum):
+    AGREED = "agreed"
+    DOUBTFUL = "doubtful"
+    NONE = "none"
+
+
+def lesson_of(generation: Generation) -> Lesson:
+    """A whole reply as a lesson."""
+    return Lesson(generation.text, generation.computed, generation.num_tokens, generation.finish)
+
+
+def _soundness(lesson: Lesson) -> tuple:
+    """How well a lesson's sums bear out its answer; the higher the better."""
+    checks = [card.check.state for card in lesson.cards]
+    return (
+        lesson.first_wrong is None,
+        lesson.verdict.answer_matches_last_step is True,
+        checks.count(State.OK) > 0,
+        -lesson.num_claims + lesson.num_checked,
+        -len(checks),
+    )
+
+
+def is_sound(lesson: Lesson) -> bool:
+    """Whether some sums were checked, none is wrong, and the answer is what the last one arrives at."""
+    return lesson.first_wrong is None and lesson.num_checked > 0 and lesson.verdict.answer_matches_last_step is True
+
+
+@dataclass(frozen=True)
+class Tries:
+    lessons: tuple[Lesson, ...]
+
+    @cached_property
+    def agreement(self) -> Agreement:
+        return tally(self._value(lesson) for lesson in self.lessons)
+
+    @staticmethod
+    def _value(lesson: Lesson) -> Fraction | None:
+        return lesson.answer.value if lesson.answer is not None else None
+
+    @cached_property
+    def best(self) -> Lesson | None:
+        """Of the tries with the answer that most have, the one whose sums bear it out best; None without any."""
+        leading = [x for x in self.lessons if self._value(x) is not None and self._value(x) == self.agreement.answer]
+        return max(leading, key=_soundness, default=None)
+
+    @property
+    def standing(self) -> Standing:
+        if self.best is None:
+            return Standing.NONE
+        return Standing.AGREED if self.agreement.is_enough and is_sound(self.best) else Standing.DOUBTFUL
+
+    @property
+    def is_unanimous(self) -> bool:
+        """Whether every try arrives at the answer: what a twin with other numbers may be built on."""
+        return self.standing is Standing.AGREED and self.agreement.votes == self.agreement.tries > 1
+
+    def solved(self, problem: str) -> Solved | None:
+        """The best try as a solved problem, None without any."""
+        if self.best is None:
+            return None
+        return Solved(problem, tuple(card.text for card in self.best.cards), self.agreement.answer)
+
+
+def lesson_of_steps(solved: Solved) -> Lesson:
+    """A solved problem as the lesson that a model would have given."""
+    lines = "\n".join(f"Step {number}: {step}" for number, step in enumerate(solved.steps, start=1))
+    return Lesson(f"{THINK}\n{lines}\n{END_THINK}\n\nThe answer is {show(solved.answer)}.", finish="stop")
+
+
+def tries_of(generations: Sequence[Generation]) -> Tries:
+    return Tries(tuple(lesson_of(generation) for generation in generations))
