@@ -30,7 +30,7 @@ from mathtutor.tutoring.signs import BAD, Traced, near_miss, trace
 from mathtutor.tutoring.weights import BIAS, WEIGHTS
 
 MAX_LINES = 40
-SURE = 0.75  # how likely a line of unfinished work must be wrong before it is doubted
+SURE = 0.85  # how likely a line of unfinished work must be wrong before it is doubted
 
 
 class Kind(StrEnum):

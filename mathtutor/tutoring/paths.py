@@ -21,7 +21,6 @@ from fractions import Fraction
 from functools import cached_property
 from itertools import combinations
 
-from mathtutor.maths.arithmetic import evaluate
 from mathtutor.tutoring.amounts import Line, Sum, implied, read_line
 
 MAX_TERMS = 7  # of one sum or product whose parts are all looked at: 127 of them
@@ -412,12 +411,3 @@ def content_words(text: str) -> frozenset[str]:
 def lines_of(solution: str) -> list[str]:
     """The steps of a written solution: its lines that say something."""
     return [line for line in solution.split("\n") if any(map(str.isalnum, line))]
-
-
-def arrives(line: Line) -> tuple[Fraction, ...]:
-    """The values that a line arrives at: those of its sums, and what stands after an equals sign."""
-    return (*(total.value for total in line.sums), *line.results)
-
-
-def value_of(expression: str) -> Fraction | None:
-    return evaluate(expression).value

@@ -1,6 +1,6 @@
-"""What each line of a student's work looks like beside a solution: named signs, each there (1.0) or not (0.0).
+"""What each line of a student's work looks like beside a solution: named signs, each there (1.0), in part, or not at all.
 
-    for line in trace(path, lines): line.signs   # {"sum out": 1.0, "used later off the way": 1.0, ...}
+    for line in trace(path, lines): line.signs   # {"sum out": 1.0, "can be mended": 1.0, ...}
 
 A sign says nothing by itself: `diagnosis` weighs them. Values off every valid way are one, but also what became of a
 value: a part of a sum that later lines complete was meant as a part, one that is carried on as if whole was not.
@@ -101,108 +101,174 @@ def trace(path: Path, lines: Sequence[str], finished: bool = True) -> list[Trace
         seen |= {abs(v) for v in line.numbers} | set(values)
     final = next((t for t in reversed(traced) if t.line.numbers), None) if finished else None
     final_value = None if final is None else abs((final.values or final.line.numbers)[-1])
-    by = [_mends(path, t_at, traced, final_value) if final_value is not None else set() for t_at in range(len(traced))]
+    by = [frozenset(_mends(path, at, traced, final_value)) for at in range(len(traced))] if final_value is not None else []
     mended = [at for at, values in enumerate(by) if values]
     for at, here in enumerate(traced):
-        here.signs = _signs(path, traced, at, final_value, mended, by[at])
+        here.signs = _signs(_View(path, traced, at, final_value, mended, by[at] if by else frozenset()))
     return traced
 
 
 SUSPECT = ("sum regrouped", "sum to known value", "sum to some value", "sum to given value", "told regrouped")
 BAD = ("sum out", "sum with odd number", "told odd", "letters, odd")
+NOTHING_WORKED = ("words", "told again", "told given", "letters", "told stated")
 
 
-def _signs(path: Path, traced: list[Traced], at: int, final_value: Fraction | None, mended: list[int], by: set[Fraction]) -> dict[str, float]:
-    here, before, after = traced[at], traced[:at], traced[at + 1 :]
-    text = here.line.text
-    signs = {here.kind: 1.0}
+@dataclass(frozen=True)
+class _View:
+    """One line among the others: what the groups of signs below look at."""
 
-    def sign(name: str, there: object) -> None:
-        if there:
-            signs[name] = 1.0
+    path: Path
+    traced: Sequence[Traced]
+    at: int
+    final_value: Fraction | None
+    mended: Sequence[int]  # lines that could be mended
+    by: frozenset[Fraction]  # and the values that would mend this one
 
-    sign("wrong sum", here.wrong_sum)
+    @property
+    def here(self) -> Traced:
+        return self.traced[self.at]
+
+    @property
+    def before(self) -> Sequence[Traced]:
+        return self.traced[: self.at]
+
+    @property
+    def after(self) -> Sequence[Traced]:
+        return self.traced[self.at + 1 :]
+
+    @property
+    def is_final(self) -> bool:
+        """Whether this line holds what the student gives as the answer, and it is not the answer."""
+        here = set(self.here.values) or {abs(v) for v in self.here.line.told}
+        return self.final_value is not None and self.final_value != self.path.answer and self.final_value in here
+
+
+def _signs(view: _View) -> dict[str, float]:
+    here, path = view.here, view.path
+    there: dict[str, object] = {
+        here.kind: True,
+        "wrong sum": here.wrong_sum,
+        "answer came before": path.answer is not None and here.sums and any(path.answer in t.values for t in view.before),
+        "first line": not view.before,
+        "is the last line": not view.after,
+        "last but one": len(view.after) == 1,
+    }
+    for group in (_of_use, _of_the_end, _of_what_follows, _of_mending, _of_letters, _of_words):
+        there |= group(view)
+    if here.kind != "sum as in solution":
+        there |= {f"near miss: {name}": name for mine in here.steps for step in path.steps if (name := near_miss(mine, step))}
+    return {name: sign if isinstance(sign, float) else 1.0 for name, sign in there.items() if sign}
+
+
+def _of_use(view: _View) -> dict[str, object]:
+    """What became of the value that a line arrives at."""
+    here, text = view.here, view.here.line.text
     arrived = set(here.values) or {abs(v) for v in here.line.told}
-    fresh = arrived - {v for t in before for v in t.values}
-    sign("answer came before", path.answer is not None and here.sums and any(path.answer in t.values for t in before))
-    used_on, used_off, excused = _use(path, fresh, traced, at)
-    regrouped = here.kind in SUSPECT
-    if regrouped:
-        sign("part, completed later", used_on)
-        sign("part, carried off the way", used_off and not used_on)
-        sign("part, carried off the way by another", excused and not used_on)
-        sign("part, used no more", not used_on and not used_off)
-        sign("part, as a total", _TOTAL.search(text))
-        sign("part, as what is left", _LEFT.search(text))
-    if here.kind == "sum as in solution":
-        sign("as in solution, used off the way", used_off and not used_on)
-        sign("as in solution, used off the way by another", excused and not used_on)
-    is_final = final_value is not None and final_value != path.answer and final_value in arrived
-    if is_final and here.sums:
-        sign("arrives at the final value", True)
-        sign("the last sum", not any(t.sums for t in after))
-    elif is_final:
-        sign("says the final value", True)
-        sign("says the final value first", not any(final_value in (*t.values, *map(abs, t.line.numbers)) for t in before))
-    sign("is the last line", not after)
-    sign("last but one", len(after) == 1)
-    if here.kind in BAD and here.sums:
-        suspects = {v for t in before if t.kind in (*SUSPECT, *BAD)
-                    for v in t.values}  # fmt: skip
-        sign("builds on a suspect", suspects & set(here.operands))
-    nothing_worked = here.kind in ("words", "told again", "told given", "letters", "told stated")
-    following = after[0] if after else None
-    if nothing_worked and following is not None:
-        sign(f"{here.kind}, before a bad line", following.kind in BAD)
-        sign(f"{here.kind}, before a part", following.kind in SUSPECT)
-        sign(f"{here.kind}, before words", following.kind == "words")
-        sign("ends in a colon", text.rstrip().endswith(":"))
-        sign("lets a letter stand", _LETS.search(text))
-    if here.sums or here.line.results:
-        if here.kind == "sum as in solution":
-            sign("as in solution, can be mended", at in mended)
-        else:
-            is_last = is_final and by == {path.answer}
-            sign("can be mended", by and not is_last)
-            sign("can be mended by a step", by & path.stated and not is_last)
-            nearly = {step.value for step in path.steps for mine in here.steps if near_miss(mine, step)}
-            sign("can be mended by a step that it nearly is", by & nearly and not is_last)
-            sign("last, nearly the last step", is_last and path.answer in nearly)
-            sign("can be mended by a step named like it", path.most_named_like(text)[0] in by)
-            sign("first that can be mended", mended and at == mended[0] and not is_last)
-        if mended:
-            sign("before the one that can be mended", at < mended[0])
-            sign("after the one that can be mended", at > mended[0])
-    if here.line.unknown:
-        solved = solve(text)
-        earlier = any(t.line.unknown and _is_off(path, solve(t.line.text)) for t in before)
-        if solved is None:
-            sign("letters, an equation comes later", any(t.line.unknown and solve(t.line.text) is not None for t in after))
-        elif solved in path.stated:
-            sign("equation for a step", True)
-        else:
-            sign("equation for a value on the way", solved in path.ways)
-            sign("equation for some other value", solved not in path.ways)
-            sign("first equation off the way", not earlier)
-    like, likeness = path.most_like(text)
-    if like is not None and here.values and here.kind != "sum as in solution":
-        same = like in here.values
-        if same:
-            signs["worded like a step, same value"] = likeness
-        else:
-            signs["worded like a step, other value"] = likeness
-    named, likeness = path.most_named_like(text)
-    if named is not None and here.values:
-        prefix = "as in solution, " if here.kind == "sum as in solution" else ""
-        signs[prefix + ("named like a step, same value" if named in here.values else "named like a step, other value")] = likeness
+    on, off, excused = _use(view.path, arrived - {v for t in view.before for v in t.values}, view.traced, view.at)
+    there: dict[str, object] = {}
+    if here.kind in SUSPECT:
+        there = {
+            "part, completed later": on,
+            "part, carried off the way": off and not on,
+            "part, carried off the way by another": excused and not on,
+            "part, used no more": not on and not off,
+            "part, as a total": _TOTAL.search(text),
+            "part, as what is left": _LEFT.search(text),
+        }
     elif here.kind == "sum as in solution":
-        sign("as in solution, named like none", True)
-    if here.kind not in ("sum as in solution",):
-        for name in {near_miss(mine, step) for mine in here.steps for step in path.steps} - {""}:
-            sign("near miss: " + name, True)
-    sign("first line", not before)
-    sign("concludes", nothing_worked and _CONCLUDES.search(text))
-    return signs
+        there = {
+            "as in solution, used off the way": off and not on,
+            "as in solution, used off the way by another": excused and not on,
+        }
+    elif here.kind in BAD and here.sums:
+        suspects = {v for t in view.before if t.kind in (*SUSPECT, *BAD) for v in t.values}
+        there = {"builds on a suspect": suspects & set(here.operands)}
+    return there
+
+
+def _of_the_end(view: _View) -> dict[str, object]:
+    """Whether a line gives the student's own, wrong, answer."""
+    if not view.is_final:
+        return {}
+    if view.here.sums:
+        return {"arrives at the final value": True, "the last sum": not any(t.sums for t in view.after)}
+    said = any(view.final_value in (*t.values, *map(abs, t.line.numbers)) for t in view.before)
+    return {"says the final value": True, "says the final value first": not said}
+
+
+def _of_what_follows(view: _View) -> dict[str, object]:
+    """For a line that works nothing out: what the next one does."""
+    here, text = view.here, view.here.line.text
+    if here.kind not in NOTHING_WORKED:
+        return {}
+    there: dict[str, object] = {"concludes": _CONCLUDES.search(text)}
+    if view.after:
+        following = view.after[0].kind
+        there |= {
+            f"{here.kind}, before a bad line": following in BAD,
+            f"{here.kind}, before a part": following in SUSPECT,
+            f"{here.kind}, before words": following == "words",
+            "ends in a colon": text.rstrip().endswith(":"),
+            "lets a letter stand": _LETS.search(text),
+        }
+    return there
+
+
+def _of_mending(view: _View) -> dict[str, object]:
+    """Whether another value in this line would have led to the right answer."""
+    here, path, by = view.here, view.path, view.by
+    if not here.sums and not here.line.results:
+        return {}
+    there: dict[str, object] = {}
+    if view.mended:
+        there["before the one that can be mended"] = view.at < view.mended[0]
+        there["after the one that can be mended"] = view.at > view.mended[0]
+    if here.kind == "sum as in solution":
+        return there | {"as in solution, can be mended": by}
+    is_last = view.is_final and by == {path.answer}
+    nearly = {step.value for step in path.steps for mine in here.steps if near_miss(mine, step)}
+    return there | {
+        "can be mended": by and not is_last,
+        "can be mended by a step": by & path.stated and not is_last,
+        "can be mended by a step that it nearly is": by & nearly and not is_last,
+        "can be mended by a step named like it": path.most_named_like(here.line.text)[0] in by,
+        "first that can be mended": view.mended and view.at == view.mended[0] and not is_last,
+        "last, nearly the last step": is_last and path.answer in nearly,
+    }
+
+
+def _of_letters(view: _View) -> dict[str, object]:
+    """Whether an equation leads to a value of the solution."""
+    if not view.here.line.unknown:
+        return {}
+    path, solved = view.path, solve(view.here.line.text)
+    if solved is None:
+        later = any(t.line.unknown and solve(t.line.text) is not None for t in view.after)
+        return {"letters, an equation comes later": later}
+    if solved in path.stated:
+        return {"equation for a step": True}
+    return {
+        "equation for a value on the way": solved in path.ways,
+        "equation for some other value": solved not in path.ways,
+        "first equation off the way": not any(t.line.unknown and _is_off(path, solve(t.line.text)) for t in view.before),
+    }
+
+
+def _of_words(view: _View) -> dict[str, object]:
+    """Which step of the solution a line is worded like, as a number from 0 to 1, and whether it arrives there."""
+    here, text = view.here, view.here.line.text
+    there: dict[str, object] = {}
+    like, likeness = view.path.most_like(text)
+    as_in_solution = here.kind == "sum as in solution"
+    if like is not None and here.values and not as_in_solution:
+        there[f"worded like a step, {'same' if like in here.values else 'other'} value"] = likeness
+    named, likeness = view.path.most_named_like(text)
+    if named is not None and here.values:
+        prefix = "as in solution, " if as_in_solution else ""
+        there[f"{prefix}named like a step, {'same' if named in here.values else 'other'} value"] = likeness
+    elif as_in_solution:
+        there["as in solution, named like none"] = True
+    return there
 
 
 def near_miss(mine: Step, step: Step) -> str:
