@@ -34,11 +34,17 @@ class NotInstalled(RuntimeError):
     """math-verify is not here; the message says how to get it."""
 
 
+def _prepare() -> None:
+    """Import SymPy before the first reply's time begins: on a busy machine that takes longer than a reply may."""
+    import math_verify  # noqa: F401
+
+    logging.disable(logging.ERROR)  # what the library says of one reply stands in that reply's reading
+
+
 def _judge(item: tuple[str, str]) -> tuple[bool | None, str]:
     """(right, error) of (tail of a reply, gold answer); runs in a process of its own."""
     from math_verify import parse, verify
 
-    logging.disable(logging.ERROR)  # what it says of one reply stands in that reply's reading
     tail, gold = item
     found = parse(tail, parsing_timeout=LIBRARY_TIMEOUT)
     if not found:
@@ -57,7 +63,8 @@ def _pool():
     import pebble
 
     # Spawned and not forked: a fork of a process with torch's threads may hang.
-    pool = pebble.ProcessPool(max_workers=WORKERS, context=multiprocessing.get_context("spawn"))
+    context = multiprocessing.get_context("spawn")
+    pool = pebble.ProcessPool(max_workers=WORKERS, initializer=_prepare, context=context)
     atexit.register(lambda: (pool.stop(), pool.join()))
     return pool
 

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import torch
 from torch.nn.functional import linear, rms_norm, scaled_dot_product_attention, silu
 
-ROWS = 8  # steps are computed for a multiple of so many rows
+ROWS = 4  # steps are computed for a multiple of so many rows: one row alone costs no less
 BLOCK = 32  # attention reads the cache up to a multiple of so many places
 
 
