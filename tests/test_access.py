@@ -24,12 +24,21 @@ REPLIES = {
     WRONG: "<think>\nStep 1: He has 9 - 2 = 6 pears.\n</think>\n\nThe answer is 6.",
     LONG: "<think>\n" + "".join(f"Step {n}: one more leg makes {n} + 1 = {n + 1} legs.\n" for n in range(1, 200)),
 }
-# tab, problem, what to wait for; None: as the page opens
+WATCH, TYPED = "#learn-watch input", "#learn-typed :is(input, textarea)"
+# tab, problem, what to wait for (None: as the page opens), then what to press and what to wait for, over and over
 STATES = {
     "learn, at rest": ("learn", None, "#learn-status"),
-    "learn, thinking": ("learn", LONG, "#learn-steps .mt-step"),
-    "learn, answered": ("learn", RIGHT, "#learn-answer .mt-answer"),
-    "learn, a wrong sum": ("learn", WRONG, "#learn-answer .mt-wrong"),
+    "learn, watched": ("watch", LONG, "#learn-steps .mt-step"),
+    "learn, answered": ("watch", RIGHT, "#learn-answer .mt-answer"),
+    "learn, a wrong sum": ("watch", WRONG, "#learn-answer .mt-wrong"),
+    "learn, solving": ("learn", LONG, "#learn-status .mt-busy"),
+    "learn, hints": ("learn", RIGHT, "#learn-hint:not([disabled])", "#learn-hint", "#learn-steps .mt-rung:nth-child(2)",
+                     "#learn-hint", "#learn-steps .mt-rung:nth-child(3)", "#learn-hint", "#learn-steps .mt-equation"),
+    "learn, a right number": ("learn", RIGHT, "#learn-hint:not([disabled])", "7", "#learn-feedback .mt-says-right"),
+    "learn, another number": ("learn", RIGHT, "#learn-hint:not([disabled])", "9", "#learn-feedback .mt-says-other"),
+    "learn, the whole, twice": ("learn", RIGHT, "#learn-hint:not([disabled])", "9", "#learn-whole:not([disabled])", "#learn-whole",
+                                "#learn-another:not([disabled])", "#learn-another", "#learn-second .mt-notice"),
+    "learn, doubtful": ("learn", WRONG, "#learn-answer .mt-warn", "#learn-hint", "#learn-steps .mt-rung:nth-child(2)"),
     "learn, refused": ("learn", "5", "#learn-status .mt-hint"),
     "learn, worry words": ("learn", "I want to die", "#learn-answer .mt-worry"),
     "compare, at rest": ("compare", None, "#compare-status"),
@@ -37,7 +46,7 @@ STATES = {
     "compare, done": ("compare", WRONG, "#compare-summary p"),
     "compare, worry words": ("compare", "I want to die", "#compare-summary .mt-worry"),
     "for grown-ups": ("about", None, ".mt-about"),
-}
+}  # fmt: skip
 TABS = {"learn": strings.LEARN_TAB, "compare": strings.COMPARE_TAB, "about": strings.ABOUT_TAB}
 
 
@@ -52,14 +61,24 @@ def site():
 @pytest.mark.parametrize("state", STATES)
 def test_axe_finds_nothing(site, state, scheme):
     url, browser = site
-    tab, problem, sign = STATES[state]
+    tab, problem, sign, *moves = STATES[state]
     page = new_page(browser, viewport={"width": 1280, "height": 900}, color_scheme=scheme)
     page.goto(url)
+    if tab == "watch":
+        tab = "learn"
+        page.check(WATCH)
     page.get_by_role("tab", name=TABS[tab]).click()
     if problem:
         page.fill(f"#{tab}-problem textarea", problem)
         page.press(f"#{tab}-problem textarea", "Shift+Enter")
     page.wait_for_selector(sign)
+    for move, then in zip(moves[::2], moves[1::2], strict=True):
+        if move.isdigit():
+            page.fill(TYPED, move)
+            page.press(TYPED, "Enter")
+        else:
+            page.click(move)
+        page.wait_for_selector(then)
     page.wait_for_timeout(300)  # transitions of colour would be judged half-way
     found = Axe().run(page).response["violations"]
     page.close()
@@ -79,5 +98,5 @@ def test_shift_enter_solves_and_enter_starts_a_new_line(site):
     page.wait_for_timeout(200)
     assert page.input_value(box) == RIGHT + "\n" and not page.locator("#learn-steps .mt-step").count()
     page.press(box, "Shift+Enter")
-    page.wait_for_selector("#learn-answer .mt-answer")
+    page.wait_for_selector("#learn-hint:not([disabled])")
     page.close()

@@ -109,10 +109,12 @@ def page(site):
     page.close()
 
 
-def solve(page, problem: str, tab: str = "learn") -> None:
+def solve(page, problem: str, tab: str = "learn", watch: bool = True) -> None:
     """Ask, and go on once the page has taken the question: what stood there before is gone."""
     if tab == "compare":
         page.get_by_role("tab", name=strings.COMPARE_TAB).click()
+    else:
+        page.set_checked("#learn-watch input", watch)
     page.fill(f"#{tab}-problem textarea", problem)
     page.evaluate(
         """button => {  // a refusal is over before one can look, an observer sees it all the same
@@ -166,6 +168,7 @@ def test_solves_a_problem_step_by_step(page):
 
 
 def test_a_click_shows_at_once(page):
+    page.check("#learn-watch input")
     page.fill("#learn-problem textarea", APPLES)
     page.evaluate("""() => {
         const button = document.querySelector('#learn-solve'), line = document.querySelector('#learn-status');
@@ -246,6 +249,58 @@ def test_stop_and_start_in_a_hurry_never_mix_two_texts(site, page):
     shown = page.inner_text("#learn-steps") + page.inner_text("#learn-answer")
     assert "leg" not in shown and "wing" not in shown
     assert page.locator("#learn-steps .mt-step").count() == 2
+
+
+def test_stop_ends_the_solving_out_of_sight_too(site, page):
+    def seconds() -> float:
+        produced = site.tuned.num_produced
+        solve(page, LONG, watch=False)
+        assert eventually(lambda: site.tuned.num_produced > produced)
+        page.wait_for_selector("#learn-stop:not([disabled])")
+        clicked = stop_clock(page, "#learn-stop")
+        page.wait_for_selector("#learn-solve:not([disabled])")
+        quiet(site.tuned)
+        assert page.is_disabled("#learn-hint") and page.locator("#learn-answer p").count() == 0
+        return late(site.tuned.times, clicked)
+
+    assert keeps(0.3, seconds)
+
+
+def test_the_ladder_is_climbed_with_the_keyboard_alone(site, page):
+    said = """() => document.querySelector('#learn-status [role=status]').textContent"""
+    typed = "#learn-typed :is(input, textarea)"
+
+    def press(name: str) -> None:
+        page.wait_for_selector(f"#learn-{name}:not([disabled])")
+        page.press(f"#learn-{name}", "Enter")
+
+    page.fill("#learn-problem textarea", APPLES)
+    page.press("#learn-problem textarea", "Shift+Enter")
+    for rung, shown in enumerate(("many has he", "Plan", "3 + 4 =", "He has 3 + 4 = 7 apples."), start=1):
+        if rung > 1:
+            press("hint")
+        page.wait_for_function("n => document.querySelectorAll('#learn-steps .mt-rung').length >= n", arg=rung)
+        if rung == 3:
+            page.keyboard.press("Enter")  # the focus has stayed on the button: the step without a sum comes first
+            page.wait_for_function("n => document.querySelectorAll('#learn-steps .mt-rung').length >= n", arg=4)
+        assert shown in page.inner_text("#learn-steps") or rung == 4
+        assert rung == 4 or "7" not in page.inner_text("#learn-steps")
+    page.fill(typed, "8")
+    page.press(typed, "Enter")
+    page.wait_for_selector("#learn-feedback .mt-says-other[role=status]")
+    page.fill(typed, "7 apples")
+    page.press(typed, "Enter")
+    page.wait_for_selector("#learn-feedback .mt-says-right")
+    press("whole")
+    page.wait_for_selector("#learn-answer .mt-answer-value")
+    assert strings.AGREE.format(votes=5, tries=5) in page.inner_text("#learn-answer")
+    press("another")
+    page.wait_for_selector("#learn-second .mt-notice")
+    press("twin")
+    page.wait_for_function("text => document.querySelector('#learn-problem textarea').value !== text", arg=APPLES)
+    page.wait_for_function("words => document.querySelector('#learn-status').innerText.includes(words)", arg=strings.TWIN_READY)
+    assert page.evaluate(said) == strings.TWIN_READY
+    assert page.input_value("#learn-problem textarea").startswith(f"{CANARY} has") and page.locator("#learn-answer *").count() == 0
 
 
 def test_compares_both_sides_live_and_stops_both(site, page):
@@ -395,6 +450,14 @@ def test_a_phone_needs_no_sideways_scroll_and_no_fine_finger(page):
         >= 16
     )
     in_reach("#learn-stop")
+    solve(page, APPLES, watch=False)
+    page.wait_for_selector("#learn-steps .mt-rung")
+    page.wait_for_selector("#learn-hint:not([disabled])")
+    page.click("#learn-hint")
+    page.fill("#learn-typed :is(input, textarea)", "7")
+    page.click("#learn-check")
+    page.wait_for_selector("#learn-feedback p")
+    check()
     solve(page, APPLES, "compare")
     page.wait_for_selector("#compare-summary .mt-summary")
     check()
@@ -468,7 +531,7 @@ def process(tmp_path):
     script, log, port = tmp_path / "replies.json", tmp_path / "log.txt", free_port()
     script.write_text(json.dumps({
         STORY.format(canary): f"<think>\nStep 1: {CANARIES['reply']} has 3 + 4 = 7.\n"
-        + "and so on " * (400 if name == "stopped" else 20) + "\n</think>\n\nThe answer is 7."
+        + "and so on " * (400 if name == "stopped" else 5) + "\n</think>\n\nThe answer is 7."
         for name, canary in CANARIES.items()
     }))  # fmt: skip
     env = {
@@ -496,7 +559,7 @@ def process(tmp_path):
             running.wait(10)
 
 
-CANARIES = {name: f"{name.capitalize()}zebulon" for name in ("solved", "stopped", "compared", "worried", "reply")}
+CANARIES = {name: f"{name.capitalize()}zebulon" for name in ("solved", "stopped", "hinted", "guessed", "compared", "worried", "reply")}
 STORY = "{} has 3 apples and buys 4 more. How many has he now?"
 
 
@@ -514,6 +577,19 @@ def test_what_is_typed_is_in_no_log_on_no_disk_and_in_no_browser(site, process, 
     page.wait_for_selector("#learn-stop:not([disabled])")
     page.click("#learn-stop")
     page.wait_for_selector(f"#learn-status :text('{strings.PHASES[Phase.STOPPED][:8]}')")
+    page.wait_for_selector("#learn-solve:not([disabled])")
+    solve(page, STORY.format(CANARIES["hinted"]), watch=False)
+    for _ in range(3):
+        page.wait_for_selector("#learn-hint:not([disabled])")
+        page.click("#learn-hint")
+    page.fill("#learn-typed :is(input, textarea)", f"8 {CANARIES['guessed']}")
+    page.click("#learn-check")
+    page.wait_for_selector("#learn-feedback p")
+    page.click("#learn-whole")
+    page.wait_for_selector("#learn-answer .mt-answer")
+    page.click("#learn-another")
+    page.wait_for_selector("#learn-second .mt-notice")
+    page.click("#learn-twin")
     page.wait_for_selector("#learn-solve:not([disabled])")
     solve(page, f"I want to die, {CANARIES['worried']}. 3 + 4 = ?")
     page.wait_for_selector("#learn-answer .mt-worry")
