@@ -6,17 +6,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mathtutor.problem import Row
 from pipeline.teachers import composed, procedural, stories
 
-TEACHERS: dict[str, Callable[..., Iterator[Row]]] = {
-    "bank": procedural.write_rows,
-    "composed": composed.write_rows,
-    "stories": stories.write_rows,
-}
+TEACHERS = {"bank": procedural, "composed": composed, "stories": stories}
 ROWS = 500  # of a draw
 
 
@@ -30,7 +26,7 @@ class Draw:
     seed: int
 
     def rows(self) -> list[Row]:
-        return list(TEACHERS[self.teacher](self.count, self.seed, first=self.first))
+        return list(TEACHERS[self.teacher].write_rows(self.count, self.seed, first=self.first))
 
 
 def draws(teacher: str, count: int, seed: int) -> Iterator[Draw]:
