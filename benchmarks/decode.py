@@ -16,6 +16,8 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
+import sys
 import time
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -101,6 +103,7 @@ def main() -> None:
         calculating.time(together, problems[part::PARTS], True)
     ratio = (loop.wall / loop.tokens) / (calculating.wall / calculating.tokens)
     figures = {
+        "command": "python -m benchmarks.decode " + shlex.join(sys.argv[1:]),
         "engine": args.engine,
         "benchmark": args.benchmark,
         "torch threads": torch.get_num_threads(),
