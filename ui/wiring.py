@@ -184,10 +184,14 @@ def run(
 
 
 def quick(button: gr.Button, handler: Callable, inputs: list, outputs: list, api_name: str) -> None:
-    """Wire a generator that asks no model: one view, at once. It waits in no line and cannot be stopped."""
+    """Wire a generator that asks no model: one view, at once. It waits in no line and cannot be stopped.
+
+    Not a "once" trigger: a press that comes right after the last view would be dropped. Of two presses at the same
+    moment both see the same work and give the same view.
+    """
     button.click(
         handler, inputs, outputs, js=REDACT, show_progress="hidden", concurrency_id="quick", concurrency_limit=CONCURRENCY,
-        api_name=api_name, api_visibility="private", trigger_mode="once",
+        api_name=api_name, api_visibility="private", trigger_mode="multiple",
     )  # fmt: skip
 
 
