@@ -459,7 +459,7 @@ def test_rows_that_a_teacher_wrote_before_are_candidates_too(tmp_path, monkeypat
 def test_a_build_in_which_nothing_passes_fails_and_leaves_the_reasons(tmp_path, monkeypatch, recipe):
     run_build(monkeypatch, recipe, tmp_path, "--no-tests", "--workers", 1, *BANK_ONLY, *setting(sources__bank=2))
     bad = [replace(GOOD, answer="11"), replace(GOOD, id="s", steps=())]
-    monkeypatch.setattr(pipeline.build.procedural, "write_rows", lambda count, seed, first=0: iter(bad))
+    monkeypatch.setattr(pipeline.build.procedural, "write_rows", lambda count, seed, split="train", first=0: iter(bad))
     with pytest.raises(SystemExit, match="no row passed the filters"):
         run_build(monkeypatch, recipe, tmp_path, "--no-tests", "--workers", 1, *BANK_ONLY, *setting(sources__bank=2))
     assert [row["stage"] for row in read_rows(tmp_path / "dropped.jsonl")] == ["math_verification", "structure"]
