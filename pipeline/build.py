@@ -125,13 +125,13 @@ def without_folders(override: str) -> str:
 def build(args: argparse.Namespace) -> dict:
     """Run the whole build; the report."""
     need_parquet()
+    workers = make_workers(args.engine, args.workers, args.ray_address)
     recipe: Recipe = load_recipe(args.recipe, args.set)
     candidates, total = write_candidates(recipe.sources, recipe.seed)
     if not total:
         raise ValueError(f"{args.recipe} names no source of candidates: set sources.bank, say")
     need_space(args.out, total * BYTES)
     references = load_references(recipe, args.against, args.no_tests)
-    workers = make_workers(args.engine, args.workers, args.ray_address)
     with hold_folder(args.out), workers:
         return _build(args, recipe, candidates, total, references, workers)
 
