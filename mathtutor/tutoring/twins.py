@@ -66,25 +66,27 @@ def _places(problem: str) -> list[_Place]:
 def _by_steps(solved: Solved, rng: random.Random) -> Solved | None:
     checks = checked(solved.steps)
     sums = [sums_of(check) for check in checks]
-    if not all(sums) or any(len(found) != 1 for found in sums) or sums[-1][0].value != solved.answer:
+    # A step may be words alone, but not a sum that could not be read; the last one is the sum that gives the answer.
+    unread = any(len(found) != (1 if check.claims else 0) for check, found in zip(checks, sums, strict=True))
+    if unread or not sums or not sums[-1] or sums[-1][0].value != solved.answer:
         return None
     places = _places(solved.problem)
     values = [place.value for place in places]
-    results = [found[0].value for found in sums]
+    results = [found[0].value for found in sums if found]
     written = {value for _, _, value in numbers_in(solved.problem)}
     # Each value must tell where it comes from: two numbers of the story that are equal, or equal to a result, do not.
     if len(written) != len(numbers_in(solved.problem)) or len(set(results)) != len(results) or written & set(results):
         return None
     movable = [place for place in places if not _NAMES.search(solved.problem[: place.start]) and place.value > 1]
     texts = [" ".join(check.step.text.split()) for check in checks]
-    used = {value for found in sums for _, _, value in numbers_in(found[0].left)}
+    used = {value for found in sums if found for _, _, value in numbers_in(found[0].left)}
     if not any(place.value in used for place in movable):
         return None
     for _ in range(DRAWS):
         new = {place.value: _draw(place, rng) for place in movable}
         if len(set(new.values()) | (set(values) - new.keys())) < len(values) or all(a == b for a, b in new.items()):
             continue
-        made = _follow(texts, [found[0] for found in sums], dict(new))
+        made = _follow(texts, [found[0] if found else None for found in sums], dict(new))
         if made is not None:
             problem = _replaced(solved.problem, [(p.start, p.end, _print(new[p.value], p)) for p in movable])
             steps, answer = made
@@ -110,10 +112,13 @@ def _print(value: Fraction, place: _Place) -> str:
     return f"{float(value):.{place.decimals}f}" if place.decimals else f"{int(value):,}" if value >= 10_000 else str(int(value))
 
 
-def _follow(texts: list[str], sums: list[Sum], new: dict[Fraction, Fraction]) -> tuple[list[str], Fraction] | None:
+def _follow(texts: list[str], sums: list[Sum | None], new: dict[Fraction, Fraction]) -> tuple[list[str], Fraction] | None:
     """The steps with the new numbers; None where a result is of another kind than the old one."""
     steps, value = [], None
     for text, each in zip(texts, sums, strict=True):
+        if each is None:
+            steps.append(_renumbered(text, new))
+            continue
         inside = text[each.start : each.end]
         if inside.count("=") != 1:
             return None  # a chain of several: its middle would have to be rewritten too
@@ -127,8 +132,10 @@ def _follow(texts: list[str], sums: list[Sum], new: dict[Fraction, Fraction]) ->
         sign = re.search(r"=\s*([$€£]?)", inside)[1]
         steps.append(f"{before}{left} = {sign}{show(value)}{after}")
     verdicts = checked(steps)
-    sound = all(len(found) == 1 and found[0].value == new[old.value] for found, old in zip(map(sums_of, verdicts), sums, strict=True))
-    return (steps, value) if sound and len(verdicts) == len(steps) else None
+    if len(verdicts) != len(steps):
+        return None
+    found = [[each.value for each in sums_of(check)] for check in verdicts]
+    return (steps, value) if found == [[new[old.value]] if old else [] for old in sums] else None
 
 
 def _alike(old: Fraction, new: Fraction) -> bool:
