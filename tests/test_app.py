@@ -142,7 +142,7 @@ def test_finds_where_two_engines_part(client):
 
 def test_only_the_runs_are_public(client):
     assert set(client.view_api(return_format="dict", print_info=False)["named_endpoints"]) == {
-        "/solve", "/solve_again", "/compare",
+        "/solve", "/solve_again", "/check_work", "/compare",
     }  # fmt: skip
 
 
