@@ -111,8 +111,6 @@ def check_folder(out: Path, stamp: dict) -> None:
     if not record.exists():
         if (out / "grades.jsonl").exists() and (out / "grades.jsonl").stat().st_size:
             raise Damaged(f"{out} holds grades without a run.json: choose a new --out, or remove the folder")
-        if (out / "results.jsonl").exists():
-            raise Damaged(f"{out} holds a run itself: choose another folder for its grades")
         return
     old = read_json(record)
     different = [said for key, said in IDENTITY.items() if not isinstance(old, dict) or old.get(key) != stamp[key]]
@@ -223,6 +221,8 @@ def main(argv: list[str] | None = None) -> None:
         if args.dry_run:
             dry_run(args, judge, asks, plan, prompts)
             return
+        if (args.out / "results.jsonl").exists():
+            raise Damaged(f"{args.out} holds a run itself: choose another folder for its grades")
         args.out.mkdir(parents=True, exist_ok=True)
         with Journal(args.out / "grades.jsonl") as journal:
             check_folder(args.out, stamp)
@@ -248,7 +248,7 @@ def main(argv: list[str] | None = None) -> None:
         print("\nStopped. What was graded is kept: run the same command to go on.", file=sys.stderr)
         raise SystemExit(130) from None
     if stopped:
-        raise SystemExit(f"{stopped}.\nWhat was graded is kept ({sum(grading.mark(a) is not None for a in asks):,} of {len(asks):,}).")
+        raise SystemExit(f"{stopped}{'' if stopped.endswith('?') else '.'}\nWhat was graded is kept ({sum(grading.mark(a) is not None for a in asks):,} of {len(asks):,}).")
     report(summary)
 
 

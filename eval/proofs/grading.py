@@ -85,6 +85,7 @@ class Grading:
                 raise Damaged(f"{journal.path}:{number} is no event of a grading: remove the line, or choose another --out") from error
         self._stop = ""
         self._reached = False
+        self._faults_in_a_row = 0  # over all that is asked at once: an outage must not cost each of them its tries
 
     # --- what is known
 
@@ -222,11 +223,12 @@ class Grading:
                     return fault, at_most
                 await self.plan.sleep(wait)
                 continue
-            self._reached = True
+            self._reached, self._faults_in_a_row = True, 0
             return answer, at_most
         return None, at_most
 
     def _must_stop(self, fault: Fault, wait: float, sending: int) -> bool:
+        self._faults_in_a_row += not fault.is_own
         if fault.is_for_good:
             hints = {401: ": is the key right?", 403: ": is the key right?", 404: ": is that the model's name, and does the URL end in /v1?"}
             self._stop = f"The judge refused ({fault.status}): {fault.said}{hints.get(fault.status, '')}"
@@ -236,7 +238,7 @@ class Grading:
             self._stop = f"There is no judge to be reached ({fault.said}): start it, or mend its address, and run the same command again"
         elif wait > LONGEST:
             self._stop = f"The judge asks to wait {wait:,.0f} s ({fault.status}): {LATER}"
-        elif sending == TRIES - 1 and not fault.is_own:
+        elif (sending == TRIES - 1 or self._faults_in_a_row >= 2 * TRIES) and not fault.is_own:
             said = {CUT: "its replies break off"}.get(fault.status, f"status {fault.status}")
             self._stop = f"The judge does not answer as it should ({said}: {fault.said}): {LATER}"
         return bool(self._stop)

@@ -34,7 +34,8 @@ DEARER = {"best_of", "use_beam_search", "n_predict", "models", "service_tier", "
 UNREACHABLE, CUT = 0, -1  # nobody there; a connection that broke after the request had gone out
 FOR_GOOD = {401, 402, 403, 404, 405}  # the same for every request, until somebody mends it
 OWN_FAULT = {400, 413, 415, 422}  # of this request
-FREE = {UNREACHABLE, *FOR_GOOD, *OWN_FAULT, 429, 503, 529}  # no work was done
+# A server's own refusals and failures are not billed; these may hide a model that went on working behind a gateway.
+MAYBE_BILLED = {CUT, 408, 502, 504, *range(520, 528)}
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class Fault(Exception):
 
     @property
     def is_free(self) -> bool:
-        return self.status in FREE or 300 <= self.status < 400
+        return self.status not in MAYBE_BILLED
 
     @property
     def is_for_good(self) -> bool:
@@ -223,7 +224,7 @@ def _answer_of(done: Any) -> Answer:
 
 def fault_of(error: Exception) -> Fault:
     """What an exception of either SDK means; they share their shape. Keys are cut out of what is said."""
-    said = str(getattr(error, "message", "") or error) or type(error).__name__
+    said = _said(error)
     for name in ("ANTHROPIC_API_KEY", "OPENAI_API_KEY"):
         if key := os.environ.get(name):
             said = said.replace(key, "...")
@@ -236,6 +237,16 @@ def fault_of(error: Exception) -> Fault:
     if type(error.__cause__).__name__ in ("ConnectError", "ConnectTimeout"):
         return Fault(UNREACHABLE, said)
     return Fault(CUT, said)
+
+
+def _said(error: Exception) -> str:
+    body = getattr(error, "body", None)
+    for _ in range(3):  # {"type": "error", "error": {"type": ..., "message": ...}}
+        if isinstance(body, dict):
+            if isinstance(body.get("message"), str):
+                return body["message"]
+            body = body.get("error")
+    return str(getattr(error, "message", "") or error) or type(error).__name__
 
 
 def _retry_after(error: Exception) -> float | None:
