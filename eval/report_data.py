@@ -62,15 +62,17 @@ def collect(folders: Sequence[Path]) -> dict:
         grading["name"] = labels[grading.pop("folder")]
     names = {one.folder: labels[one.folder] for one in loaded}
     pairs, remarks = _pairs(loaded, names)
-    warnings = [{"run": run["name"], "text": text} for run in runs for text in run["warnings"]]
-    warnings += [{"run": grading["name"], "text": text} for grading in gradings for text in grading["warnings"]]
+    said: dict[str, list[str]] = defaultdict(list)
+    for one in [*runs, *gradings]:
+        for text, detail in one["warnings"]:
+            said[text].append(f"{one['name']} ({detail})" if detail else one["name"])
     return {
         "runs": runs,
         "pairs": pairs,
         "remarks": remarks,
         "items": _items(loaded, names),
         "gradings": gradings,
-        "warnings": warnings,
+        "warnings": [{"text": text, "runs": names} for text, names in said.items()],
     }
 
 
@@ -177,35 +179,37 @@ def decoding_of(stamp: dict) -> str:
     return ", ".join(parts)
 
 
-def _warnings(one: Loaded, replies: int) -> list[str]:
-    """What a sceptic should know before quoting the figure."""
+def _warnings(one: Loaded, replies: int) -> list[tuple[str, str]]:
+    """(what a sceptic should know before quoting the figure, how it is with this run)."""
     figures, found = one.figures, []
+
+    def count(part: int) -> str:
+        return f"{part:,} of {replies:,}, {part / replies:.1%}"
+
     if figures["cut_off"] > MAX_CUT_OFF * replies:
-        found.append(
-            f"{figures['cut_off']:,} of {replies:,} replies ({figures['cut_off'] / replies:.1%}) were cut off: more than {MAX_CUT_OFF:.0%}, "
-            "so the figure measures the limit of tokens as well"
-        )
+        text = f"more than {MAX_CUT_OFF:.0%} of the replies were cut off, so the figure measures the limit of tokens as well"
+        found.append((text, count(figures["cut_off"])))
     if figures["failed"]:
-        found.append(f"{figures['failed']:,} problems got no reply and count as wrong: the run is not complete")
+        found.append(("problems got no reply and count as wrong: the run is not complete", count(figures["failed"])))
     if figures["unparsed"] > MAX_CUT_OFF * replies:
-        found.append(f"{figures['unparsed']:,} replies ({figures['unparsed'] / replies:.1%}) ended without an answer that can be read")
+        found.append((f"more than {MAX_CUT_OFF:.0%} of the replies ended without an answer that can be read", count(figures["unparsed"])))
     if one.kind != "proof" and figures["n"] < FEW:
-        found.append(f"only {figures['n']} problems: the interval is wide")
+        found.append((f"fewer than {FEW} problems: the interval is wide", f"n = {figures['n']}"))
     if one.run is None:
-        found.append("its rows were not kept with the record: no item can be looked at, and no other run be compared with it pair by pair")
+        found.append(("the rows were not kept with the record: no item can be looked at, and no pair of runs be compared problem by problem", ""))
         return found
     if one.kind == "number" and not one.run.readings:
-        found.append("no second reading is on record: its answers were read by our own reader alone")
+        found.append(("no second reading is on record: the answers were read by our own reader alone", ""))
     if (other := figures.get("correct_math_verify")) is not None and one.kind == "number":
         single = sum(is_right(row) for row in one.run.rows)
         if abs(other - single) > FORMAT_GAP * replies:
-            found.append(f"our reading finds {single:,} replies right and math-verify {other:,}: look at the disagreements below")
+            found.append(("our reading and math-verify are far apart: look at the disagreements below", f"{single:,} right and {other:,}"))
     stored = {key: one.summary.get(key) for key in ("n", "correct", "cut_off", "unparsed")}
-    if one.summary and (different := [key for key, value in stored.items() if value is not None and value != figures[key]]):
+    if different := [key for key, value in stored.items() if value is not None and value != figures[key]]:
         said = ", ".join(f"{key} {stored[key]} instead of {figures[key]}" for key in different)
-        found.append(f"its summary.json does not agree with its rows ({said}): the figures here are of the rows")
+        found.append(("summary.json does not agree with the rows: the figures here are of the rows", said))
     if not one.summary:
-        found.append("it was not run to its end: these are the rows so far")
+        found.append(("not run to its end: these are the rows so far", ""))
     return found
 
 
@@ -344,17 +348,16 @@ def _grading(folder: Path, stamp: dict) -> dict:
             said[row["proof"], row["prompt"]].append(row)
     if not isinstance(summary, dict):
         raise Damaged(f"{folder / 'summary.json'} is no summary")
-    warnings = []
+    warnings, graders = [], summary.get("graders") or {}
     open_ = summary.get("ungraded", summary.get("undecided", 0))
     if open_:
-        warnings.append(f"{open_} of {summary['n']} got no mark: they count neither as 0 nor as anything else, and the bounds say what they could change")
+        warnings.append(("some got no mark: they count as nothing, and the bounds say what they could change", f"{open_} of {summary['n']}"))
     if summary["task"] == "grade" and not summary.get("calibration"):
-        warnings.append("this judge was not measured against people here: its points are its own")
+        warnings.append(("this judge was not measured against people here: its points are its own", summary["judge"]))
     if stamp["graders"] < 3:
-        warnings.append(f"{stamp['graders']} grader{'s' * (stamp['graders'] > 1)} a proof: its noise is hardly known")
-    if graders := summary.get("graders"):
-        if "agree" in graders and graders["agree"] < 0.7:
-            warnings.append(f"two graders agree on the same proof in {graders['agree']:.0%} of cases only")
+        warnings.append(("fewer than three graders a proof: their noise is hardly known", str(stamp["graders"])))
+    if graders.get("agree", 1.0) < 0.7:
+        warnings.append(("two graders seldom agree on the same proof", f"{graders['agree']:.0%} of pairs"))
     example = prompts.get(next((proof["prompt"] for proof in proofs if proof.get("prompt")), ""), {})
     return {
         "folder": folder,

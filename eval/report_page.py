@@ -89,12 +89,13 @@ def by_benchmark(runs: Sequence[dict]) -> dict[str, list[dict]]:
 
 def warnings(found: Mapping) -> str:
     """The same remark about several runs is made once."""
-    runs = defaultdict(list)
-    for warning in found["warnings"]:
-        runs[warning["text"]].append(warning["run"])
-    said = [f"<li><strong>{esc(', '.join(names))}</strong>: {esc(text)}.</li>" for text, names in runs.items()]
+    said = [f"<li><strong>{esc(_sentence(warning['text']))}</strong> {esc(', '.join(warning['runs']))}.</li>" for warning in found["warnings"]]
     said += [f"<li>{esc(remark)}</li>" for remark in found["remarks"]]
     return f'<p>Before any figure is quoted:</p><ul class="warnings">{"".join(said)}</ul>' if said else "<p>Nothing was found that speaks against these figures.</p>"
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:] + "."
 
 
 def results(found: Mapping) -> str:
@@ -113,7 +114,7 @@ def results(found: Mapping) -> str:
             ])  # fmt: skip
     if not rows:
         return ""
-    head = ["run", "", "right", "95% interval", "of", "cut off", "no answer", "failed", "tokens a reply", "seconds"]
+    head = ["run", "interval", "right", "95% interval", "of", "cut off", "no answer", "failed", "tokens a reply", "seconds"]
     return (
         "<p>Intervals are Wilson's. A reply that was cut off counts as wrong, whatever number it ends on. "
         "Runs on the same problems overlap in their intervals sooner than they are alike: see the pairs below.</p>"
@@ -182,7 +183,7 @@ def _grades(summary: dict) -> str:
     counts = summary["histogram"]
     whole = sum(counts.values()) or 1
     histogram = [(f"{mark} points", f"{counts.get(str(mark), 0):,}{bar(counts.get(str(mark), 0) / whole)}") for mark in range(MAX_POINTS + 1)]
-    return '<div class="grid"><div>' + table("Points", ["", "figure", "interval"], rows) + "</div><div>" + table("Grades given", ["points", "grades"], histogram) + "</div></div>"
+    return '<div class="grid"><div>' + table("Points", ["measure", "figure", "interval"], rows) + "</div><div>" + table("Grades given", ["points", "grades"], histogram) + "</div></div>"
 
 
 def _answers(summary: dict) -> str:
@@ -194,7 +195,7 @@ def _answers(summary: dict) -> str:
         ("more by the judge", f"{summary['changed_by_judge']:,}", ""),
         ("undecided", f"{summary['undecided']:,}", f"bounds {percent(summary['bounds'][0])} to {percent(summary['bounds'][1])}"),
     ]
-    return table("Answers: math-verify first, the judge second", ["", "answers", "share"], rows)
+    return table("Answers: math-verify first, the judge second", ["measure", "answers", "share"], rows)
 
 
 def _calibrated(found: dict, control: str | None) -> str:
@@ -212,7 +213,7 @@ def _calibrated(found: dict, control: str | None) -> str:
     ]
     grid = [(f"{human}", *(f"{count:,}" if count else "·" for count in line)) for human, line in enumerate(found["table"]) if any(line)]
     head = ["known \\ judge", *map(str, range(MAX_POINTS + 1))]
-    return f"<p>Measured against {against}:</p>" + '<div class="grid"><div>' + table("Agreement of the judge", ["", "figure", "interval"], rows) + "</div><div>" + table("Known points by the judge's", head, grid) + "</div></div>"
+    return f"<p>Measured against {against}:</p>" + '<div class="grid"><div>' + table("Agreement of the judge", ["measure", "figure", "interval"], rows) + "</div><div>" + table("Known points by the judge's", head, grid) + "</div></div>"
 
 
 def _proof(proof: dict) -> str:
@@ -262,20 +263,22 @@ def _item(item: dict) -> str:
 def pairs(found: Mapping) -> str:
     if not found["pairs"]:
         return ""
-    most = max(max(abs(bound) for bound in pair["interval"]) for pair in found["pairs"])
-    rows = [
-        [
-            f'{esc(pair["b_name"])}<span class="what">against {esc(pair["a_name"])}, {esc(pair["benchmark"])}</span>',
-            difference(pair["difference"], *pair["interval"], most),
-            f"<strong>{points(pair['difference'])}</strong>", f"{points(pair['interval'][0])} to {points(pair['interval'][1])}", f"{pair['p']:.2g}",
-            number(pair["fixed"]), number(pair["broken"]), number(pair["both_right"]), number(pair["both_wrong"]), esc(", ".join(pair["differs_in"]) or "nothing"),
-        ]
-        for pair in found["pairs"]
-    ]  # fmt: skip
-    head = ["run", "", "difference, points", "95% interval", "p", "fixed", "broken", "both right", "both wrong", "they differ in"]
+    rows: list[Sequence[str]] = []
+    for benchmark, group in by_benchmark(found["pairs"]).items():
+        most = max(max(abs(bound) for bound in pair["interval"]) for pair in group) or 1.0
+        rows.append([f'{esc(benchmark)} <span class="what">bars from {points(-most)} to {points(most)} points</span>'])
+        rows += [
+            [
+                f'{esc(pair["b_name"])}<span class="what">against {esc(pair["a_name"])}</span>', difference(pair["difference"], *pair["interval"], most),
+                f"<strong>{points(pair['difference'])}</strong>", f"{points(pair['interval'][0])} to {points(pair['interval'][1])}", f"{pair['p']:.2g}",
+                number(pair["fixed"]), number(pair["broken"]), number(pair["both_right"]), number(pair["both_wrong"]), esc(", ".join(pair["differs_in"]) or "nothing"),
+            ]
+            for pair in group
+        ]  # fmt: skip
+    head = ["run", "interval", "difference, points", "95% interval", "p", "fixed", "broken", "both right", "both wrong", "they differ in"]
     parts = [
         "<p>On the same problems, one by one. p is of McNemar's exact test on the problems that only one of the two solves; the interval is Bonett and "
-        f"Price's for paired shares. {len(rows)} comparisons were made, and p is not adjusted for that.</p>",
+        f"Price's for paired shares. Comparisons made: {len(found['pairs'])}; p is not adjusted for their number.</p>",
         table("Each run against the first of its benchmark", head, rows, "runs"),
     ]
     for pair in found["pairs"]:
@@ -484,7 +487,7 @@ def key_figures(found: Mapping) -> list[tuple[str, str]]:
     figures = [("runs", f"{len(runs):,}"), ("benchmarks", f"{len({run['benchmark'] for run in runs}):,}"), ("replies", f"{sum(run['replies'] for run in runs):,}")]
     cut, replies = sum(run["cut_off"] for run in runs), sum(run["replies"] for run in runs)
     figures += [("cut off", percent(cut / replies) if replies else "0%"), ("no answer", percent(sum(run["unparsed"] for run in runs) / replies) if replies else "0%")]
-    figures += [("warnings", f"{len({warning['text'] for warning in found['warnings']}):,}")]
+    figures += [("warnings", f"{len(found['warnings']):,}")]
     return figures if runs else [("gradings", f"{len(found['gradings']):,}"), figures[-1]]
 
 

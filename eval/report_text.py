@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from eval.report_page import LISTED, by_benchmark, percent, points
@@ -61,11 +60,8 @@ def markdown(found: Mapping, title: str = "Evaluation") -> str:
 
 
 def _warnings(found: Mapping) -> str:
-    runs = defaultdict(list)
-    for warning in found["warnings"]:
-        runs[warning["text"]].append(warning["run"])
-    lines = [f"- **{cell(', '.join(names))}**: {cell(text)}." for text, names in runs.items()] + [f"- {cell(remark)}" for remark in found["remarks"]]
-    return "\n".join(lines) or "Nothing was found that speaks against these figures."
+    lines = [f"- **{cell(warning['text'])}**: {cell(', '.join(warning['runs']))}." for warning in found["warnings"]]
+    return "\n".join(lines + [f"- {cell(remark)}" for remark in found["remarks"]]) or "Nothing was found that speaks against these figures."
 
 
 def _gradings(found: Mapping) -> list[str]:
@@ -90,7 +86,7 @@ def _gradings(found: Mapping) -> list[str]:
             kappa = known["quadratic_kappa"]
             rows.append(("against known grades: same points", percent(known["agree"]), f"n = {known['n']}"))
             rows.append(("mean absolute error, quadratic kappa", f"{known['mean_absolute_error']:.2f}", "not defined" if kappa is None else f"{kappa:.2f}"))
-        parts.append(table(["", "figure", "interval"], rows))
+        parts.append(table(["measure", "figure", "interval"], rows))
     return parts
 
 
