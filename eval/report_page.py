@@ -74,7 +74,7 @@ def table(caption: str, head: Sequence[str], rows: Iterable[Sequence[str]], kind
     attribute = f' class="{kind}"' if kind else ""
     whole = f"<table{attribute}><caption>{esc(caption)}</caption>\n<thead><tr>{heads}</tr></thead>\n<tbody>\n{body}</tbody></table>\n"
     # A wide table scrolls inside its own box on a phone, which the keyboard must reach.
-    return f'<div class="scroll" role="region" tabindex="0" aria-label="{esc(caption)}">{whole}</div>\n' if len(head) > 3 else whole
+    return f'<div class="scroll" role="region" tabindex="0" aria-label="{esc(caption)}">{whole}</div>\n' if len(head) > 2 else whole
 
 
 def by_benchmark(runs: Sequence[dict]) -> dict[str, list[dict]]:
@@ -133,9 +133,9 @@ def proofs(found: Mapping) -> str:
     for grading in found["gradings"]:
         summary = grading["summary"]
         parts.append(f"<h3>{esc(grading['name'])}: judged by {esc(summary['judge'])}</h3>")
-        parts.append(_grades(summary) if summary["task"] == "grade" else _answers(summary))
+        parts.append(_grades(summary, grading["name"]) if summary["task"] == "grade" else _answers(summary, grading["name"]))
         if calibrated := summary.get("calibration"):
-            parts.append(_calibrated(calibrated, summary["control"]))
+            parts.append(_calibrated(calibrated, summary["control"], grading["name"]))
         unread = summary["unreadable"]
         money = summary["usd"]
         cost = f"up to ${money['at_most']:.2f}" if money["price_known"] else "its price is not known"
@@ -144,7 +144,7 @@ def proofs(found: Mapping) -> str:
             f"asked again and {unread['given_up']:,} never. Tokens: {summary['tokens']['input']:,.0f} in, {summary['tokens']['output']:,} out; {cost}.</p>"
         )
         if unread["reasons"]:
-            parts.append(table("Why an answer held no mark", ["reason", "answers"], [(esc(why), f"{count:,}") for why, count in unread["reasons"].items()]))
+            parts.append(table(f"{grading['name']}: why an answer held no mark", ["reason", "answers"], [(esc(why), f"{count:,}") for why, count in unread["reasons"].items()]))
         shown = sorted(grading["proofs"], key=lambda proof: (-_spread(proof), proof["points"] if proof["points"] is not None else -1))[:LISTED]
         graded = "".join(_proof(proof) for proof in shown)
         parts.append(f"<details><summary>Graders' words, most divided first ({len(shown)} of {len(grading['proofs'])})</summary>{graded}</details>")
@@ -162,11 +162,11 @@ def _spread(proof: dict) -> float:
     return max(marks) - min(marks) if marks else 0
 
 
-def _grades(summary: dict) -> str:
+def _grades(summary: dict, name: str) -> str:
     low, high = summary["bounds"]
     span = summary["interval"]
     rows = [
-        ("score, of 7 points a proof", percent(summary["score"]), "" if span is None else f"{percent(span[0])} to {percent(span[1])} (bootstrap over problems)"),
+        ("score, of 7 points a proof (interval: bootstrap over problems)", percent(summary["score"]), "" if span is None else f"{percent(span[0])} to {percent(span[1])}"),
         ("with what is not graded at 0 and at 7", "", f"{percent(low)} to {percent(high)}"),
         (
             "solved (6 points or more by most graders)", f"{summary['solved']:,} of {summary['graded']:,}",
@@ -179,14 +179,14 @@ def _grades(summary: dict) -> str:
     if graders := summary["graders"]:
         rows.append(("two graders give the same points", percent(graders["agree"]), f"{graders['mean_difference']:.2f} points apart on average"))
         rows.append(("all graders agree", f"{graders['unanimous']:,} of {graders['n']:,}", f"{graders['split_on_solved']:,} split on whether it is solved"))
-    rows += [(f"score of {esc(name)}", percent(part["score"]), f"n = {part['n']:,}") for name, part in summary["by"].items()]
+    rows += [(f"score of {esc(group)}", percent(part["score"]), f"n = {part['n']:,}") for group, part in summary["by"].items()]
     counts = summary["histogram"]
     whole = sum(counts.values()) or 1
     histogram = [(f"{mark} points", f"{counts.get(str(mark), 0):,}{bar(counts.get(str(mark), 0) / whole)}") for mark in range(MAX_POINTS + 1)]
-    return '<div class="grid"><div>' + table("Points", ["measure", "figure", "interval"], rows) + "</div><div>" + table("Grades given", ["points", "grades"], histogram) + "</div></div>"
+    return '<div class="grid"><div>' + table(f"{name}: points", ["measure", "figure", "interval"], rows) + "</div><div>" + table(f"{name}: grades given", ["points", "grades"], histogram) + "</div></div>"
 
 
-def _answers(summary: dict) -> str:
+def _answers(summary: dict, name: str) -> str:
     low, high = summary["interval"]
     rows = [
         ("right", f"{summary['correct']:,} of {summary['n'] - summary['undecided']:,}", f"{percent(summary['accuracy'])} ({percent(low)} to {percent(high)})"),
@@ -195,10 +195,10 @@ def _answers(summary: dict) -> str:
         ("more by the judge", f"{summary['changed_by_judge']:,}", ""),
         ("undecided", f"{summary['undecided']:,}", f"bounds {percent(summary['bounds'][0])} to {percent(summary['bounds'][1])}"),
     ]
-    return table("Answers: math-verify first, the judge second", ["measure", "answers", "share"], rows)
+    return table(f"{name}: math-verify first, the judge second", ["measure", "answers", "share"], rows)
 
 
-def _calibrated(found: dict, control: str | None) -> str:
+def _calibrated(found: dict, control: str | None, name: str) -> str:
     against = {"reference": "reference solutions, 7 points each", "swapped": "proofs of other problems, 0 points each"}.get(control, "grades of people")
     span = found["mean_absolute_error_interval"]
     kappa, kappas = found["quadratic_kappa"], found["quadratic_kappa_interval"]
@@ -213,7 +213,7 @@ def _calibrated(found: dict, control: str | None) -> str:
     ]
     grid = [(f"{human}", *(f"{count:,}" if count else "·" for count in line)) for human, line in enumerate(found["table"]) if any(line)]
     head = ["known \\ judge", *map(str, range(MAX_POINTS + 1))]
-    return f"<p>Measured against {against}:</p>" + '<div class="grid"><div>' + table("Agreement of the judge", ["measure", "figure", "interval"], rows) + "</div><div>" + table("Known points by the judge's", head, grid) + "</div></div>"
+    return f"<p>Measured against {against}:</p>" + '<div class="grid"><div>' + table(f"{name}: agreement of the judge", ["measure", "figure", "interval"], rows) + "</div><div>" + table(f"{name}: known points by the judge's", head, grid) + "</div></div>"
 
 
 def _proof(proof: dict) -> str:
@@ -296,7 +296,7 @@ def pairs(found: Mapping) -> str:
             ]
             parts.append(
                 f"<details><summary>{kind.capitalize()}: {says} ({min(LISTED, len(items))} of {len(items):,})</summary>"
-                + table(f"{kind.capitalize()} by {pair['b_name']}", ["problem", "gold", "answers A / B", "the wrong one", "where they part"], lines, figures=False)
+                + table(f"{kind.capitalize()} by {pair['b_name']} against {pair['a_name']}", ["problem", "gold", "answers A / B", "the wrong one", "where they part"], lines, figures=False)
                 + "</details>"
             )
     return "".join(parts)
