@@ -14,6 +14,7 @@ from tests.browser import chromium, open_browser, serve
 from ui import strings
 
 PROBLEM = strings.EXAMPLES["Toy cars"]
+WORK = "2 * 18 = 36\n36 + 7 = 43\n18 + 36 + 43 = 97"  # it adds where the story takes away
 
 
 def main() -> None:
@@ -42,10 +43,28 @@ def main() -> None:
             page.screenshot(path=args.out / f"{name}.png", full_page=width < 600)
             context.close()
 
-        def learn(page, wait: str = "#learn-status :is(.mt-done, .mt-retry)") -> None:
+        def learn(page, rungs: int = 3) -> None:
+            """The ladder of hints, with `rungs` asked for."""
             page.fill("#learn-problem textarea", PROBLEM)
             page.click("#learn-solve")
-            page.wait_for_selector(wait)
+            page.wait_for_selector("#learn-hint:not([disabled])")
+            while (shown := page.locator(".mt-rung").count()) < rungs:
+                page.click("#learn-hint")
+                page.wait_for_function("shown => document.querySelectorAll('.mt-rung').length > shown", arg=shown)
+
+        def check(page) -> None:
+            page.get_by_role("tab", name=strings.CHECK_TAB).click()
+            page.fill("#check-problem textarea", PROBLEM)
+            page.fill("#check-work textarea", WORK)
+            page.click("#check-solve")
+            page.wait_for_selector("#check-lines .mt-line")
+
+        def practise(page) -> None:
+            page.get_by_role("tab", name=strings.PRACTICE_TAB).click()
+            page.click("#practice-new")
+            page.wait_for_selector("#practice-hint:not([disabled])")
+            page.click("#practice-hint")
+            page.wait_for_selector("#practice-hints :is(section, div, li, p)")
 
         def compare(page, wait: str = "#compare-status .mt-done") -> None:
             page.get_by_role("tab", name=strings.COMPARE_TAB).click()
@@ -59,6 +78,10 @@ def main() -> None:
         shoot("learn-light", 1280, 860, False, learn)
         shoot("learn-dark", 1280, 860, True, learn)
         shoot("learn-phone", 390, 844, False, learn)
+        shoot("check-light", 1280, 900, False, check)
+        shoot("check-phone", 390, 844, False, check)
+        shoot("practice-light", 1280, 900, False, practise)
+        shoot("practice-dark", 1280, 900, True, practise)
         shoot("compare-light", 1280, 1100, False, compare)
         shoot("compare-dark", 1280, 1100, True, lambda page: compare(page, "#compare-right .mt-check"))
         shoot("compare-phone", 390, 844, False, compare)
