@@ -18,7 +18,18 @@ import json
 from pathlib import Path
 from statistics import mean
 
-from eval.metrics import budgets, compare_pairs, error_kind, vote
+from eval.benchmarks import kind_of
+from eval.metrics import (
+    budgets,
+    compare_pairs,
+    error_kind,
+    problem_of,
+    shown_answer,
+    speaker,
+    steps_of,
+    vote,
+    why_unscored,
+)
 from eval.records import Run, differences, load_run
 from mathtutor.chat import split_reply
 from mathtutor.io import Damaged, write_json
@@ -45,7 +56,10 @@ def first_difference(a: str, b: str) -> dict | None:
 
 
 def check_pair(a: Run, b: Run) -> None:
-    """Raises ValueError where the two do not answer the same problems."""
+    """Raises ValueError where the two do not answer the same problems, or nobody has said what is right."""
+    for run in (a, b):
+        if why := why_unscored(run.rows, run.readings, kind_of(run.stamp["benchmark"])):
+            raise ValueError(f"{run.folder} cannot be compared: {why}")
     ours, theirs = a.by_problem(), b.by_problem()
     if ours.keys() != theirs.keys():
         only_a, only_b = len(ours.keys() - theirs.keys()), len(theirs.keys() - ours.keys())
@@ -66,18 +80,18 @@ def compare(a: Run, b: Run) -> dict:
     flips: dict[str, list[dict]] = {"fixed": [], "broken": []}
     for name, (was, now) in verdicts.items():
         if was != now:
-            one, other = ours[name][0], theirs[name][0]
-            wrong = other if was else one
+            one, other = speaker(ours[name], a.readings), speaker(theirs[name], b.readings)
+            wrong, its = (other, b.readings) if was else (one, a.readings)
             flips["broken" if was else "fixed"].append({
-                "id": name, "question": one["question"], "gold": one["gold"], "answers": [one["answer"], other["answer"]],
-                "error": error_kind(wrong), "first_difference": first_difference(one["reply"], other["reply"]),
+                "id": name, "question": one["question"], "gold": one["gold"], "answers": [shown_answer(one, a.readings), shown_answer(other, b.readings)],
+                "error": error_kind(wrong, steps_of(problem_of(wrong)), its), "first_difference": first_difference(one["reply"], other["reply"]),
                 "tokens": [one["tokens"], other["tokens"]], "replies": [one["reply"], other["reply"]],
             })  # fmt: skip
     return {
         "a": side(a),
         "b": side(b),
         **compare_pairs(list(verdicts.values())),
-        "same_replies": sum(ours[name][0]["reply"] == theirs[name][0]["reply"] for name in ours),
+        "same_replies": sum([row["reply"] for row in ours[name]] == [row["reply"] for row in theirs[name]] for name in ours),
         "differs_in": differences(a.stamp, b.stamp),
         "fixed_items": flips["fixed"],
         "broken_items": flips["broken"],

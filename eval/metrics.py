@@ -15,7 +15,7 @@ from fractions import Fraction
 from math import sqrt
 from statistics import mean, median
 
-from eval.records import by_problem, key_of
+from eval.records import by_problem, is_unfinished, key_of
 from mathtutor.maths.answers import read_gold
 from mathtutor.problem import Problem
 
@@ -57,23 +57,61 @@ def is_right(row: dict, readings: Mapping | None = None) -> bool:
     return bool(readings and (reading := readings.get(key_of(row))) and reading["math_verify"])
 
 
-def answer_of(row: dict) -> str | None:
-    """What a reply votes for."""
-    return row["answer"]
+def why_unscored(rows: Sequence[dict], readings: Mapping | None, kind: str = "number") -> str:
+    """Why nothing may be said of what is right in a run, with the fix; "" where something may."""
+    if kind == "proof":
+        return "proofs are right or wrong when a judge has graded them: python -m eval.grade --proofs FOLDER"
+    open_ = [row for row in rows if row["correct"] is None]
+    lacking = sum(key_of(row) not in (readings or {}) for row in open_)
+    if lacking:
+        return f"{lacking} of {len(rows)} replies were not read by math-verify, which decides here: run its eval.run command again (pip install -e '.[eval]')"
+    if any(row.get("sample", 0) for row in open_) and any("vote" not in readings[key_of(row)] for row in open_):
+        return "it is not on record which of its replies mean the same: run its eval.run command again (pip install -e '.[eval]')"
+    return ""
 
 
-def majority(rows: Sequence[dict]) -> tuple[str | None, int]:
+def answer_of(row: dict, readings: Mapping | None = None) -> str | None:
+    """What a reply votes for: its number, or where answers are expressions all that means the same (a name without meaning)."""
+    if row["correct"] is not None:
+        return row["answer"]
+    reading = (readings or {}).get(key_of(row), {})
+    vote = reading.get("vote", 0 if reading.get("math_verify") is not None else None)
+    return None if vote is None else f"as reply {vote}"
+
+
+def shown_answer(row: dict, readings: Mapping | None = None) -> str | None:
+    """What a reply answers, as people write it."""
+    return row["answer"] if row["correct"] is not None else (readings or {}).get(key_of(row), {}).get("answer")
+
+
+def is_unread(row: dict, readings: Mapping | None = None) -> bool:
+    """Whether a reply that ended by itself gives no answer."""
+    if row["cut_off"] or row["finish"] == "failed":
+        return False
+    if row["correct"] is not None or not readings:
+        return row["answer"] is None
+    reading = readings.get(key_of(row), {})
+    return reading.get("math_verify") is None and not reading.get("error")
+
+
+def majority(rows: Sequence[dict], readings: Mapping | None = None) -> tuple[str | None, int]:
     """(answer, how many gave it) of the samples of one problem; of a tie, the answer that came first. None: none gave one."""
-    votes = Counter(answer for row in rows if (answer := answer_of(row)) is not None)
+    votes = Counter(answer for row in rows if (answer := answer_of(row, readings)) is not None)
     return votes.most_common(1)[0] if votes else (None, 0)
+
+
+def speaker(rows: Sequence[dict], readings: Mapping | None = None) -> dict:
+    """The reply that stands for the samples of one problem: the first that gives the majority's answer."""
+    answer, _ = majority(rows, readings)
+    return next((row for row in rows if answer is not None and answer_of(row, readings) == answer), rows[0])
 
 
 def vote(rows: Sequence[dict], readings: Mapping | None = None) -> tuple[bool, int]:
     """(whether the majority is right, how many agree with it)."""
     if len(rows) == 1:
-        return is_right(rows[0], readings), int(answer_of(rows[0]) is not None)
-    answer, agree = majority(rows)
-    return next((is_right(row, readings) for row in rows if answer is not None and answer_of(row) == answer), False), agree
+        return is_right(rows[0], readings), int(answer_of(rows[0], readings) is not None)
+    answer, agree = majority(rows, readings)
+    return answer is not None and is_right(speaker(rows, readings), readings), agree
 
 
 def summarize(
@@ -81,23 +119,25 @@ def summarize(
 ) -> dict:
     """Figures of `results.jsonl` rows. `n` counts problems; of several samples the majority answers.
 
-    Each reply is right or one of the rest: `cut_off` ones hit a limit, `failed` ones never came, `unparsed` ones
+    Where nothing may be said of what is right (`why_unscored`), `correct`, `accuracy` and `interval` are None, and what
+    follows from them is left out. Each reply is right or one of the rest: `cut_off` ones hit a limit, `failed` ones never came, `unparsed` ones
     ended without an answer. These three count replies.
     """
     groups = by_problem(rows)
+    is_scored = not why_unscored(rows, readings, kind)
     votes = {name: vote(group, readings) for name, group in groups.items()}
     n, correct = len(groups), sum(right for right, _ in votes.values())
     samples = max(map(len, groups.values()), default=1)
     cut_off = sum(row["cut_off"] for row in rows)
     tokens = [row["tokens"] for row in rows]
     summary = {
-        **rate(correct, n),
+        **(rate(correct, n) if is_scored else {"n": n, "correct": None, "accuracy": None, "interval": None}),
         "correct_strict": sum(row["correct_strict"] for row in rows),
         "cut_off": cut_off,
         "cut_off_rate": round(cut_off / len(rows), 4) if rows else 0.0,
         "too_many_cut_off": cut_off > MAX_CUT_OFF * len(rows),
         "failed": sum(row["finish"] == "failed" for row in rows),
-        "unparsed": (unparsed := sum(row["answer"] is None and not row["cut_off"] and row["finish"] != "failed" for row in rows)),
+        "unparsed": (unparsed := sum(is_unread(row, readings) for row in rows)),
         "unparsed_rate": round(unparsed / len(rows), 4) if rows else 0.0,
         "wrong_sums": sum(row["first_wrong_step"] is not None for row in rows),
         "tokens": sum(tokens),
@@ -113,19 +153,21 @@ def summarize(
         summary |= {
             "correct_math_verify": sum(value is True for value in read),
             "unread_math_verify": sum(value is None for value in read),
+            "unfinished_math_verify": sum(is_unfinished(reading) for row in rows if (reading := readings.get(key_of(row)))),
+            "votes_by_text": len({row["id"] for row in rows if "vote_error" in readings.get(key_of(row), {})}),
             "disagreements": len(differ),
             "disagree_on": [f"{row['id']}/{row.get('sample', 0)}" for row in differ[:MOST_LISTED]],
         }
     if samples > 1:
+        summary["samples"] = samples
+    if samples > 1 and is_scored:
         summary |= {
-            "samples": samples,
             "sample_accuracy": sum(is_right(row, readings) for row in rows) / len(rows),
             "any_right": sum(any(is_right(row, readings) for row in group) for group in groups.values()),
             "agreement": calibration(votes.values()),
             "coverage": coverage(list(votes.values())),
         }
-    if kind != "proof":
-        # Of a proof nothing is right or wrong before it is graded.
+    if is_scored:
         summary |= {
             "budgets": budgets(rows, readings),
             "errors": errors(rows, readings, problems),
@@ -175,7 +217,7 @@ def budgets(rows: Sequence[dict], readings: Mapping | None = None) -> list[dict]
 # --- why a reply is wrong
 
 
-def error_kind(row: dict, gold_steps: int | None = None) -> str:
+def error_kind(row: dict, gold_steps: int | None = None, readings: Mapping | None = None) -> str:
     """Which of KINDS_OF_ERROR a wrong reply is; the first that fits.
 
     "missing step": all its sums hold and it has fewer steps than the gold solution; "reading": all its sums hold and
@@ -187,7 +229,7 @@ def error_kind(row: dict, gold_steps: int | None = None) -> str:
         return "loop"
     if row["cut_off"]:
         return "cut off"
-    if row["answer"] is None:
+    if is_unread(row, readings):
         return "no answer"
     if row["first_wrong_step"] is not None:
         return "arithmetic"
@@ -198,8 +240,14 @@ def error_kind(row: dict, gold_steps: int | None = None) -> str:
 def errors(rows: Sequence[dict], readings: Mapping | None, problems: Sequence[Problem]) -> dict[str, int]:
     """How many wrong replies are of each kind."""
     steps = {problem.id: steps_of(problem) for problem in problems}
-    found = Counter(error_kind(row, steps.get(row["id"])) for row in rows if not is_right(row, readings))
+    found = Counter(error_kind(row, steps.get(row["id"]), readings) for row in rows if not is_right(row, readings))
     return {kind: found[kind] for kind in KINDS_OF_ERROR}
+
+
+def problem_of(row: dict) -> Problem:
+    """What a row tells of its problem."""
+    gold = row.get("gold_text", row.get("gold") or "")
+    return Problem(row["id"], row.get("question", ""), read_gold(gold) if gold else None, gold, "", row.get("meta", {}))
 
 
 def steps_of(problem: Problem) -> int | None:

@@ -4,8 +4,13 @@
     readings["gsm8k-7", 0]["math_verify"]                                    # True, False or None
 
 math-verify parses with SymPy, which a hostile reply can keep busy for ever and whose own time limit works in the
-main thread of a process only. So it runs in processes of its own, which Pebble ends when a reply takes too long;
-that reply's reading is null, with the reason. What has been read is kept in a journal and not read again.
+main thread of a process only, by the clock on the wall: on a busy machine it would call right answers wrong. So it
+runs in processes of its own, without its limits. Each reply may use so much processing time, counted by the system
+after SymPy has been loaded, whatever else the machine does; then the process is ended, and the reading is null with
+the reason. What has been read is kept in a journal and not read again; what was not read to the end is.
+
+Where an answer is an expression, the replies to a problem vote for what they mean and not for how it is written:
+`votes.jsonl` says which of them math-verify finds equal. It is made without the gold answer.
 """
 
 from __future__ import annotations
@@ -14,19 +19,22 @@ import atexit
 import importlib.util
 import logging
 import multiprocessing
-from collections.abc import Mapping, Sequence
+import re
+import signal
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
 from tqdm import tqdm
 
-from eval.records import hash_of_reply, key_of
+from eval.records import by_problem, hash_of_reply, is_unfinished, key_of, with_votes
 from mathtutor.chat import split_reply
 from mathtutor.io import Journal
 
-TIMEOUT = 20.0  # seconds for one reply, after which its process is ended
-LIBRARY_TIMEOUT = 5  # seconds that math-verify gives itself for each of its two parts
+PROCESSING = 30.0  # seconds of a processor for one reply; after them its process is ended
+PATIENCE = 20  # so many times as long on the wall, for a process that hangs without working
 TAIL_CHARS = 4000  # of a reply after its thinking, as in the robust reading
+SHOWN_CHARS = 200  # of an expression that is kept to be shown
 WORKERS = 2
 
 
@@ -35,10 +43,23 @@ class NotInstalled(RuntimeError):
 
 
 def _prepare() -> None:
-    """Import SymPy before the first reply's time begins: on a busy machine that takes longer than a reply may."""
-    import math_verify  # noqa: F401
-
+    """Load SymPy and its parsers, which takes seconds, before the first reply's time begins."""
     logging.disable(logging.ERROR)  # what the library says of one reply stands in that reply's reading
+    _judge(("so $\\boxed{\\frac{x+1}{2}}$", "$0.5 + \\frac{x}{2}$"))
+
+
+def _limited(task: tuple[Callable, object, float]):
+    """The function of an item, in this process and in so many seconds of processing.
+
+    SIGPROF is left to the system, which ends the process: an exception would not come through a power of a power, nor
+    through an `except Exception` on its way.
+    """
+    function, item, seconds = task
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    try:
+        return function(item)
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
 
 
 def _judge(item: tuple[str, str]) -> tuple[bool | None, str]:
@@ -46,13 +67,31 @@ def _judge(item: tuple[str, str]) -> tuple[bool | None, str]:
     from math_verify import parse, verify
 
     tail, gold = item
-    found = parse(tail, parsing_timeout=LIBRARY_TIMEOUT)
+    found = parse(tail, parsing_timeout=None)
     if not found:
         return None, ""
-    wanted = parse(gold if "$" in gold else f"${gold}$", parsing_timeout=LIBRARY_TIMEOUT)
+    wanted = parse(gold if "$" in gold else f"${gold}$", parsing_timeout=None)
     if not wanted:
         return None, "the gold answer cannot be parsed"
-    return bool(verify(wanted, found, timeout_seconds=LIBRARY_TIMEOUT)), ""
+    return bool(verify(wanted, found, timeout_seconds=None)), ""
+
+
+def _sort(tails: Sequence[str]) -> list[tuple[int | None, str]]:
+    """For each reply (the first one that means the same, what it says), (None, "") without an answer; in a process of its own."""
+    from math_verify import parse, verify
+
+    heads: list[tuple[int, list, str]] = []
+    found: list[tuple[int | None, str]] = []
+    for place, tail in enumerate(tails):
+        if not (parsed := parse(tail, parsing_timeout=None) if tail else []):
+            found.append((None, ""))
+            continue
+        text = next((part for part in reversed(parsed) if isinstance(part, str)), str(parsed[-1]))[:SHOWN_CHARS]
+        head = next((head for head, other, said in heads if said == text or verify(other, parsed, timeout_seconds=None)), None)
+        if head is None:
+            heads.append((place, parsed, text))
+        found.append((place if head is None else head, text))
+    return found
 
 
 @cache
@@ -69,19 +108,38 @@ def _pool():
     return pool
 
 
-def judge(items: Sequence[tuple[str, str]], timeout: float = TIMEOUT):
-    """(right, error) for each (reply, gold answer), in their order, by math-verify alone. Never raises for an item."""
-    pieces = [(_tail(reply), gold) for reply, gold in items]
-    if not pieces:
+def judge(items: Sequence[tuple[str, str]], seconds: float = PROCESSING, patience: float = PATIENCE):
+    """(right, error) for each (reply, gold answer), in their order, by math-verify alone. Never raises for an item.
+
+    `seconds`: processing time for one; the wall may show `patience` times as much.
+    """
+    for found, error in _each(_judge, [(_tail(reply), gold) for reply, gold in items], seconds, patience):
+        yield (None, error) if error else found
+
+
+def sort(groups: Sequence[Sequence[str]]) -> Iterator[tuple[list[tuple[int | None, str]] | None, str]]:
+    """(what `_sort` says of each group of replies, error). Never raises for a group."""
+    longest = max(map(len, groups), default=1)
+    yield from _each(_sort, [[_tail(reply) for reply in group] for group in groups], PROCESSING * longest, PATIENCE)
+
+
+def _each(function: Callable, items: Sequence, seconds: float, patience: float) -> Iterator[tuple[object, str]]:
+    """(result, "") or (None, error) of each item, in their order."""
+    if not items:
         return
-    results = _pool().map(_judge, pieces, timeout=timeout, chunksize=1).result()
-    for _ in pieces:
+    tasks = [(function, item, seconds) for item in items]
+    results = _pool().map(_limited, tasks, timeout=seconds * patience, chunksize=1).result()
+    for _ in items:
         try:
-            yield next(results)
+            yield next(results), ""
         except TimeoutError:
-            yield None, f"took longer than {timeout:g} s"
+            yield None, f"took longer than {seconds * patience:g} s"
         except Exception as error:  # a process that died, or the library's own
-            yield None, f"{type(error).__name__}: {error}"[:200]
+            ended = getattr(error, "exitcode", None)
+            if ended == -signal.SIGPROF:
+                yield None, f"took longer than {seconds:g} s of processing"
+            else:
+                yield None, f"{type(error).__name__}: {error}"[:200] + ("" if ended is None else f" (exit {ended})")
 
 
 def _tail(reply: str) -> str:
@@ -91,13 +149,13 @@ def _tail(reply: str) -> str:
 
 
 def read_all(rows: Sequence[dict], path: Path, golds: Mapping[str, str]) -> dict[tuple[str, int], dict]:
-    """The readings of all rows by (id, sample); those in the journal at `path` are not made again.
+    """The readings of all rows by (id, sample); those in the journal at `path` that came to an end are not made again.
 
     `golds`: the gold answer of each problem, as its benchmark writes it. Raises NotInstalled without math-verify.
     """
     with Journal(path) as journal:
         current = {key_of(row): hash_of_reply(row["reply"]) for row in rows}
-        journal.retain(lambda row: current.get(key_of(row)) == row.get("reply"))
+        journal.retain(lambda row: current.get(key_of(row)) == row.get("reply") and not is_unfinished(row))
         done = {key_of(row) for row in journal.rows}
         missing = [row for row in rows if key_of(row) not in done]
         if missing:
@@ -105,7 +163,8 @@ def read_all(rows: Sequence[dict], path: Path, golds: Mapping[str, str]) -> dict
                 for reading in _read(missing, golds):
                     journal.append(reading)
                     bar.update()
-        return {key_of(row): row for row in journal.rows}
+        found = {key_of(row): row for row in journal.rows}
+    return with_votes(found, _votes(rows, path.with_name("votes.jsonl")), rows)
 
 
 def _read(rows: Sequence[dict], golds: Mapping[str, str]):
@@ -124,3 +183,37 @@ def _read(rows: Sequence[dict], golds: Mapping[str, str]):
             "math_verify": right,
             **({"error": error} if error else {}),
         }
+
+
+def _votes(rows: Sequence[dict], path: Path) -> list[dict]:
+    """Rows of `votes.jsonl` for the problems whose answers are expressions; those that are there are not made again."""
+    groups = by_problem(row for row in rows if row["correct"] is None)
+    if not groups:
+        return []
+    with Journal(path) as journal:
+        hashes = {name: [hash_of_reply(row["reply"]) for row in group] for name, group in groups.items()}
+        journal.retain(lambda row: hashes.get(row["id"]) == [vote["reply"] for vote in row["votes"]] and not is_unfinished(row))
+        done = {row["id"] for row in journal.rows}
+        missing = [name for name in groups if name not in done]
+        replies = [["" if row["cut_off"] or row["finish"] == "failed" else row["reply"] for row in groups[name]] for name in missing]
+        with tqdm(total=len(groups), initial=len(done), unit="vote", disable=None, leave=False) as bar:
+            for name, texts, (found, error) in zip(missing, replies, sort(replies), strict=True):
+                means = _by_text(texts) if found is None else found
+                votes = [
+                    {"sample": row.get("sample", 0), "reply": hashes[name][place], "vote": head, "answer": said or None}
+                    for place, (row, (head, said)) in enumerate(zip(groups[name], means, strict=True))
+                ]
+                journal.append({"id": name, "votes": votes, **({"error": error} if error else {})})
+                bar.update()
+        return journal.rows
+
+
+def _by_text(replies: Sequence[str]) -> list[tuple[int | None, str]]:
+    """As `_sort`, by what is written in the last box or on the last line: where the library comes to no end."""
+    said = [_boxed(_tail(reply)) for reply in replies]
+    return [(said.index(text), text) if text else (None, "") for text in said]
+
+
+def _boxed(tail: str) -> str:
+    box = tail.rpartition("\\boxed{")[2] if "\\boxed{" in tail else tail.strip().rpartition("\n")[2]
+    return re.sub(r"\s+", "", box).rstrip("}$.")[:SHOWN_CHARS]

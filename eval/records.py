@@ -3,12 +3,13 @@
     run = load_run("evals/pocket-svamp")
     run.rows[0]["reply"], run.stamp["mode"]["name"], run.summary["accuracy"]
 
-A folder holds one run, and four files:
+A folder holds one run, and these files:
 
     run.json        what was asked of what: the identity of the run, written before the first question
     results.jsonl   a row a reply, in the order in which they came; each on disk before the next is waited for
     readings.jsonl  a row a reply, under the readings that are not ours; made from `results.jsonl` at the end
-    summary.json    figures of all rows; made from the two at the end, and made again by `python -m eval.run` alone
+    votes.jsonl     a row a problem whose answer is an expression: which replies mean the same; likewise
+    summary.json    figures of all rows; made from these at the end, and made again by `python -m eval.run` alone
 
 run.json
     engine          its spec, as given to --engine
@@ -47,7 +48,12 @@ readings.jsonl, a row
     id, sample, reply   the key, and sha256 (16 digits) of the reply that was read
     robust, strict      as in results.jsonl
     math_verify         true | false: the library math-verify, told nothing of ours; null: it found no answer,
-                        timed out, or (`error`) raised
+                        or (`error`) raised, or was ended for taking too long: then the same command asks it again
+
+votes.jsonl, a row
+    id, votes       the problem; of each reply its `sample`, hash (`reply`), what it says (`answer`), and as its `vote`
+                    the place of the first reply that means the same; null: it says nothing
+    error           where the library came to no end: then the votes are those of equal texts
 
 summary.json: see `eval.metrics.summarize`. Of a run with k > 1 samples, n counts problems and `correct` is that
 of the majority vote.
@@ -109,6 +115,25 @@ def hash_of_reply(reply: str) -> str:
     return hashlib.sha256(reply.encode("utf-8", "replace")).hexdigest()[:16]
 
 
+def is_unfinished(reading: dict) -> bool:
+    """Whether a reading ended because time or a process did, which says nothing of the reply."""
+    return str(reading.get("error", "")).startswith(("took longer", "ProcessExpired"))
+
+
+def with_votes(readings: dict[tuple[str, int], dict], votes: Iterable[dict], rows: Iterable[dict]) -> dict[tuple[str, int], dict]:
+    """The readings with what each reply votes for, of the replies that are still those of `rows`."""
+    hashes = {name: [hash_of_reply(row["reply"]) for row in group] for name, group in by_problem(rows).items()}
+    found = dict(readings)
+    for row in votes:
+        if hashes.get(row["id"]) != [vote["reply"] for vote in row["votes"]]:
+            continue
+        for vote in row["votes"]:
+            key = row["id"], vote["sample"]
+            if key in found:
+                found[key] = found[key] | {"vote": vote["vote"], "answer": vote["answer"]} | ({"vote_error": row["error"]} if "error" in row else {})
+    return found
+
+
 def with_defaults(stamp: dict) -> dict:
     """A stamp with what older ones lack. Anything that is no stamp comes back as it is."""
     if not isinstance(stamp, dict) or not isinstance(stamp.get("sampling"), dict):
@@ -153,6 +178,8 @@ def load_run(folder: str | Path) -> Run:
     readings: dict[tuple[str, int], dict] = {}
     if (folder / "readings.jsonl").exists():
         readings = {key_of(row): row for row in read_rows(folder / "readings.jsonl")}
+        votes = read_rows(folder / "votes.jsonl") if (folder / "votes.jsonl").exists() else ()
+        readings = with_votes(readings, votes, rows.values())
     return Run(folder, with_defaults(stamp), list(rows.values()), summary, readings)
 
 

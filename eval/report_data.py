@@ -17,12 +17,21 @@ from pathlib import Path
 
 from eval.benchmarks import kind_of, table
 from eval.compare import compare, verdict_of
-from eval.metrics import MAX_CUT_OFF, error_kind, is_right, steps_of, summarize, vote, wilson
+from eval.metrics import (
+    MAX_CUT_OFF,
+    error_kind,
+    is_right,
+    problem_of,
+    shown_answer,
+    steps_of,
+    summarize,
+    vote,
+    why_unscored,
+    wilson,
+)
 from eval.records import Run, key_of, load_run, with_defaults
 from mathtutor.engines import display_name
 from mathtutor.io import Damaged, read_json, read_rows
-from mathtutor.maths.answers import read_gold
-from mathtutor.problem import Problem
 from mathtutor.sources import SOURCES
 
 LONGEST = 20_000  # characters of a reply in the page; the record keeps it whole
@@ -48,12 +57,17 @@ def collect(folders: Sequence[Path]) -> dict:
     """Everything of a report. Raises ValueError, Damaged or OSError for a folder that holds no run."""
     loaded: list[Loaded] = []
     gradings: list[dict] = []
+    other: list[str] = []
     for folder in folders:
         stamp = read_json(folder / "run.json") if (folder / "run.json").exists() else None
         if not isinstance(stamp, dict):
             raise ValueError(f"{folder} holds no run: name folders that eval.run or eval.grade wrote")
         if "task" in stamp:
             gradings.append(_grading(folder, stamp))
+        elif "dev_sha256" in stamp:
+            other.append(folder.name)
+        elif not (isinstance(stamp.get("benchmark"), str) and isinstance(stamp.get("sampling"), dict)):
+            raise ValueError(f"{folder / 'run.json'} is no record of a run: name folders that eval.run or eval.grade wrote")
         else:
             loaded.append(load(folder))
     labels = label(folders)
@@ -62,6 +76,8 @@ def collect(folders: Sequence[Path]) -> dict:
         grading["name"] = labels[grading.pop("folder")]
     names = {one.folder: labels[one.folder] for one in loaded}
     pairs, remarks = _pairs(loaded, names)
+    if other:
+        remarks.append(f"{', '.join(other)}: eval.locate measured how a first wrong line is found, not answers; the figures are in summary.json there.")
     said: dict[str, list[str]] = defaultdict(list)
     for one in [*runs, *gradings]:
         for text, detail in one["warnings"]:
@@ -100,13 +116,7 @@ def load(folder: Path) -> Loaded:
 
 
 def _figures(run: Run, kind: str) -> dict:
-    return summarize(run.rows, run.readings or None, kind, [_problem_of(row) for row in run.rows])
-
-
-def _problem_of(row: dict) -> Problem:
-    """What a row tells of its problem."""
-    gold = row.get("gold_text", row.get("gold") or "")
-    return Problem(row["id"], row.get("question", ""), read_gold(gold) if gold else None, gold, "", row.get("meta", {}))
+    return summarize(run.rows, run.readings or None, kind, [problem_of(row) for row in run.rows])
 
 
 # --- one run
@@ -114,7 +124,8 @@ def _problem_of(row: dict) -> Problem:
 
 def _described(one: Loaded, name: str) -> dict:
     stamp, figures = one.stamp, one.figures
-    low, high = figures.get("interval") or wilson(figures["correct"], figures["n"])
+    is_scored = figures.get("accuracy") is not None and one.kind != "proof"
+    low, high = (figures.get("interval") or wilson(figures["correct"], figures["n"])) if is_scored else (0.0, 1.0)
     replies = len(one.run.rows) if one.run else figures["n"] * stamp["samples"]
     example = one.run.rows[0] if one.run and one.run.rows else {}
     return {
@@ -131,8 +142,8 @@ def _described(one: Loaded, name: str) -> dict:
         "problems": stamp.get("problems", ""),
         "has_rows": one.run is not None,
         "n": figures["n"],
-        "correct": figures["correct"] if one.kind != "proof" else None,
-        "accuracy": figures["accuracy"] if one.kind != "proof" else None,
+        "correct": figures["correct"] if is_scored else None,
+        "accuracy": figures["accuracy"] if is_scored else None,
         "interval": [low, high],
         "replies": replies,
         "cut_off": figures["cut_off"],
@@ -198,6 +209,12 @@ def _warnings(one: Loaded, replies: int) -> list[tuple[str, str]]:
     if one.run is None:
         found.append(("the rows were not kept with the record: no item can be looked at, and no pair of runs be compared problem by problem", ""))
         return found
+    if one.kind != "proof" and (why := why_unscored(one.run.rows, one.run.readings, one.kind)):
+        found.append(("not scored, so no accuracy is given", why))
+    if unfinished := figures.get("unfinished_math_verify"):
+        found.append(("replies kept math-verify busy too long and were not read by it" + ("; they count as wrong" if one.kind == "expression" else ""), count(unfinished)))
+    if by_text := figures.get("votes_by_text"):
+        found.append(("problems were voted on by what is written, not by what it means: math-verify came to no end", f"{by_text} of {figures['n']}"))
     if one.kind == "number" and not one.run.readings:
         found.append(("no second reading is on record: the answers were read by our own reader alone", ""))
     if (other := figures.get("correct_math_verify")) is not None and one.kind == "number":
@@ -282,7 +299,7 @@ def _items(loaded: Sequence[Loaded], names: dict[Path, str]) -> list[dict]:
     """Every problem with all replies to it, worst first: wrong though all replies agree, then wrong, then the rest."""
     groups: dict[tuple[str, str], dict] = {}
     for one in loaded:
-        if one.run is None or one.kind == "proof":
+        if one.run is None or why_unscored(one.run.rows, one.run.readings, one.kind):
             continue
         for id, rows in one.run.by_problem().items():
             first = rows[0]
@@ -291,7 +308,7 @@ def _items(loaded: Sequence[Loaded], names: dict[Path, str]) -> list[dict]:
                 "benchmark": key[0], "id": mark(id), "question": clip(first.get("question", "")), "gold": mark(first.get("gold_text", first["gold"])), "runs": [],
             })  # fmt: skip
             right, agree = vote(rows, one.run.readings)
-            steps = steps_of(_problem_of(first))
+            steps = steps_of(problem_of(first))
             item["runs"].append({
                 "run": names[one.folder], "right": right, "agree": agree,
                 "replies": [_reply(row, one.run, steps) for row in rows],
@@ -306,9 +323,9 @@ def _reply(row: dict, run: Run, steps: int | None) -> dict:
     right = is_right(row, run.readings)
     reading = run.readings.get(key_of(row))
     return {
-        "sample": row.get("sample", 0), "answer": None if row["answer"] is None else mark(row["answer"]), "right": right,
+        "sample": row.get("sample", 0), "answer": None if (answer := shown_answer(row, run.readings)) is None else mark(answer), "right": right,
         "cut_off": row["cut_off"], "finish": row["finish"], "tokens": row["tokens"], "wrong_step": row["first_wrong_step"],
-        "error": None if right else error_kind(row, steps), "reply": clip(row["reply"]), "strict": row["correct_strict"],
+        "error": None if right else error_kind(row, steps, run.readings), "reply": clip(row["reply"]), "strict": row["correct_strict"],
         "math_verify": reading["math_verify"] if reading else None,
         "parted": bool(reading) and row["correct"] is not None and row["correct"] != bool(reading["math_verify"]),
     }  # fmt: skip

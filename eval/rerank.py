@@ -22,7 +22,8 @@ from typing import Protocol
 
 from tqdm import tqdm
 
-from eval.metrics import answer_of, coverage, is_right, rate, vote
+from eval.benchmarks import kind_of
+from eval.metrics import answer_of, coverage, is_right, rate, vote, why_unscored
 from eval.modes import Mode
 from eval.records import Run, hash_of_reply, key_of, load_run
 from mathtutor.chat import Conversation
@@ -94,25 +95,25 @@ def score_all(run: Run, scorer: Scorer) -> dict[tuple[str, int], float]:
         return {key_of(row): row["score"] for row in journal.rows}
 
 
-Choice = Callable[[Sequence[dict], Mapping], tuple[str | None, float]]
+Choice = Callable[[Sequence[dict], Mapping, Mapping | None], tuple[str | None, float]]
 
 
-def best(rows: Sequence[dict], scores: Mapping) -> tuple[str | None, float]:
+def best(rows: Sequence[dict], scores: Mapping, readings: Mapping | None = None) -> tuple[str | None, float]:
     """(answer, score) of the reply with the highest score among those with an answer; the earlier one of equals."""
-    answering = [row for row in rows if answer_of(row) is not None]
+    answering = [row for row in rows if answer_of(row, readings) is not None]
     if not answering:
         return None, float("-inf")
     row = max(answering, key=lambda row: scores[key_of(row)])
-    return answer_of(row), scores[key_of(row)]
+    return answer_of(row, readings), scores[key_of(row)]
 
 
-def weighted(rows: Sequence[dict], scores: Mapping) -> tuple[str | None, float]:
+def weighted(rows: Sequence[dict], scores: Mapping, readings: Mapping | None = None) -> tuple[str | None, float]:
     """(answer, its share of the weight) of the answer whose replies weigh most together."""
     weights: dict[str, float] = defaultdict(float)
     highest = max((scores[key_of(row)] for row in rows), default=0.0)
     for row in rows:
-        if answer_of(row) is not None:
-            weights[answer_of(row)] += exp(scores[key_of(row)] - highest)
+        if (answer := answer_of(row, readings)) is not None:
+            weights[answer] += exp(scores[key_of(row)] - highest)
     if not weights:
         return None, float("-inf")
     answer = max(weights, key=weights.get)
@@ -121,6 +122,8 @@ def weighted(rows: Sequence[dict], scores: Mapping) -> tuple[str | None, float]:
 
 def rerank(run: Run, scores: Mapping, name: str) -> dict:
     """Figures of each way to choose one answer from a problem's samples."""
+    if why := why_unscored(run.rows, run.readings, kind_of(run.stamp["benchmark"])):
+        raise ValueError(f"{run.folder} cannot be reranked: {why}")
     groups = run.by_problem()
     if all(len(group) == 1 for group in groups.values()):
         raise ValueError(f"{run.folder} has one reply a problem: there is nothing to choose from (run with --samples)")
@@ -128,8 +131,8 @@ def rerank(run: Run, scores: Mapping, name: str) -> dict:
     chosen = {"best": [], "weighted": []}
     for group in groups.values():
         for way, choose in (("best", best), ("weighted", weighted)):
-            answer, score = choose(group, scores)
-            right = answer is not None and any(is_right(row, run.readings) for row in group if answer_of(row) == answer)
+            answer, score = choose(group, scores, run.readings)
+            right = answer is not None and any(is_right(row, run.readings) for row in group if answer_of(row, run.readings) == answer)
             chosen[way].append((right, score))
     rows = run.rows
     return {

@@ -28,7 +28,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from eval.benchmarks import kind_of, load_with_origin
-from eval.metrics import MAX_CUT_OFF, summarize
+from eval.metrics import MAX_CUT_OFF, steps_of, summarize
 from eval.modes import DEFAULT, Mode, load_mode, mode_names
 from eval.readings import NotInstalled, read_all
 from eval.records import RESULT_KEYS, differences, key_of, run_hash, seed_of
@@ -58,6 +58,8 @@ def result_row(
     answer = None if cut_off or failed else verdict.answer.value
     gold = problem.gold if problem.answer is None else show(problem.answer)
     meta = {key: value for key, value in problem.meta.items() if key not in NOT_IN_ROWS}
+    if (gold_steps := steps_of(problem)) is not None:
+        meta["steps"] = gold_steps  # of a gold solution that the row does not hold
     return {
         "id": problem.id,
         "sample": sample,
@@ -314,6 +316,9 @@ def report(args: argparse.Namespace, summary: dict, kind: str) -> None:
             f"They are not graded yet."
         )
         return
+    if summary["accuracy"] is None:
+        print(f"{args.benchmark}: {summary['n']} problems, {summary['cut_off']} cut off, {summary['tokens']:,} tokens. They are not scored yet.")
+        return
     low, high = summary["interval"]
     by = f" by the majority of {args.samples}" if args.samples > 1 else ""
     print(
@@ -329,6 +334,11 @@ def report(args: argparse.Namespace, summary: dict, kind: str) -> None:
         print(f"Single replies: {summary['sample_accuracy']:.1%} right. Right where so many agree: {shares}")
         at = {point["coverage"]: point["accuracy"] for point in summary["coverage"]}
         print(f"Without the fifth that agrees least: {at[0.8]:.1%}")
+    if summary.get("unfinished_math_verify"):
+        counted = " and count as wrong" if kind == "expression" else ""
+        print(f"{summary['unfinished_math_verify']} replies kept math-verify busy too long{counted}: run the same command to have them read again.")
+    if summary.get("votes_by_text"):
+        print(f"{summary['votes_by_text']} problems were voted on by what is written, not by what it means: run the same command to try again.")
     if summary["failed"]:
         print(f"{summary['failed']} failed and count as wrong: run the same command to ask them again.")
     if summary["too_many_cut_off"]:

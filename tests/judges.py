@@ -6,8 +6,10 @@ import time
 
 
 def moody(item: tuple[str, str]) -> tuple[bool, str]:
-    """Right for all but a reply that takes for ever and one that breaks the library."""
-    time.sleep(60 if item[0] == "slow" else 0)
+    """Right for all but replies that take for ever, idle or busy, and one that breaks the library."""
+    time.sleep({"slow": 60, "idle": 1.5}.get(item[0], 0))
+    while item[0] == "busy":
+        pass
     if item[0] == "dies":
         raise RuntimeError("no")
     return True, ""

@@ -117,7 +117,49 @@ def test_expressions_are_judged_by_the_library_and_proofs_by_nobody():
     found = {("a", 0): {"math_verify": True}, ("b", 0): {"math_verify": None}}
     summary = summarize(rows, found, "expression")
     assert (summary["correct"], summary["correct_math_verify"], summary["unread_math_verify"], summary["disagreements"]) == (1, 1, 1, 0)
+    assert summary["unparsed"] == 1  # as the library reads it, whatever number ours finds
     assert "errors" not in summarize(rows, None, "proof")
+
+
+@pytest.mark.parametrize("kind", ["expression", "proof"])
+def test_what_nobody_has_scored_has_no_accuracy(kind):
+    for rows in ([row("a", correct=None)], [row("a", sample=n, correct=None) for n in range(3)]):
+        summary = summarize(rows, None, kind)
+        assert (summary["n"], summary["correct"], summary["accuracy"], summary["interval"]) == (1, None, None, None)
+        assert not {"errors", "budgets", "by", "agreement", "sample_accuracy"} & summary.keys()
+    # Half of the readings is no score either, nor are samples of which nobody knows which mean the same.
+    assert summarize([row("a", correct=None), row("b", correct=None)], {("a", 0): {"math_verify": True}}, "expression")["accuracy"] is None
+    assert summarize(rows, {("a", n): {"math_verify": True} for n in range(3)}, "expression")["accuracy"] is None
+
+
+@pytest.mark.parametrize("replies, right, correct, agree", [
+    (["\\pi", "\\pi", "\\pi"], [True] * 3, 1, 3),  # no number, and still a vote
+    (["2^{u-2}", "2^{u+5}", "2^{u+5}"], [True, False, False], 0, 2),
+    (["2^{u+5}", "2^{u-2}", "\\frac{2^{u}}{4}"], [False, True, True], 1, 2),  # written in two ways
+    (["x+1", "", "x+2"], [True, None, False], 1, 1),
+])  # fmt: skip
+def test_expressions_vote_for_what_they_mean(tmp_path, monkeypatch, replies, right, correct, agree):
+    monkeypatch.setattr(readings, "judge", lambda items: iter([(one, "") for one in right]))
+    rows = [row(sample=n, answer="2", correct=None, gold_text="g", reply=f"So it is $\\boxed{{{text}}}$." if text else "") for n, text in enumerate(replies)]
+    found = read_all(rows, tmp_path / "readings.jsonl", {})
+    summary = summarize(rows, found, "expression")
+    assert (summary["correct"], [a["agree"] for a in summary["agreement"]], summary["unparsed"]) == (correct, [agree], right.count(None))
+    scores = {("p", 0): -1.0, ("p", 1): -2.0, ("p", 2): -2.0}
+    assert best(rows, scores, found)[0] == "as reply 0" and weighted(rows, scores, found)[0] in {f"as reply {found['p', 0]['vote']}", f"as reply {found['p', 2]['vote']}"}
+    monkeypatch.setattr(readings, "sort", lambda groups: iter(()))  # what is there is not made again
+    assert read_all(rows, tmp_path / "readings.jsonl", {}) == found
+
+
+def test_replies_that_cannot_be_compared_vote_by_their_text_and_that_is_said(tmp_path, monkeypatch):
+    monkeypatch.setattr(readings, "judge", lambda items: iter([(True, "")] * len(items)))
+    monkeypatch.setattr(readings, "sort", lambda groups: iter([(None, "took longer than 90 s of processing")] * len(groups)))
+    rows = [row(sample=n, correct=None, reply=text) for n, text in enumerate(("so $\\boxed{x + 1}$", "$\\boxed{x+1}$.", "none"))]
+    found = read_all(rows, tmp_path / "readings.jsonl", {})
+    assert [found["p", n]["vote"] for n in range(3)] == [0, 0, 2] and summarize(rows, found, "expression")["votes_by_text"] == 1
+    asked = []
+    monkeypatch.setattr(readings, "sort", lambda groups: asked.extend(groups) or iter([([(0, "a"), (1, "b"), (None, "")], "")]))
+    found = read_all(rows, tmp_path / "readings.jsonl", {})
+    assert len(asked) == 1 and summarize(rows, found, "expression")["votes_by_text"] == 0 and found["p", 2]["vote"] is None
 
 
 # --- pairs
@@ -340,8 +382,33 @@ def test_the_library_reads_what_we_read_and_says_where_it_finds_nothing():
 
 def test_a_reply_that_takes_too_long_or_breaks_the_library_costs_no_other(monkeypatch):
     monkeypatch.setattr(readings, "_judge", moody)
-    found = list(judge([("a", "1"), ("slow", "1"), ("dies", "1"), ("b", "1")], timeout=4.0))
+    found = list(judge([("a", "1"), ("slow", "1"), ("dies", "1"), ("b", "1")], seconds=0.5, patience=8))
     assert found == [(True, ""), (None, "took longer than 4 s"), (None, "RuntimeError: no"), (True, "")]
+    found = list(judge([("busy", "1"), ("b", "1")], seconds=0.3, patience=400))
+    assert found == [(None, "took longer than 0.3 s of processing"), (True, "")]
+
+
+def test_a_reply_that_waits_for_the_processor_loses_no_time(monkeypatch):
+    monkeypatch.setattr(readings, "_judge", moody)
+    assert list(judge([("idle", "1")], seconds=0.5)) == [(True, "")]
+
+
+def test_a_reading_that_came_to_no_end_is_made_again(tmp_path, monkeypatch):
+    asked = []
+
+    def answers(items):
+        for reply, _ in items:
+            asked.append(reply)
+            yield (True, "") if len(asked) > 4 else (None, {1: "took longer than 30 s of processing", 2: "ProcessExpired: (exit -9)", 3: "ValueError: no"}.get(len(asked), ""))
+
+    monkeypatch.setattr(readings, "judge", answers)
+    rows = [row(name) for name in "abcd"]
+    first = read_all(rows, tmp_path / "readings.jsonl", {})
+    summary = summarize([one | {"correct": None} for one in rows], first, "expression")
+    assert summary["unfinished_math_verify"] == 2 and summary["correct"] == 0
+    found = read_all(rows, tmp_path / "readings.jsonl", {})
+    assert len(asked) == 6 and [found[name, 0]["math_verify"] for name in "abcd"] == [True, True, None, None]
+    assert len(list(read_rows(tmp_path / "readings.jsonl"))) == 4
 
 
 def test_readings_are_kept_and_made_again_only_for_another_reply(tmp_path, monkeypatch):
