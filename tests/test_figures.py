@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+import eval.run
 from eval import readings
-from eval.compare import first_difference
+from eval.compare import compare, first_difference
 from eval.compare import main as compare_main
 from eval.metrics import (
     budgets,
@@ -25,14 +26,17 @@ from eval.metrics import (
 )
 from eval.readings import judge, read_all
 from eval.records import differences, load_run, run_hash, seed_of
+from eval.report import main as report_main
+from eval.report_data import collect
 from eval.rerank import best, weighted
 from eval.rerank import main as rerank_main
 from eval.run import main as run_main
+from eval.run import result_row
 from eval.score import main as score_main
 from eval.score import reproduces
-from mathtutor.engines import Generation, Sampling
+from mathtutor.engines import Generation, Sampling, load_engine
 from mathtutor.engines.scripted import ScriptedEngine
-from mathtutor.io import read_json, read_rows
+from mathtutor.io import read_json, read_rows, write_json
 from mathtutor.problem import Problem
 from tests.judges import moody
 
@@ -270,6 +274,7 @@ def test_runs_that_are_no_pair_are_refused(made, tmp_path):
     with pytest.raises(SystemExit, match="has no results.jsonl: it holds no run"):
         compare_main([str(a), str(tmp_path)])
     (b / "results.jsonl").write_text("".join(json.dumps(r | {"gold": "1"}) + "\n" for r in read_rows(a / "results.jsonl")))
+    write_json(b / "run.json", read_json(a / "run.json"))
     with pytest.raises(SystemExit, match="ask something else under the id p1"):
         compare_main([str(a), str(b)])
 
@@ -347,7 +352,7 @@ def test_a_record_from_before_modes_is_the_run_that_it_was():
     assert differences(OLD, new | {"samples": 5, "sampling": new["sampling"] | {"think_budget": 9}}) == ["sampling", "samples"]
 
 
-@pytest.mark.parametrize("folder", sorted(Path(__file__).parents[1].glob("evals/*/results.jsonl")), ids=lambda p: p.parent.name)
+@pytest.mark.parametrize("folder", [path for path in sorted(Path(__file__).parents[1].glob("evals/*/results.jsonl")) if "benchmark" in read_json(path.with_name("run.json"))], ids=lambda p: p.parent.name)
 def test_committed_records_stay_loadable(folder):
     run = load_run(folder.parent)
     assert run.stamp["samples"] == 1 and len(run.rows) == run.summary["n"]
@@ -468,3 +473,88 @@ def test_all_readings_stand_side_by_side(tmp_path, capsys):
     assert json.loads(capsys.readouterr().out)[0]["correct"] == 2
 
 
+# --- what is refused
+
+
+def rewrite(path: Path, change) -> None:
+    path.write_text("".join(json.dumps(change(number, row)) + "\n" for number, row in enumerate(read_rows(path))))
+
+
+@pytest.mark.parametrize("change", [
+    lambda n, row: row | ({"run": "0" * 12} if n == 3 else {}),
+    lambda n, row: {key: value for key, value in row.items() if n != 3 or key != "run"},
+])  # fmt: skip
+def test_rows_of_another_run_are_read_by_no_command(made, change):
+    a = made("a", lambda n, _: says(2 * n))
+    rewrite(a / "results.jsonl", change)
+    for call in (lambda: compare_main([str(a), str(a)]), lambda: rerank_main([str(a)]), lambda: report_main([str(a), "--out", str(a / "report")])):
+        with pytest.raises(SystemExit, match="row 4 is of another run than"):
+            call()
+    with pytest.raises(SystemExit, match="row 4 is no result of this run"):
+        made("a", lambda n, _: says(2 * n))
+
+
+def test_readings_of_other_replies_are_left_out_and_counted(made):
+    a = made("a", lambda n, _: says(2 * n))
+    rewrite(a / "results.jsonl", lambda n, row: row | ({"reply": "another"} if n < 3 else {}))
+    run = load_run(a)
+    assert (len(run.readings), run.stale) == (5, 3)
+    assert any("readings of other replies" in warning["text"] for warning in collect([a])["warnings"])
+
+
+def test_proofs_and_what_is_not_scored_are_not_compared(made):
+    a = made("a", lambda n, _: says(2 * n))
+    stamp = read_json(a / "run.json")
+    rewrite(a / "results.jsonl", lambda n, row: row | {"correct": None})
+    for benchmark, why in (("math-500", "8 of 8 replies were not read"), ("proofbench", "proofs are right or wrong when a judge has graded them")):
+        write_json(a / "run.json", stamp | {"benchmark": benchmark})
+        (a / "readings.jsonl").unlink(missing_ok=True)
+        for main, verb in ((compare_main, "compared"), (rerank_main, "reranked")):
+            with pytest.raises(SystemExit, match=f"cannot be {verb}: {why}"):
+                main([str(a), str(a)][: 1 + (main is compare_main)] + ([] if main is compare_main else ["--scorer", "logprob"]))
+    (run,) = collect([a])["runs"]
+    assert (run["accuracy"], run["correct"]) == (None, None)
+
+
+def test_of_several_samples_the_one_that_the_majority_gave_is_compared(made, tmp_path):
+    """The first sample is right, the majority is wrong."""
+    a = made("a", lambda n, s: says(2 * n if s == 0 else 0), "--samples", "3", "--temperature", "1")
+    b = made("b", lambda n, s: says(2 * n), "--samples", "3", "--temperature", "1")
+    compare_main([str(a), str(b), "--out", str(tmp_path / "ab.json")])
+    found = read_json(tmp_path / "ab.json")
+    assert found["fixed"] == 8 and found["fixed_items"][0]["answers"] == ["0", "2"] and found["same_replies"] == 0
+    assert says(0) == found["fixed_items"][0]["replies"][0]
+
+
+def test_errors_of_a_comparison_are_those_of_the_summary(made, tmp_path):
+    problem = Problem("p", "q", Fraction(5), "x\ny\n#### 5")
+    assert result_row(problem, Generation(says(5), 3, 0.0, "stop"))["meta"] == {"steps": 2}
+    a, b = made("a", lambda n, _: says(0)), made("b", lambda n, _: says(2 * n))
+    rewrite(a / "results.jsonl", lambda n, row: row | {"meta": {"steps": 2}})
+    compare_main([str(a), str(b), "--out", str(tmp_path / "ab.json")])
+    assert {item["error"] for item in read_json(tmp_path / "ab.json")["fixed_items"]} == {"missing step"}
+
+
+def test_no_key_of_a_server_is_written(made, monkeypatch, tmp_path):
+    a = made("a", lambda n, _: says(2 * n))
+    monkeypatch.setattr(eval.run, "load_engine", lambda spec: load_engine(f"scripted:{tmp_path / 'a.json'}"))
+    out = tmp_path / "b"
+    words = ["--benchmark", f"file:{tmp_path / 'pens.jsonl'}", "--engine", "openai:https://ana:SECRET@host.example/v1?key=SECRET#ORG/m@1", "--out", str(out)]
+    run_main(words)
+    assert not any("SECRET" in path.read_text() for path in out.iterdir())
+    assert read_json(out / "run.json")["engine"] == "openai:https://host.example/v1#ORG/m@1" in read_json(out / "summary.json")["command"]
+    # A folder from before that is still the same run.
+    write_json(out / "run.json", (old := read_json(out / "run.json") | {"engine": words[3]}))
+    rewrite(out / "results.jsonl", lambda n, row: row | {"run": run_hash(old)})
+    run_main(words)
+    assert compare(load_run(out), load_run(a))["a"]["engine"] == "openai:https://host.example/v1#ORG/m@1"
+
+
+def test_records_of_eval_locate_are_named_in_a_report_and_not_read(made, tmp_path):
+    a = made("a", lambda n, _: says(2 * n))
+    write_json(tmp_path / "located" / "run.json", {"data": "stepverify", "dev_sha256": "0"})
+    report_main([str(a), str(tmp_path / "located"), "--out", str(tmp_path / "report")])
+    assert "located: eval.locate measured" in (tmp_path / "report" / "report.html").read_text()
+    write_json(tmp_path / "other" / "run.json", {"data": "x"})
+    with pytest.raises(SystemExit, match="other/run.json is no record of a run"):
+        report_main([str(a), str(tmp_path / "other"), "--out", str(tmp_path / "report")])
