@@ -23,6 +23,7 @@ from eval.metrics import (
     summarize,
     topic_of,
     vote,
+    wilson,
 )
 from eval.readings import judge, read_all
 from eval.records import differences, load_run, run_hash, seed_of
@@ -558,3 +559,49 @@ def test_records_of_eval_locate_are_named_in_a_report_and_not_read(made, tmp_pat
     write_json(tmp_path / "other" / "run.json", {"data": "x"})
     with pytest.raises(SystemExit, match="other/run.json is no record of a run"):
         report_main([str(a), str(tmp_path / "other"), "--out", str(tmp_path / "report")])
+
+
+# --- files that could be scored wrongly
+
+
+def file_of(path: Path, *rows: dict) -> str:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return str(path)
+
+
+@pytest.mark.parametrize("rows, says_", [
+    ([{"id": "a", "reply": "5", "gold": "5"}, {"id": "a", "reply": "6", "gold": "5"}], r"row 2 is the reply of row 1 again \(id 'a', sample 0\)"),
+    ([{"completion": "The answer is 7", "answer": "7", "target": "5"}], "row 1 has answer and target, which differ"),
+    ([row(correct=None)], "row 1 is a proof's or was not scored: python -m eval.grade"),
+])  # fmt: skip
+def test_a_file_that_would_be_scored_wrongly_is_refused(tmp_path, rows, says_):
+    with pytest.raises(SystemExit, match=says_):
+        score_main([file_of(tmp_path / "x.jsonl", *rows)])
+
+
+def test_replies_to_one_problem_are_not_so_many_problems(tmp_path, capsys):
+    name = file_of(tmp_path / "x.jsonl", *({"id": f"p{p}", "sample": s, "reply": "The answer is 5.", "gold": "5", "answer": "7"} for p in range(2) for s in range(10)))
+    score_main([name])
+    assert "20 replies of 2 problems" in (said := capsys.readouterr().out) and "reply against gold" in said
+    score_main([name, "--json"])
+    (found,) = json.loads(capsys.readouterr().out)
+    assert (found["n"], found["correct"], found["problems"]) == (20, 20, 2) and found["interval"] == [round(bound, 4) for bound in wilson(2, 2)]
+
+
+@pytest.mark.parametrize("key, value", [("finish_reason", "length"), ("stop_reason", "max_tokens"), ("finish", "repeating")])
+def test_a_reply_that_a_server_cut_off_has_no_answer(tmp_path, capsys, key, value):
+    score_main([file_of(tmp_path / "x.jsonl", {"reply": "so 5", "gold": "5", key: value}), "--json"])
+    (found,) = json.loads(capsys.readouterr().out)
+    assert (found["correct"], found["cut_off"]) == (0, 1)
+
+
+def test_gold_answers_that_are_expressions_are_read_by_the_library_alone(tmp_path, capsys):
+    golds = ("$2^{u-2}$", "$2^{u-2}$", "$\\left\\lfloor x\\right\\rfloor$")
+    replies = ("2^{u-2}", "2^{u+5}", "\\left\\lfloor x\\right\\rfloor")
+    name = file_of(tmp_path / "x.jsonl", *({"reply": f"so $\\boxed{{{reply}}}$", "gold": gold} for reply, gold in zip(replies, golds, strict=True)))
+    score_main([name])
+    assert "2 of 3 right" in (said := capsys.readouterr().out) and "3 gold answers are expressions: math-verify decides there" in said
+    score_main([name, "--all"])
+    assert "robust 2, math-verify 2; they disagree on 0 rows" in capsys.readouterr().out
+    with pytest.raises(SystemExit, match="some gold answers are expressions, which q06 cannot read"):
+        score_main([name, "--reading", "q06"])
