@@ -118,7 +118,7 @@ def hash_of_reply(reply: str) -> str:
 
 def is_unfinished(reading: dict) -> bool:
     """Whether a reading ended because time or a process did, which says nothing of the reply."""
-    return str(reading.get("error", "")).startswith(("took longer", "ProcessExpired"))
+    return str(reading.get("error", "")).startswith(("took longer", "ProcessExpired", "BrokenProcessPool"))
 
 
 def with_votes(readings: dict[tuple[str, int], dict], votes: Iterable[dict], rows: Iterable[dict]) -> dict[tuple[str, int], dict]:

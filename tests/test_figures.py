@@ -405,7 +405,7 @@ def test_a_reading_that_came_to_no_end_is_made_again(tmp_path, monkeypatch):
     def answers(items):
         for reply, _ in items:
             asked.append(reply)
-            yield (True, "") if len(asked) > 4 else (None, {1: "took longer than 30 s of processing", 2: "ProcessExpired: (exit -9)", 3: "ValueError: no"}.get(len(asked), ""))
+            yield (True, "") if len(asked) > 4 else (None, {1: "took longer than 30 s of processing", 2: "BrokenProcessPool: All workers expired", 3: "ValueError: no"}.get(len(asked), ""))
 
     monkeypatch.setattr(readings, "judge", answers)
     rows = [row(name) for name in "abcd"]
