@@ -386,6 +386,14 @@ def test_the_library_reads_what_we_read_and_says_where_it_finds_nothing():
     assert [right for right, _ in judge(items)] == [True, True, True, True, None, False, None, None]
 
 
+def test_a_gold_answer_is_right_however_the_library_parses_it_in_a_box(monkeypatch):
+    import math_verify
+
+    monkeypatch.setattr(math_verify, "verify", lambda *_, **__: False)
+    assert readings._judge(("So it is $\\boxed{ \\frac{x}{2} + 1}$.", "$\\frac{x}{2}+1$")) == (True, "")
+    assert readings._judge(("So it is $\\boxed{\\frac{x}{3}+1}$.", "$\\frac{x}{2}+1$")) == (False, "")
+
+
 def test_a_reply_that_takes_too_long_or_breaks_the_library_costs_no_other(monkeypatch):
     monkeypatch.setattr(readings, "_judge", moody)
     found = list(judge([("a", "1"), ("slow", "1"), ("dies", "1"), ("b", "1")], seconds=0.5, patience=8))
