@@ -30,7 +30,7 @@ from eval.metrics import (
     vote,
     why_unscored,
 )
-from eval.records import Run, differences, load_run
+from eval.records import Run, differences, load_run, without_key
 from mathtutor.chat import split_reply
 from mathtutor.io import Damaged, write_json
 from mathtutor.maths.steps import parse_steps
@@ -104,7 +104,7 @@ def side(run: Run) -> dict:
     tokens, seconds = [row["tokens"] for row in run.rows], [row["seconds"] for row in run.rows]
     return {
         "folder": run.name,
-        "engine": run.stamp.get("engine"),
+        "engine": without_key(str(run.stamp.get("engine"))),
         "revision": run.stamp.get("revision"),
         "mode": run.stamp["mode"]["name"],
         "samples": run.stamp["samples"],

@@ -85,6 +85,7 @@ class Run:
     rows: list[dict]
     summary: dict | None = None
     readings: dict[tuple[str, int], dict] = field(default_factory=dict)
+    stale: int = 0  # readings of replies that are not these: left out
 
     @property
     def name(self) -> str:
@@ -117,7 +118,7 @@ def hash_of_reply(reply: str) -> str:
 
 def is_unfinished(reading: dict) -> bool:
     """Whether a reading ended because time or a process did, which says nothing of the reply."""
-    return str(reading.get("error", "")).startswith(("took longer", "ProcessExpired"))
+    return str(reading.get("error", "")).startswith(("took longer", "ProcessExpired", "BrokenProcessPool"))
 
 
 def with_votes(readings: dict[tuple[str, int], dict], votes: Iterable[dict], rows: Iterable[dict]) -> dict[tuple[str, int], dict]:
@@ -149,10 +150,25 @@ def with_defaults(stamp: dict) -> dict:
 def differences(old: dict, new: dict) -> list[str]:
     """The names under IDENTITY in which two stamps differ; a mode that an older one only names is that mode."""
     old, new = with_defaults(old), with_defaults(new)
+    old, new = ({**stamp, "engine": without_key(str(stamp.get("engine")))} for stamp in (old, new))
     different = [key for key in IDENTITY if key in new and old.get(key) != new[key]]
     if set(old.get("mode") or ()) == {"name"} and old["mode"]["name"] == new.get("mode", {}).get("name"):
         different = [key for key in different if key != "mode"]
     return different
+
+
+def without_key(word: str) -> str:
+    """An engine spec or a word of a command without what a URL in it keeps secret: its user, its password, its query."""
+    scheme, mark, rest = word.partition("://")
+    if not mark:
+        return word
+    address, hash_, model = rest.partition("#")
+    return scheme + mark + address.partition("?")[0].rpartition("@")[2] + hash_ + model
+
+
+def is_old(stamp: dict) -> bool:
+    """Whether a record is from before rows bore the hash of their run."""
+    return "mode" not in stamp and "data" not in stamp
 
 
 def run_hash(stamp: dict) -> str:
@@ -169,18 +185,23 @@ def load_run(folder: str | Path) -> Run:
     stamp = read_json(folder / "run.json")
     if not isinstance(stamp, dict):
         raise Damaged(f"{folder / 'run.json'} is no record of a run")
-    rows: dict[tuple[str, int], dict] = {}
+    bears, rows = run_hash(stamp), {}
     for number, row in enumerate(read_rows(folder / "results.jsonl"), start=1):
         if not isinstance(row.get("id"), str) or not RESULT_KEYS <= row.keys():
             raise Damaged(f"{folder / 'results.jsonl'}: row {number} is no result of a run: remove it")
+        if row.get("run", bears if is_old(stamp) else None) != bears:
+            raise Damaged(f"{folder / 'results.jsonl'}: row {number} is of another run than {folder / 'run.json'}: remove it and run that command again")
         rows[key_of(row)] = row
     summary = read_json(folder / "summary.json") if (folder / "summary.json").exists() else None
     readings: dict[tuple[str, int], dict] = {}
+    stale = 0
     if (folder / "readings.jsonl").exists():
-        readings = {key_of(row): row for row in read_rows(folder / "readings.jsonl")}
+        found = {key_of(row): row for row in read_rows(folder / "readings.jsonl")}
+        readings = {key: row for key, row in found.items() if key in rows and row.get("reply") == hash_of_reply(rows[key].get("reply", ""))}
+        stale = len(found) - len(readings)
         votes = read_rows(folder / "votes.jsonl") if (folder / "votes.jsonl").exists() else ()
         readings = with_votes(readings, votes, rows.values())
-    return Run(folder, with_defaults(stamp), list(rows.values()), summary, readings)
+    return Run(folder, with_defaults(stamp), list(rows.values()), summary, readings, stale)
 
 
 def as_json(value: Any) -> Any:

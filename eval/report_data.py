@@ -29,7 +29,7 @@ from eval.metrics import (
     why_unscored,
     wilson,
 )
-from eval.records import Run, key_of, load_run, with_defaults
+from eval.records import Run, key_of, load_run, with_defaults, without_key
 from mathtutor.engines import display_name
 from mathtutor.io import Damaged, read_json, read_rows
 from mathtutor.sources import SOURCES
@@ -162,7 +162,7 @@ def _described(one: Loaded, name: str) -> dict:
         "errors": figures.get("errors") or {},
         "by": figures.get("by") or {},
         "agreement": figures.get("agreement") or [],
-        "command": one.summary.get("command", ""),
+        "command": " ".join(map(without_key, one.summary.get("command", "").split(" "))),
         "prompt": mark(example.get("prompt", "")),
         "prompt_id": example.get("id", ""),
         "warnings": _warnings(one, replies),
@@ -209,6 +209,8 @@ def _warnings(one: Loaded, replies: int) -> list[tuple[str, str]]:
     if one.run is None:
         found.append(("the rows were not kept with the record: no item can be looked at, and no pair of runs be compared problem by problem", ""))
         return found
+    if one.run.stale:
+        found.append(("readings of other replies than these lie in the folder and were left out: run its command again", f"{one.run.stale:,}"))
     if one.kind != "proof" and (why := why_unscored(one.run.rows, one.run.readings, one.kind)):
         found.append(("not scored, so no accuracy is given", why))
     if unfinished := figures.get("unfinished_math_verify"):

@@ -120,10 +120,14 @@ def weighted(rows: Sequence[dict], scores: Mapping, readings: Mapping | None = N
     return answer, weights[answer] / sum(weights.values())
 
 
-def rerank(run: Run, scores: Mapping, name: str) -> dict:
-    """Figures of each way to choose one answer from a problem's samples."""
+def check_run(run: Run) -> None:
+    """Raises ValueError where nobody has said what is right."""
     if why := why_unscored(run.rows, run.readings, kind_of(run.stamp["benchmark"])):
         raise ValueError(f"{run.folder} cannot be reranked: {why}")
+
+
+def rerank(run: Run, scores: Mapping, name: str) -> dict:
+    """Figures of each way to choose one answer from a problem's samples."""
     groups = run.by_problem()
     if all(len(group) == 1 for group in groups.values()):
         raise ValueError(f"{run.folder} has one reply a problem: there is nothing to choose from (run with --samples)")
@@ -155,6 +159,7 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
     try:
         run = load_run(args.run)
+        check_run(run)
         scores = own_scores(run) if args.scorer == OWN else score_all(run, LanguageModelScorer(args.scorer))
         found = rerank(run, scores, args.scorer)
     except (ValueError, Damaged, Busy, OSError) as error:

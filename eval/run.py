@@ -31,7 +31,7 @@ from eval.benchmarks import kind_of, load_with_origin
 from eval.metrics import MAX_CUT_OFF, steps_of, summarize
 from eval.modes import DEFAULT, Mode, load_mode, mode_names
 from eval.readings import NotInstalled, read_all
-from eval.records import RESULT_KEYS, differences, key_of, run_hash, seed_of
+from eval.records import RESULT_KEYS, differences, is_old, key_of, run_hash, seed_of, without_key
 from mathtutor.chat import conversation, open_reply
 from mathtutor.engines import Engine, Generation, Sampling, load_engine
 from mathtutor.engines.openai import EngineError
@@ -145,8 +145,12 @@ def run(
                     bar.update()
 
 
-def check_folder(out: Path, stamp: dict, journal: Journal, known: Collection[tuple[str, int]]) -> None:
-    """Write `run.json` into an empty folder; raise Damaged on a folder that is not of this very run."""
+def check_folder(out: Path, stamp: dict, journal: Journal, known: Collection[tuple[str, int]]) -> dict:
+    """Write `run.json` into an empty folder; raise Damaged on a folder that is not of this very run.
+
+    Returns the stamp that the rows bear the hash of: that of the folder where there is one, even if it says less.
+    """
+    kept = stamp
     record = out / "run.json"
     if record.exists():
         old = read_json(record)
@@ -156,14 +160,17 @@ def check_folder(out: Path, stamp: dict, journal: Journal, known: Collection[tup
         if different:
             names = ", ".join({"problems": "choice of problems (--limit)", "mode": "prompt mode"}.get(key, key) for key in different)
             raise Damaged(f"{out} holds a run with another {names}: choose a new --out, or remove the folder")
+        kept = old
     elif journal.rows:
         raise Damaged(f"{out} holds results without a run.json: choose a new --out, or remove the folder")
-    bears = run_hash(stamp)
+    bears = run_hash(kept)
     for number, row in enumerate(journal.rows, start=1):
         is_known = isinstance(row.get("id"), str) and isinstance(row.get("sample", 0), int) and key_of(row) in known
-        if not is_known or not RESULT_KEYS <= row.keys() or row.get("run", bears) != bears:
+        if not is_known or not RESULT_KEYS <= row.keys() or row.get("run", bears if is_old(kept) else None) != bears:
             raise Damaged(f"{journal.path}: row {number} is no result of this run: remove it, or the folder")
-    write_json(record, stamp)
+    if kept is stamp:
+        write_json(record, stamp)
+    return kept
 
 
 def parser_of_run() -> argparse.ArgumentParser:
@@ -232,7 +239,7 @@ def summary_of(
 ) -> dict:
     """What a run found, and the command that found it."""
     return {
-        "engine": args.engine,
+        "engine": stamp["engine"],
         "benchmark": args.benchmark,
         **figures,
         "mode": stamp["mode"]["name"],
@@ -243,7 +250,7 @@ def summary_of(
         "think_budget": sampling.think_budget,
         "batch_size": getattr(engine, "batch_size", None),
         "revision": stamp["revision"],
-        "command": "python -m eval.run " + shlex.join(argv if argv is not None else sys.argv[1:]),
+        "command": "python -m eval.run " + shlex.join(map(without_key, argv if argv is not None else sys.argv[1:])),
     }
 
 
@@ -269,7 +276,7 @@ def main(argv: list[str] | None = None) -> None:
         raise SystemExit(str(error)) from error
     kind = kind_of(args.benchmark)
     stamp = {
-        "engine": args.engine,
+        "engine": without_key(args.engine),
         "revision": getattr(engine, "revision", ""),
         "benchmark": args.benchmark,
         "problems": sha256_json([[p.id, p.question, p.gold if p.answer is None else show(p.answer)] for p in problems]),
@@ -283,11 +290,11 @@ def main(argv: list[str] | None = None) -> None:
         with Journal(args.out / "results.jsonl") as journal:
             order = {problem.id: place for place, problem in enumerate(problems)}
             known = {(problem.id, sample) for problem in problems for sample in range(args.samples)}
-            check_folder(args.out, stamp, journal, known)
+            kept = check_folder(args.out, stamp, journal, known)
             if sum(row["finish"] != "failed" for row in journal.rows) < len(known):
                 # Of the rows as they were; the new one comes with the last row.
                 (args.out / "summary.json").unlink(missing_ok=True)
-            run(engine, problems, sampling, journal, mode, args.samples, run_hash(stamp), kind)
+            run(engine, problems, sampling, journal, mode, args.samples, run_hash(kept), kind)
             rows = sorted(journal.rows, key=lambda row: (order[row["id"]], row.get("sample", 0)))
             readings, missing = None, ""
             try:

@@ -6,7 +6,9 @@
     python -m eval.score outputs/*.jsonl --published            # which claims of the files' README reproduce
 
 Accepted rows: ours (`reply`, `gold`) and those of the Qwen3-0.6B experiments (`model_output`,
-`ground_truth_answer`). Readings: `robust` (ours), `strict` (`#### N`), the published readers of
+`ground_truth_answer`). A file in which two columns could be the gold answer, or a reply stands twice, is refused; of
+several replies to a problem the interval is that of so many problems. Where a gold answer is an expression, math-verify
+decides and no other reading is asked. Readings: `robust` (ours), `strict` (`#### N`), the published readers of
 two seed systems, `synth` and `q06`, whose crashes are counted and score as wrong, and `math-verify`,
 a library that knows nothing of ours.
 """
@@ -15,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
@@ -24,6 +27,7 @@ import yaml
 
 from eval.metrics import wilson
 from eval.readings import NotInstalled, judge
+from eval.records import is_unfinished
 from mathtutor.io import Damaged, read_rows
 from mathtutor.maths.answers import READINGS, is_correct, read_gold
 from mathtutor.maths.arithmetic import show
@@ -34,6 +38,10 @@ MOST_LISTED = 20  # disagreements shown of a file; --json gives them all
 
 REPLY_KEYS = ("reply", "model_output", "output", "completion")
 GOLD_KEYS = ("gold", "ground_truth_answer", "answer", "target")
+FINISH_KEYS = ("finish", "finish_reason", "stop_reason")
+FINISHES = {"max_tokens": "length"}  # what other servers call it
+# A command, a power, an index: of "\\frac{1}{2}" and "2^{u-2}" a reader of numbers sees the 2
+_EXPRESSION = re.compile(r"\\[A-Za-z]|[\^_]|\\[\\({\[]")
 
 
 @dataclass(frozen=True)
@@ -50,6 +58,10 @@ class FileScore:
     cut_off: int  # the reasoning never closed
     crashes: int
     failed: int  # the server gave no reply
+    problems: int  # fewer than n where a problem has several replies
+    expressions: int  # of n, those whose gold answer is an expression: math-verify decides
+    not_read: int  # math-verify came to no end; counted as wrong
+    columns: str  # which were taken for reply and gold answer
 
 
 @dataclass(frozen=True)
@@ -61,15 +73,18 @@ class Row:
     gold: str
     is_null: bool
     finish: str | None
+    problem: str
+    is_expression: bool
+    columns: str
 
 
 def rows_of(path: str) -> Iterator[Row]:
     """Raises ValueError or OSError for a file that holds no scorable rows."""
-    empty = True
+    empty, seen = True, {}
     for number, row in enumerate(read_rows(Path(path)), start=1):
         empty = False
         reply = next((row[key] for key in REPLY_KEYS if isinstance(row.get(key), str)), None)
-        gold = next((row[key] for key in GOLD_KEYS if row.get(key) is not None), None)
+        gold = _gold_of(path, number, row)
         is_null = reply is None and any(key in row and row[key] is None for key in REPLY_KEYS)
         if is_null:
             reply = ""
@@ -77,21 +92,52 @@ def rows_of(path: str) -> Iterator[Row]:
             raise ValueError(
                 f"{path}: row {number} needs a reply ({', '.join(REPLY_KEYS)}) and a gold answer ({', '.join(GOLD_KEYS)})"
             )
-        if read_gold(str(gold)) is None:
+        is_expression = "gold_text" in row or ("####" not in str(gold) and bool(_EXPRESSION.search(str(gold))))
+        if not is_expression and read_gold(str(gold)) is None:
             raise ValueError(f"{path}: row {number}: no number can be read from the gold answer {str(gold)[-60:]!r}")
-        yield Row(str(row.get("id", number - 1)), reply, str(gold), is_null, row.get("finish"))
+        name = str(row.get("id", number - 1))
+        if "id" in row:
+            first = seen.setdefault((name, row.get("sample", 0)), number)
+            if first != number:
+                raise ValueError(f"{path}: row {number} is the reply of row {first} again (id {name!r}, sample {row.get('sample', 0)}): remove one of them")
+        finish = next((row[key] for key in FINISH_KEYS if isinstance(row.get(key), str)), None)
+        columns = f"{next(key for key in REPLY_KEYS if key in row)} against {next(key for key in ('gold_text', *GOLD_KEYS) if row.get(key) is not None)}"
+        yield Row(name, reply, str(gold), is_null, FINISHES.get(finish, finish), name, is_expression, columns)
     if empty:
         raise ValueError(f"{path} holds no rows")
+
+
+def _gold_of(path: str, number: int, row: dict) -> object:
+    """The gold answer, None without one. Raises ValueError where two columns could be it, or where the row is a proof's."""
+    if "gold_text" in row:
+        return row["gold_text"]
+    if row.get("correct", "") is None:
+        raise ValueError(f"{path}: row {number} is a proof's or was not scored: python -m eval.grade --proofs FOLDER grades proofs")
+    given = {key: row[key] for key in GOLD_KEYS if row.get(key) is not None}
+    # Where one says that it is the gold answer, "answer" may well be the model's own.
+    given = {key: given[key] for key in GOLD_KEYS[:2] if key in given} or given
+    values = {str(value) if (found := read_gold(str(value))) is None else found for value in given.values()}
+    if len(values) > 1:
+        raise ValueError(f"{path}: row {number} has {' and '.join(given)}, which differ: keep the gold answer alone, or name it gold")
+    return next(iter(given.values()), None)
 
 
 def verdicts(path: str, reading: str) -> tuple[list[Row], list[str]]:
     """(rows, for each one "right", "wrong", "unparsed", "cut off", "crashed" or "failed")."""
     rows = list(rows_of(path))
-    if reading == MATH_VERIFY:
-        asked = [("" if limited(row) else row.reply, show(read_gold(row.gold))) for row in rows]
-        found = [{True: "right", False: "wrong", None: "unparsed"}[right] for right, _ in judge(asked)]
-        return rows, ["failed" if row.finish == "failed" else "cut off" if limited(row) else verdict for row, verdict in zip(rows, found, strict=True)]
-    return rows, [_verdict(row, reading) for row in rows]
+    if reading not in ("robust", MATH_VERIFY) and any(row.is_expression for row in rows):
+        raise ValueError(f"{path}: some gold answers are expressions, which {reading} cannot read: use --reading {MATH_VERIFY}")
+    theirs = [row for row in rows if reading == MATH_VERIFY or row.is_expression]
+    said = iter(judge([("" if limited(row) else row.reply, row.gold if row.is_expression else show(read_gold(row.gold))) for row in theirs]))
+    return rows, [_of_library(row, *next(said)) if reading == MATH_VERIFY or row.is_expression else _verdict(row, reading) for row in rows]
+
+
+def _of_library(row: Row, right: bool | None, error: str) -> str:
+    if limited(row):
+        return "failed" if row.finish == "failed" else "cut off"
+    if is_unfinished({"error": error}):
+        return "not read"
+    return {True: "right", False: "wrong", None: "unparsed"}[right]
 
 
 def limited(row: Row) -> bool:
@@ -117,23 +163,25 @@ def score_file(path: str, reading: str) -> FileScore:
     """Raises ValueError or OSError for a file that holds no scorable rows."""
     rows, found = verdicts(path, reading)
     n, correct = len(rows), found.count("right")
-    low, high = wilson(correct, n)
+    problems = len({row.problem for row in rows})
+    low, high = wilson(correct / n * problems, problems)
     return FileScore(
         path, reading, n, correct, correct / n, (round(low, 4), round(high, 4)),
         found.count("unparsed"), found.count("cut off"), found.count("crashed"), found.count("failed"),
+        problems, sum(row.is_expression for row in rows), found.count("not read"), rows[0].columns,
     )  # fmt: skip
 
 
 def disagreements(path: str) -> tuple[dict[str, int], list[dict]]:
     """({reading: right}, the rows on which robust, strict and math-verify do not all say the same)."""
-    names = ("robust", "strict", MATH_VERIFY)
+    rows = list(rows_of(path))
+    names = ("robust", "strict", MATH_VERIFY) if not any(row.is_expression for row in rows) else ("robust", MATH_VERIFY)
     found = {name: verdicts(path, name) for name in names}
-    rows = found["robust"][0]
     listed = []
     for place, row in enumerate(rows):
         said = {name: found[name][1][place] for name in names}
         if len({verdict == "right" for verdict in said.values()}) > 1:
-            listed.append({"id": row.name, "gold": show(read_gold(row.gold)), **said, "reply ends": row.reply[-80:]})
+            listed.append({"id": row.name, "gold": row.gold if row.is_expression else show(read_gold(row.gold)), **said, "reply ends": row.reply[-80:]})
     return {name: found[name][1].count("right") for name in names}, listed
 
 
@@ -213,8 +261,12 @@ def main(argv: list[str] | None = None) -> None:
         print(
             f"{score.file}\n  {score.reading}: {score.correct} of {score.n} right = {score.accuracy:.2%} "
             f"(95% interval {low:.1%} to {high:.1%}); {score.unparsed} without an answer, {score.cut_off} cut off, "
-            f"{score.crashes} crashes, {score.failed} failed"
+            f"{score.crashes} crashes, {score.failed} failed; {score.columns}"
         )
+        if score.problems < score.n:
+            print(f"  {score.n} replies of {score.problems} problems: the interval is that of {score.problems}")
+        if score.expressions:
+            print(f"  {score.expressions} gold answers are expressions: math-verify decides there" + (f", and came to no end on {score.not_read}" if score.not_read else ""))
 
 
 if __name__ == "__main__":

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+import eval.run
 from eval import readings
-from eval.compare import first_difference
+from eval.compare import compare, first_difference
 from eval.compare import main as compare_main
 from eval.metrics import (
     budgets,
@@ -22,17 +23,21 @@ from eval.metrics import (
     summarize,
     topic_of,
     vote,
+    wilson,
 )
 from eval.readings import judge, read_all
 from eval.records import differences, load_run, run_hash, seed_of
+from eval.report import main as report_main
+from eval.report_data import collect
 from eval.rerank import best, weighted
 from eval.rerank import main as rerank_main
 from eval.run import main as run_main
+from eval.run import result_row
 from eval.score import main as score_main
 from eval.score import reproduces
-from mathtutor.engines import Generation, Sampling
+from mathtutor.engines import Generation, Sampling, load_engine
 from mathtutor.engines.scripted import ScriptedEngine
-from mathtutor.io import read_json, read_rows
+from mathtutor.io import read_json, read_rows, write_json
 from mathtutor.problem import Problem
 from tests.judges import moody
 
@@ -270,6 +275,7 @@ def test_runs_that_are_no_pair_are_refused(made, tmp_path):
     with pytest.raises(SystemExit, match="has no results.jsonl: it holds no run"):
         compare_main([str(a), str(tmp_path)])
     (b / "results.jsonl").write_text("".join(json.dumps(r | {"gold": "1"}) + "\n" for r in read_rows(a / "results.jsonl")))
+    write_json(b / "run.json", read_json(a / "run.json"))
     with pytest.raises(SystemExit, match="ask something else under the id p1"):
         compare_main([str(a), str(b)])
 
@@ -347,7 +353,7 @@ def test_a_record_from_before_modes_is_the_run_that_it_was():
     assert differences(OLD, new | {"samples": 5, "sampling": new["sampling"] | {"think_budget": 9}}) == ["sampling", "samples"]
 
 
-@pytest.mark.parametrize("folder", sorted(Path(__file__).parents[1].glob("evals/*/results.jsonl")), ids=lambda p: p.parent.name)
+@pytest.mark.parametrize("folder", [path for path in sorted(Path(__file__).parents[1].glob("evals/*/results.jsonl")) if "benchmark" in read_json(path.with_name("run.json"))], ids=lambda p: p.parent.name)
 def test_committed_records_stay_loadable(folder):
     run = load_run(folder.parent)
     assert run.stamp["samples"] == 1 and len(run.rows) == run.summary["n"]
@@ -380,6 +386,14 @@ def test_the_library_reads_what_we_read_and_says_where_it_finds_nothing():
     assert [right for right, _ in judge(items)] == [True, True, True, True, None, False, None, None]
 
 
+def test_a_gold_answer_is_right_however_the_library_parses_it_in_a_box(monkeypatch):
+    import math_verify
+
+    monkeypatch.setattr(math_verify, "verify", lambda *_, **__: False)
+    assert readings._judge(("So it is $\\boxed{ \\frac{x}{2} + 1}$.", "$\\frac{x}{2}+1$")) == (True, "")
+    assert readings._judge(("So it is $\\boxed{\\frac{x}{3}+1}$.", "$\\frac{x}{2}+1$")) == (False, "")
+
+
 def test_a_reply_that_takes_too_long_or_breaks_the_library_costs_no_other(monkeypatch):
     monkeypatch.setattr(readings, "_judge", moody)
     found = list(judge([("a", "1"), ("slow", "1"), ("dies", "1"), ("b", "1")], seconds=0.5, patience=8))
@@ -399,7 +413,7 @@ def test_a_reading_that_came_to_no_end_is_made_again(tmp_path, monkeypatch):
     def answers(items):
         for reply, _ in items:
             asked.append(reply)
-            yield (True, "") if len(asked) > 4 else (None, {1: "took longer than 30 s of processing", 2: "ProcessExpired: (exit -9)", 3: "ValueError: no"}.get(len(asked), ""))
+            yield (True, "") if len(asked) > 4 else (None, {1: "took longer than 30 s of processing", 2: "BrokenProcessPool: All workers expired", 3: "ValueError: no"}.get(len(asked), ""))
 
     monkeypatch.setattr(readings, "judge", answers)
     rows = [row(name) for name in "abcd"]
@@ -468,3 +482,134 @@ def test_all_readings_stand_side_by_side(tmp_path, capsys):
     assert json.loads(capsys.readouterr().out)[0]["correct"] == 2
 
 
+# --- what is refused
+
+
+def rewrite(path: Path, change) -> None:
+    path.write_text("".join(json.dumps(change(number, row)) + "\n" for number, row in enumerate(read_rows(path))))
+
+
+@pytest.mark.parametrize("change", [
+    lambda n, row: row | ({"run": "0" * 12} if n == 3 else {}),
+    lambda n, row: {key: value for key, value in row.items() if n != 3 or key != "run"},
+])  # fmt: skip
+def test_rows_of_another_run_are_read_by_no_command(made, change):
+    a = made("a", lambda n, _: says(2 * n))
+    rewrite(a / "results.jsonl", change)
+    for call in (lambda: compare_main([str(a), str(a)]), lambda: rerank_main([str(a)]), lambda: report_main([str(a), "--out", str(a / "report")])):
+        with pytest.raises(SystemExit, match="row 4 is of another run than"):
+            call()
+    with pytest.raises(SystemExit, match="row 4 is no result of this run"):
+        made("a", lambda n, _: says(2 * n))
+
+
+def test_readings_of_other_replies_are_left_out_and_counted(made):
+    a = made("a", lambda n, _: says(2 * n))
+    rewrite(a / "results.jsonl", lambda n, row: row | ({"reply": "another"} if n < 3 else {}))
+    run = load_run(a)
+    assert (len(run.readings), run.stale) == (5, 3)
+    assert any("readings of other replies" in warning["text"] for warning in collect([a])["warnings"])
+
+
+def test_proofs_and_what_is_not_scored_are_not_compared(made):
+    a = made("a", lambda n, _: says(2 * n))
+    stamp = read_json(a / "run.json")
+    rewrite(a / "results.jsonl", lambda n, row: row | {"correct": None})
+    for benchmark, why in (("math-500", "8 of 8 replies were not read"), ("proofbench", "proofs are right or wrong when a judge has graded them")):
+        write_json(a / "run.json", stamp | {"benchmark": benchmark})
+        (a / "readings.jsonl").unlink(missing_ok=True)
+        for main, verb in ((compare_main, "compared"), (rerank_main, "reranked")):
+            with pytest.raises(SystemExit, match=f"cannot be {verb}: {why}"):
+                main([str(a), str(a)][: 1 + (main is compare_main)] + ([] if main is compare_main else ["--scorer", "logprob"]))
+    (run,) = collect([a])["runs"]
+    assert (run["accuracy"], run["correct"]) == (None, None)
+
+
+def test_of_several_samples_the_one_that_the_majority_gave_is_compared(made, tmp_path):
+    """The first sample is right, the majority is wrong."""
+    a = made("a", lambda n, s: says(2 * n if s == 0 else 0), "--samples", "3", "--temperature", "1")
+    b = made("b", lambda n, s: says(2 * n), "--samples", "3", "--temperature", "1")
+    compare_main([str(a), str(b), "--out", str(tmp_path / "ab.json")])
+    found = read_json(tmp_path / "ab.json")
+    assert found["fixed"] == 8 and found["fixed_items"][0]["answers"] == ["0", "2"] and found["same_replies"] == 0
+    assert says(0) == found["fixed_items"][0]["replies"][0]
+
+
+def test_errors_of_a_comparison_are_those_of_the_summary(made, tmp_path):
+    problem = Problem("p", "q", Fraction(5), "x\ny\n#### 5")
+    assert result_row(problem, Generation(says(5), 3, 0.0, "stop"))["meta"] == {"steps": 2}
+    a, b = made("a", lambda n, _: says(0)), made("b", lambda n, _: says(2 * n))
+    rewrite(a / "results.jsonl", lambda n, row: row | {"meta": {"steps": 2}})
+    compare_main([str(a), str(b), "--out", str(tmp_path / "ab.json")])
+    assert {item["error"] for item in read_json(tmp_path / "ab.json")["fixed_items"]} == {"missing step"}
+
+
+def test_no_key_of_a_server_is_written(made, monkeypatch, tmp_path):
+    a = made("a", lambda n, _: says(2 * n))
+    monkeypatch.setattr(eval.run, "load_engine", lambda spec: load_engine(f"scripted:{tmp_path / 'a.json'}"))
+    out = tmp_path / "b"
+    words = ["--benchmark", f"file:{tmp_path / 'pens.jsonl'}", "--engine", "openai:https://ana:SECRET@host.example/v1?key=SECRET#ORG/m@1", "--out", str(out)]
+    run_main(words)
+    assert not any("SECRET" in path.read_text() for path in out.iterdir())
+    assert read_json(out / "run.json")["engine"] == "openai:https://host.example/v1#ORG/m@1" in read_json(out / "summary.json")["command"]
+    # A folder from before that is still the same run.
+    write_json(out / "run.json", (old := read_json(out / "run.json") | {"engine": words[3]}))
+    rewrite(out / "results.jsonl", lambda n, row: row | {"run": run_hash(old)})
+    run_main(words)
+    assert compare(load_run(out), load_run(a))["a"]["engine"] == "openai:https://host.example/v1#ORG/m@1"
+
+
+def test_records_of_eval_locate_are_named_in_a_report_and_not_read(made, tmp_path):
+    a = made("a", lambda n, _: says(2 * n))
+    write_json(tmp_path / "located" / "run.json", {"data": "stepverify", "dev_sha256": "0"})
+    report_main([str(a), str(tmp_path / "located"), "--out", str(tmp_path / "report")])
+    assert "located: eval.locate measured" in (tmp_path / "report" / "report.html").read_text()
+    write_json(tmp_path / "other" / "run.json", {"data": "x"})
+    with pytest.raises(SystemExit, match="other/run.json is no record of a run"):
+        report_main([str(a), str(tmp_path / "other"), "--out", str(tmp_path / "report")])
+
+
+# --- files that could be scored wrongly
+
+
+def file_of(path: Path, *rows: dict) -> str:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return str(path)
+
+
+@pytest.mark.parametrize("rows, says_", [
+    ([{"id": "a", "reply": "5", "gold": "5"}, {"id": "a", "reply": "6", "gold": "5"}], r"row 2 is the reply of row 1 again \(id 'a', sample 0\)"),
+    ([{"completion": "The answer is 7", "answer": "7", "target": "5"}], "row 1 has answer and target, which differ"),
+    ([row(correct=None)], "row 1 is a proof's or was not scored: python -m eval.grade"),
+])  # fmt: skip
+def test_a_file_that_would_be_scored_wrongly_is_refused(tmp_path, rows, says_):
+    with pytest.raises(SystemExit, match=says_):
+        score_main([file_of(tmp_path / "x.jsonl", *rows)])
+
+
+def test_replies_to_one_problem_are_not_so_many_problems(tmp_path, capsys):
+    name = file_of(tmp_path / "x.jsonl", *({"id": f"p{p}", "sample": s, "reply": "The answer is 5.", "gold": "5", "answer": "7"} for p in range(2) for s in range(10)))
+    score_main([name])
+    assert "20 replies of 2 problems" in (said := capsys.readouterr().out) and "reply against gold" in said
+    score_main([name, "--json"])
+    (found,) = json.loads(capsys.readouterr().out)
+    assert (found["n"], found["correct"], found["problems"]) == (20, 20, 2) and found["interval"] == [round(bound, 4) for bound in wilson(2, 2)]
+
+
+@pytest.mark.parametrize("key, value", [("finish_reason", "length"), ("stop_reason", "max_tokens"), ("finish", "repeating")])
+def test_a_reply_that_a_server_cut_off_has_no_answer(tmp_path, capsys, key, value):
+    score_main([file_of(tmp_path / "x.jsonl", {"reply": "so 5", "gold": "5", key: value}), "--json"])
+    (found,) = json.loads(capsys.readouterr().out)
+    assert (found["correct"], found["cut_off"]) == (0, 1)
+
+
+def test_gold_answers_that_are_expressions_are_read_by_the_library_alone(tmp_path, capsys):
+    golds = ("$2^{u-2}$", "$2^{u-2}$", "$\\left\\lfloor x\\right\\rfloor$")
+    replies = ("2^{u-2}", "2^{u+5}", "\\left\\lfloor x\\right\\rfloor")
+    name = file_of(tmp_path / "x.jsonl", *({"reply": f"so $\\boxed{{{reply}}}$", "gold": gold} for reply, gold in zip(replies, golds, strict=True)))
+    score_main([name])
+    assert "2 of 3 right" in (said := capsys.readouterr().out) and "3 gold answers are expressions: math-verify decides there" in said
+    score_main([name, "--all"])
+    assert "robust 2, math-verify 2; they disagree on 0 rows" in capsys.readouterr().out
+    with pytest.raises(SystemExit, match="some gold answers are expressions, which q06 cannot read"):
+        score_main([name, "--reading", "q06"])

@@ -14,7 +14,7 @@ import yaml
 import eval.report
 from eval.compare import compare
 from eval.metrics import wilson
-from eval.records import hash_of_reply, load_run
+from eval.records import hash_of_reply, load_run, run_hash
 from eval.report_data import collect, decoding_of, label, mark, model_index
 from eval.report_page import SECTIONS, page, percent
 from eval.report_text import cell, fence, markdown
@@ -40,6 +40,7 @@ def row(id: str, answer: str | None, gold: str = "5", sample: int = 0, **changes
 def write_run(folder: Path, rows: list[dict], readings: dict[str, bool | None] | None = None, **stamp) -> Path:
     full = {"engine": "pocket", "revision": "abc", "benchmark": "svamp", "problems": "0" * 64, "samples": 1, "mode": {"name": "tuned", "user": "{question}"}, "sampling": SAMPLING} | stamp
     write_json(folder / "run.json", full)
+    rows = [{"run": run_hash(full)} | one for one in rows]
     write_rows(folder / "results.jsonl", rows)
     if readings is not None:
         by_id = {one["id"]: one for one in rows}
