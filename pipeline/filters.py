@@ -16,7 +16,8 @@ from fractions import Fraction
 from mathtutor.chat import CONTROL_TOKENS, render_target
 from mathtutor.maths.answers import read_gold
 from mathtutor.maths.arithmetic import show
-from mathtutor.maths.checks import verify
+from mathtutor.maths.checks import State, Verdict, check_claim, verify
+from mathtutor.maths.claims import find_claims
 from mathtutor.problem import Row
 from pipeline.algebra import check_equations
 from pipeline.language_rules import (
@@ -29,6 +30,7 @@ from pipeline.language_rules import (
     units,
 )
 from pipeline.recipe import Limits
+from pipeline.spoken import as_equations, unread
 
 Rule = Callable[[Row, Limits], str | None]
 DEFAULT = Limits()
@@ -94,6 +96,8 @@ def math_verification(row: Row, limits: Limits) -> str | None:
     verdict = verify(render_target(row.steps, row.answer))
     if verdict.first_wrong_step is not None:
         return f"step_{verdict.first_wrong_step}_does_not_add_up"
+    if limits.all_sums_checked and (found := _unsound(verdict)):
+        return found
     equations = check_equations(row.steps)
     if not all(equations):
         return "equation_does_not_hold"
@@ -103,6 +107,18 @@ def math_verification(row: Row, limits: Limits) -> str | None:
     if verdict.answer_matches_last_step is not True and not _states_last(row, gold):
         return "answer_is_not_the_last_result"
     return None if gold is not None and verdict.answer.value == gold else "answer_does_not_read_back"
+
+
+def _unsound(verdict: Verdict) -> str | None:
+    """Why a step teaches what means nothing, or what is false in a sum that `verify` does not read: 3 / 0 = 0, "3 plus 4 is 8"."""
+    for check in verdict.steps:
+        number, told = check.step.number, as_equations(check.step.text)
+        claims = find_claims(told) if told != check.step.text else []
+        if any(check_claim(claim).state is State.WRONG for claim in claims):
+            return f"step_{number}_does_not_add_up"
+        if fault := next(filter(None, map(unread, claims or [found.claim for found in check.claims])), None):
+            return f"step_{number}_{fault}"
+    return None
 
 
 _NUMBER = r"-?(?:\d[\d,]*(?:\.\d+)?|\.\d+)"

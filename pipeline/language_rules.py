@@ -14,7 +14,9 @@ from __future__ import annotations
 import re
 
 from mathtutor.maths.answers import read_gold
+from mathtutor.maths.claims import find_claims
 from mathtutor.problem import Row
+from pipeline.english import not_english
 from pipeline.phrases import (
     BOILERPLATE,
     FIRST_PERSON,
@@ -72,6 +74,8 @@ def solution_quality(row: Row, limits: Limits) -> str | None:
         return "problem_cut_off"
     if not _ASKS.search(problem):
         return "problem_asks_nothing"
+    if limits.least_common_words is not None and (fault := not_english(problem, limits.least_common_words)):
+        return fault
     if any(text.count("(") > text.count(")") or text.count("[") > text.count("]") for text in (problem, *steps)):
         return "unclosed_bracket"
     if any(_TRAILS_OFF.search(end) or _HANGS.search(end) for end in ends) or _stops_early(ends):
@@ -84,9 +88,30 @@ def solution_quality(row: Row, limits: Limits) -> str | None:
         return "boilerplate"
     if limits.max_idle_steps is not None and sum(not _COUNTS.search(step) for step in steps) > limits.max_idle_steps:
         return "step_without_a_number"
+    if limits.max_idle_sums is not None and _idle_sums(problem, steps) > limits.max_idle_sums:
+        return "idle_sum"
     if limits.max_strays is not None and len(strays_of(row)) > limits.max_strays:
         return "number_out_of_the_blue"
     return None
+
+
+_TIMES_ONE = re.compile(r"(?P<kept>[\d.]+) [*/] 1|1 \* (?P<other>[\d.]+)")
+_PLUS_NONE = re.compile(r"(?P<kept>[\d.]+) [-+] 0|0 \+ (?P<other>[\d.]+)")
+_ONE = re.compile(r"(?<![\d.,])1(?![\d.,]*\d)|\b(?:one|once|single)\b", re.IGNORECASE)
+_NONE = re.compile(r"(?<![\d.,])0(?![\d.,]*\d)|\b(?:zero|no|none|nothing|never|empty|any|without|not)\b|n['’]t\b", re.IGNORECASE)
+
+
+def _idle_sums(problem: str, steps: list[str]) -> int:
+    """Steps whose only sum is 7 * 1 = 7 or 7 + 0 = 7 of a result that was there before, where nobody speaks of a 1 or 0."""
+    idle, results = 0, set()
+    for step in steps:
+        claims = find_claims(step)
+        for pattern, known in ((_TIMES_ONE, _ONE), (_PLUS_NONE, _NONE)):
+            match = pattern.fullmatch(claims[0].left) if len(claims) == 1 else None
+            if match and (kept := match["kept"] or match["other"]) == claims[0].right and kept in results:
+                idle += not known.search(f"{problem}\n{step[: claims[0].start]}") and not results & {"0", "1"}
+        results |= {claim.right for claim in claims}
+    return idle
 
 
 def _stops_early(ends: list[str]) -> bool:

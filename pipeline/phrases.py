@@ -116,6 +116,15 @@ RESIDUE: dict[str, re.Pattern[str]] = {
         r"\bsame (?:structure|format|style|pattern) as\b",
         r"\b(?:given|specified|required|requested) (?:constraints|requirements|format|criteria|topic|number of steps)\b",
     ),
+    "instruction_to_a_model": _any(
+        r"\b(?:ignore|disregard|override|bypass|forget) (?:(?:all|any|every|everything|of|the|these|those|your|my|other) ){0,4}"
+        r"(?:previous|prior|above|earlier|preceding|foregoing|system|original)\b",
+        r"\b(?:ignore|disregard|override|bypass) (?:(?:all|any|the|these|those|your|my|other) ){0,3}(?:instructions?|prompts?|guidelines)\b",
+        r"\byou are (?:now|no longer) (?:an? )?(?:\w+ )?(?:AI|assistant|DAN|chatbot|bot|model|unrestricted|in \w+ mode)\b",
+        r"\b(?:reveal|print|repeat|show|leak|output) (?:me )?(?:your|the) (?:\w+ )?(?:system prompt|prompt|instructions)\b",
+        r"\b(?:reply|respond|answer|output|say|write) (?:only )?(?:with )?[\"'“]?(?-i:[A-Z]{4,})\b",
+        r"\bjail ?break\w*|\bdeveloper mode\b|\bnew instructions? ?:|\bfrom now on,? you (?:are|will|must)\b",
+    ),
     "placeholder": _any(
         r"\[(?:insert|your|[Nn]ame|names?|number|item|object|place|city|amount|value|answer|blank|"
         r"\d+ ?words?)\b[^\]\n]{0,40}\]|\[[A-Za-z]\]",
@@ -131,6 +140,7 @@ RESIDUE: dict[str, re.Pattern[str]] = {
         r"^[ \t]{0,9}[-–] [a-z]|^-{3,}$|^[ \t]{0,9}\|[^\n]{1,300}\|[ \t]{0,9}$|^[ \t]{0,9}>\s",
         r"\\(?:boxed|d?frac|text|times|cdot|div|left|right|sqrt|begin|end|quad|approx|[()\[\]])",
         r"</?(?:b|br|i|u|p|em|ul|li|ol|div|span|strong|table|sup|sub|h\d)\s*/?>|&(?:nbsp|amp|lt|gt|quot|times|#\d+);",
+        r"</?[a-z][a-z0-9]{0,20}(?:\s[^<>\n]{0,300})?/?>|<!--|\bjavascript:|&lt;",
         r"^step \d+\s*[:.)-]|^\(?\d{1,2}[.)] [A-Z]|`[^`\n]+`",
     ),
     "closer": _any(

@@ -49,6 +49,10 @@ class Limits:
     min_steps: int = 1  # 2 leaves out problems of a single sum
     max_strays: int | None = 0  # operands that are neither given, nor worked out, nor common knowledge
     max_idle_steps: int | None = 0  # steps without any number: talk; null for solutions that explain at length
+    max_idle_sums: int | None = 0  # 7 * 1 = 7 where nobody speaks of a 1: padding that a model would learn
+    least_common_words: float | None = 0.2  # share of the problem's words; below that it is not English prose
+    # math_verification
+    all_sums_checked: bool = True  # false lets 3 / 0 = 0, 9^9^9^9 = 1 and "3 plus 4 is 8" pass
     # ai_detection, units, child_safety, personal_data: false switches the filter off
     assistant_residue: bool = True
     whole_units: bool = True
@@ -102,6 +106,8 @@ RANGES: dict[str, dict[str, Range]] = {
         "min_steps": Range(1),
         "max_strays": Range(0),
         "max_idle_steps": Range(0),
+        "max_idle_sums": Range(0),
+        "least_common_words": Range(0, 1),
         "max_decimals_of_money": Range(0, 12),
         "max_reading_grade": Range(0, above=True),
         "min_reading_grade": Range(-10, 100),

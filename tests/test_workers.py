@@ -1,4 +1,9 @@
-"""Where the work is done makes no difference: one process, two, or a Ray cluster of two workers give the same bytes."""
+"""Where the work is done makes no difference: one process, two, or a Ray cluster of two workers give the same bytes.
+
+A cluster takes half a minute to start and fails to on a machine without a core to spare, so what needs one is asked for:
+
+    MATHTUTOR_TEST_RAY=1 python -m pytest tests/test_workers.py
+"""
 
 from __future__ import annotations
 
@@ -57,6 +62,8 @@ class Distant(Processes):
 
 @pytest.fixture(scope="module")
 def ray_workers():
+    if os.environ.get("MATHTUTOR_TEST_RAY") != "1":
+        pytest.skip("starts a Ray cluster: set MATHTUTOR_TEST_RAY=1")
     pytest.importorskip("ray")
     with Ray(2) as workers:
         yield workers
