@@ -739,6 +739,11 @@ def test_controls_have_a_grade_that_is_known(server, tmp_path, capsys):
         ([{"problem": "x", "proof": "y", "points": 8}], "row 1: a human grade is a whole number"),
         ([{"problem": "x", "proof": "y", "points": "six"}], "row 1: a human grade"),
         ([{"problem": "x", "proof": "y", "points": 6.5}], "row 1: a human grade"),
+        ([{"problem": "x", "proof": "y", "points": "inf"}], "p.jsonl: row 1: a human grade"),
+        ([{"problem": "x", "proof": "y", "points": "nan"}], "p.jsonl: row 1: a human grade"),
+        ([{"problem": "x", "proof": ["a", "b"]}], "p.jsonl: row 1: proof must be a text, not "),
+        ([{"problem": 5, "proof": "y"}], "row 1: problem must be a text, not 5"),
+        ([{"problem": "x", "proof": "y", "id": True}], "row 1: id must be a text, not True"),
         ([{"problem": " ", "proof": "y"}], "row 1 has no problem"),
         ([{"id": 1, "problem": "x", "proof": "y"}] * 2, "stands twice"),
         ([], "no column"),
@@ -749,6 +754,26 @@ def test_a_file_with_other_columns_is_refused_and_not_guessed_at(tmp_path, rows,
     write_rows(tmp_path / "p.jsonl", rows)
     with pytest.raises(ValueError, match=says):
         of_file(tmp_path / "p.jsonl")
+
+
+@pytest.mark.parametrize(
+    "text, says",
+    [
+        (b"id,problem,proof\n1,Prove it,so\n2,Prove it\n", "p.csv: row 2 has 2 cells, and the first line names 3 columns"),
+        (b"id,problem,proof\n1,a,b,c\n", "row 1 has 4 cells"),
+        (b'id,problem,proof\n1,Prove it,"so\n2,Prove it,so\n', "p.csv: row 1 is no CSV: unexpected end of data"),
+        (b"id,problem,proof\n1,Prove it,\xff\n", "p.csv is not UTF-8"),
+    ],
+)
+def test_a_broken_table_loses_no_proof_in_silence(tmp_path, text, says):
+    (tmp_path / "p.csv").write_bytes(text)
+    with pytest.raises(ValueError, match=says):
+        of_file(tmp_path / "p.csv")
+
+
+def test_a_whole_table_is_read(tmp_path):
+    (tmp_path / "p.csv").write_bytes(b'id,problem,proof\n1,"Prove\nit","so, ""it"" is"\n\n2,b,\n')
+    assert [(w.id, w.problem, w.proof, w.state) for w in of_file(tmp_path / "p.csv")] == [("1", "Prove\nit", 'so, "it" is', "written"), ("2", "b", "", "none")]
 
 
 # --- runs of eval.run
