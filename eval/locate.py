@@ -173,7 +173,7 @@ def summarize(rows: Sequence[dict]) -> dict:
 
 
 def _rates(count: int, name: str, n: int) -> dict:
-    return {f"{name}_rate": round(count / n, 4), f"{name}_interval": [round(bound, 4) for bound in wilson(count, n)]}
+    return {f"{name}_rate": round(count / n, 4), f"{name}_interval": list(wilson(count, n))}
 
 
 # --- weighing the signs -------------------------------------------------------------------------------------

@@ -21,12 +21,13 @@ from pathlib import Path
 import pytest
 
 import eval.grade as grade
+from eval.metrics import wilson
 from eval.proofs.grading import Plan
 from eval.proofs.judges import check_settings, load_judge
 from eval.proofs.marks import SOLVED, read_points, read_verdict
 from eval.proofs.prompts import disarm, prompt_of, templates
 from eval.proofs.sources import Work, control, of_file, of_run, proof_of
-from eval.proofs.votes import calibration, quadratic_kappa, settle, summarize, summarize_answers
+from eval.proofs.votes import calibration, fast_kappa, quadratic_kappa, settle, summarize, summarize_answers
 from eval.records import hash_of_reply
 from mathtutor.io import read_json, read_rows, write_json, write_rows
 from mathtutor.problem import Problem
@@ -658,6 +659,7 @@ def test_the_interval_is_of_problems_and_not_of_their_proofs():
     few = [work(f"{p}{i}", problem_id=p) for p in "ab" for i in range(50)]
     marks = {w.key: [7 if w.problem_id == "a" else 0] for w in few}
     assert summarize(few, marks)["interval"] == [0.0, 1.0]
+    assert summarize(few, marks)["solved_interval"] == list(wilson(1, 2))  # 50 of 100 proofs, of two problems
     many = [work(str(i)) for i in range(100)]
     low, high = summarize(many, {w.key: [7 * (i % 2)] for i, w in enumerate(many)})["interval"]
     assert 0.38 < low < 0.45 and 0.55 < high < 0.62
@@ -682,7 +684,8 @@ def test_quadratic_kappa_is_the_published_one(people, judge, kappa):
         observed = sum((a - b) ** 2 for a, b in zip(people, judge, strict=True)) / len(people)
         expected = sum((a - b) ** 2 for a in people for b in judge) / len(people) ** 2
         kappa = 1 - observed / expected
-    assert quadratic_kappa(people, judge) == (None if kappa is None else pytest.approx(kappa))
+    expected = None if kappa is None else pytest.approx(kappa)
+    assert quadratic_kappa(people, judge) == expected and fast_kappa(list(zip(people, judge, strict=True))) == expected
 
 
 def test_calibration_tells_how_far_a_judge_is_from_people():
