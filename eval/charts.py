@@ -10,14 +10,16 @@ import html
 from collections.abc import Sequence
 from math import log2
 
+from eval.visible import mark
+
 DASHES = ("", "6 4", "2 4", "10 4 2 4", "1 6")
 MARKS = ("circle", "square", "diamond", "triangle", "ring")
 MOST = len(DASHES)  # series in one picture
 
 
 def esc(text: object) -> str:
-    """Text as HTML shows it, in an attribute too; half a character becomes a question mark."""
-    return html.escape(str(text).encode("utf-8", "replace").decode("utf-8"))
+    """Text as HTML shows it, in an attribute too, with what cannot be seen spelled out."""
+    return html.escape(mark(text))
 
 
 def interval(value: float, low: float, high: float, most: float) -> str:

@@ -8,18 +8,21 @@ the difference, where the two replies to a problem first part, what they cost, a
 of tokens. Runs on other problems, or with other gold answers, are refused. `--out` keeps it all as JSON.
 
 `--noise`: both must be the same model, prompt and decoding (another batch size, machine or library): then every flip
-is noise, and a difference between two models that is no larger than this one means nothing.
+is noise. Of f flips a problem, each as likely to fix as to break, two of n problems differ by 1.96 * sqrt(f / n) at most,
+19 times of 20: a difference between two models that is no larger means nothing.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+from math import sqrt
 from pathlib import Path
 from statistics import mean
 
 from eval.benchmarks import kind_of
 from eval.metrics import (
+    Z95,
     budgets,
     compare_pairs,
     error_kind,
@@ -29,6 +32,7 @@ from eval.metrics import (
     steps_of,
     vote,
     why_unscored,
+    wilson,
 )
 from eval.records import Run, differences, load_run, without_key
 from mathtutor.chat import split_reply
@@ -158,10 +162,16 @@ def at_budget(points: list[dict], budget: int) -> float:
 
 def print_noise(found: dict) -> None:
     n, flips = found["n"], found["fixed"] + found["broken"]
+    low, high = wilson(flips, n)
+    floor = Z95 * sqrt(flips / n / n)
     print(
-        f"{found['a']['folder']} and {found['b']['folder']}: {n - found['same_replies']} of {n} replies differ, {flips} of {n} verdicts flip, "
-        f"the accuracy moves by {abs(found['difference']):.2%}. A difference that is no larger between two models means nothing."
+        f"{found['a']['folder']} and {found['b']['folder']}: the replies to {n - found['same_replies']} of {n} problems differ, {flips} of {n} verdicts flip "
+        f"= {flips / n:.1%} (95% interval {low:.1%} to {high:.1%}), and the accuracy moves by {abs(found['difference']):.2%}."
     )
+    if flips:
+        print(f"So many flips move the accuracy by up to {floor:.2%}, 19 times of 20: a difference that is no larger between two models means nothing.")
+    else:
+        print(f"No flip was seen: that so many as {high:.1%} of the verdicts flip is not ruled out.")
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -175,6 +185,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--json", action="store_true", help="print that")
     args = parser.parse_args(argv)
     try:
+        if args.noise and Path(args.a).resolve() == Path(args.b).resolve():
+            raise ValueError(f"{args.a} is named twice: --noise needs two runs of the same command, each with an --out of its own")
         a, b = load_run(args.a), load_run(args.b)
         found = compare(a, b)
         if args.noise and found["differs_in"]:

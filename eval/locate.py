@@ -173,7 +173,7 @@ def summarize(rows: Sequence[dict]) -> dict:
 
 
 def _rates(count: int, name: str, n: int) -> dict:
-    return {f"{name}_rate": round(count / n, 4), f"{name}_interval": [round(bound, 4) for bound in wilson(count, n)]}
+    return {f"{name}_rate": round(count / n, 4), f"{name}_interval": list(wilson(count, n))}
 
 
 # --- weighing the signs -------------------------------------------------------------------------------------
@@ -247,6 +247,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--fit", type=Path, help="write the weights to this file and stop")
     args = parser.parse_args(argv)
     if args.fit:
+        if args.out or args.engine or args.folds is not None or args.limit is not None or args.data != "stepverify":
+            raise SystemExit("--fit weighs the signs on all of stepverify/dev: it goes with no other option")
         write_weights(args.fit, *fit(load_stepverify()))
         print(f"weights written to {args.fit}")
         return
@@ -254,12 +256,21 @@ def main(argv: list[str] | None = None) -> None:
         raise SystemExit("--out names the folder of this run")
     if args.folds is not None and (args.data != "stepverify" or args.engine or args.folds < 2):
         raise SystemExit("--folds (at least 2) goes with --data stepverify and without --engine")
+    if args.limit is not None and args.limit < 1:
+        raise SystemExit("--limit must be at least 1")
+    engine = load_engine(args.engine) if args.engine else None
     items = load(args.data)[: args.limit]
+    if not items:
+        raise SystemExit(f"--data {args.data} holds no item that can be judged")
     args.out.mkdir(parents=True, exist_ok=True)
     stamp = {
         "data": args.data, "engine": args.engine, "folds": args.folds, "n": len(items), "weights": _weights_digest(),
         "dev_sha256": sha256_file(_folder() / "stepverify" / "dev.json"),
     }  # fmt: skip
+    if engine:
+        stamp["revision"] = engine.revision
+    if not args.data.startswith("stepverify"):  # whose hash stands there
+        stamp["items_sha256"] = _digest(repr(items))
     record = args.out / "run.json"
     if record.exists() and read_json(record) != stamp:
         raise SystemExit(f"{args.out} holds another run: choose a new --out, or remove the folder")
@@ -267,7 +278,7 @@ def main(argv: list[str] | None = None) -> None:
     with Journal(args.out / "results.jsonl") as journal:
         done = {row["id"] for row in journal.rows}
         left = [item for item in items if item.id not in done]
-        for row in tqdm(_rows(args, items, left), total=len(left), unit="item", disable=None):
+        for row in tqdm(_rows(args, engine, items, left), total=len(left), unit="item", disable=None):
             journal.append(row)
         summary = summarize(journal.rows)
     command = "python -m eval.locate " + shlex.join(argv if argv is not None else sys.argv[1:])
@@ -278,12 +289,12 @@ def main(argv: list[str] | None = None) -> None:
             print(f"{name.replace('_', ' ')}: {summary[f'{name}_rate']:.1%} ({low:.1%} to {high:.1%}), n = {summary['n']}")
 
 
-def _rows(args: argparse.Namespace, items: list[Item], left: list[Item]) -> Iterator[dict]:
+def _rows(args: argparse.Namespace, engine: Engine | None, items: list[Item], left: list[Item]) -> Iterator[dict]:
     if args.folds:
         kept = {item.id for item in left}
         yield from (row for row in in_folds(items, args.folds) if row["id"] in kept)
-    elif args.engine:
-        for item, own in own_solutions(load_engine(args.engine), left):
+    elif engine:
+        for item, own in own_solutions(engine, left):
             yield row_of(item, own)
     else:
         yield from (row_of(item, None) for item in left)

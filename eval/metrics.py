@@ -38,12 +38,12 @@ def wilson(successes: int, n: int, z: float = Z95) -> tuple[float, float]:
 
 
 def rate(successes: int, n: int) -> dict:
-    """{"n", "correct", "accuracy", "interval"}: how a share is written everywhere."""
+    """{"n", "correct", "accuracy", "interval"}: how a share is written everywhere. Nothing is rounded before it is shown."""
     return {
         "n": n,
         "correct": successes,
         "accuracy": successes / n if n else 0.0,
-        "interval": [round(bound, 4) for bound in wilson(successes, n)],
+        "interval": list(wilson(successes, n)),
     }
 
 
@@ -199,7 +199,7 @@ def coverage(votes: Sequence[tuple[bool, float]], shares: Sequence[float] = (1.0
         level = [right for right, score in ordered if score == edge]
         right = sum(above) + (sum(level) * (take - len(above)) / len(level) if level else 0.0)
         low, high = wilson(round(right), take)
-        curve.append({"coverage": share, "n": take, "accuracy": right / take if take else 0.0, "interval": [round(low, 4), round(high, 4)]})
+        curve.append({"coverage": share, "n": take, "accuracy": right / take if take else 0.0, "interval": [low, high]})
     return curve
 
 
@@ -328,6 +328,6 @@ def compare_pairs(pairs: Sequence[tuple[bool, bool]]) -> dict:
         "both_right": sum(a and b for a, b in pairs),
         "both_wrong": sum(not a and not b for a, b in pairs),
         "difference": (fixed - broken) / n if n else 0.0,
-        "interval": [round(max(-1.0, centre - half), 4), round(min(1.0, centre + half), 4)],
+        "interval": [max(-1.0, centre - half), min(1.0, centre + half)],
         "p": float(binomtest(fixed, fixed + broken).pvalue) if fixed + broken else 1.0,
     }

@@ -6,7 +6,8 @@
 
 `report.html` opens with what speaks against the figures, and with the failures: problems that all replies get wrong in
 the same way come first. The first run of each benchmark is compared with the others, problem by problem, so their order
-matters. `report.md` says the same in text. `model-index-NAME.yml` is the metadata of a model card, a file an engine.
+matters. `report.md` says the same in text. `model-index-NAME.yml` is the metadata of a model card, a file an engine
+and revision: NAME-1, NAME-2 where these are called the same.
 Folders whose rows were not kept are shown by their figures.
 """
 
@@ -46,6 +47,8 @@ def write(found: dict, out: Path, title: str) -> list[Path]:
     texts = {"report.html": page(found, title), "report.md": markdown(found, title)}
     for engine, index in model_index(found["runs"]).items():
         name = re.sub(r"[^A-Za-z0-9._-]+", "-", engine).strip("-")
+        while f"model-index-{name}.yml" in texts:  # two names that differ in other characters only
+            name += "-again"
         texts[f"model-index-{name}.yml"] = yaml.safe_dump({"model-index": index}, allow_unicode=True, sort_keys=False, width=100)
     for name, text in texts.items():
         write_atomic(out / name, text)

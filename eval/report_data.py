@@ -9,6 +9,7 @@ is a warning. The first run of each benchmark is the one that the others are com
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -30,6 +31,7 @@ from eval.metrics import (
     wilson,
 )
 from eval.records import Run, key_of, load_run, with_defaults, without_key
+from eval.visible import mark
 from mathtutor.engines import display_name
 from mathtutor.io import Damaged, read_json, read_rows
 from mathtutor.sources import SOURCES
@@ -37,8 +39,6 @@ from mathtutor.sources import SOURCES
 LONGEST = 20_000  # characters of a reply in the page; the record keeps it whole
 FEW = 100  # problems, below which an interval is too wide to say much
 FORMAT_GAP = 0.02  # by which two readings of the same replies may differ before it is said aloud
-# Written out, since they are invisible or turn the reading order around
-_INVISIBLE = re.compile(r"[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\x00-\x08\x0b-\x1f\x7f]")
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def label(folders: Sequence[Path]) -> dict[Path, str]:
     """A name for each folder: its last part, and more of its path where two would be called the same."""
     depth = 1
     while True:
-        names = {folder: "/".join(folder.resolve().parts[-depth:]) for folder in folders}
+        names = {folder: mark("/".join(folder.resolve().parts[-depth:])) for folder in folders}
         if len(set(names.values())) == len(set(folders)) or depth > 20:
             return names
         depth += 1
@@ -125,12 +125,13 @@ def _figures(run: Run, kind: str) -> dict:
 def _described(one: Loaded, name: str) -> dict:
     stamp, figures = one.stamp, one.figures
     is_scored = figures.get("accuracy") is not None and one.kind != "proof"
-    low, high = (figures.get("interval") or wilson(figures["correct"], figures["n"])) if is_scored else (0.0, 1.0)
+    low, high = wilson(figures["correct"], figures["n"]) if is_scored else (0.0, 1.0)  # an older summary's is rounded
     replies = len(one.run.rows) if one.run else figures["n"] * stamp["samples"]
     example = one.run.rows[0] if one.run and one.run.rows else {}
     return {
         "name": name,
         "engine": display_name(stamp.get("engine", "")),
+        "model": hashlib.sha256(repr((without_key(str(stamp.get("engine"))), stamp.get("revision"))).encode()).hexdigest()[:16],
         "revision": stamp.get("revision") or "",
         "benchmark": stamp["benchmark"],
         "kind": one.kind,
@@ -247,12 +248,6 @@ def _disagreeing(run: Run) -> list[dict]:
     return found
 
 
-def mark(text: object) -> str:
-    """Text for a page: marks that cannot be seen are spelled out, and half a character is replaced."""
-    text = str(text).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return _INVISIBLE.sub(lambda found: f"[U+{ord(found[0]):04X}]", text)
-
-
 def clip(text: str) -> str:
     return mark(text) if len(text) <= LONGEST else f"{mark(text[:LONGEST])} [... {len(text):,} characters in all]"
 
@@ -307,7 +302,7 @@ def _items(loaded: Sequence[Loaded], names: dict[Path, str]) -> list[dict]:
             first = rows[0]
             key = one.stamp["benchmark"], id
             item = groups.setdefault(key, {
-                "benchmark": key[0], "id": mark(id), "question": clip(first.get("question", "")), "gold": mark(first.get("gold_text", first["gold"])), "runs": [],
+                "benchmark": mark(key[0]), "id": mark(id), "question": clip(first.get("question", "")), "gold": mark(first.get("gold_text", first["gold"])), "runs": [],
             })  # fmt: skip
             right, agree = vote(rows, one.run.readings)
             steps = steps_of(problem_of(first))
@@ -400,19 +395,22 @@ def _graded(proof: dict, grades: Sequence[dict]) -> dict:
 
 
 def model_index(runs: Sequence[dict]) -> dict[str, list[dict]]:
-    """The `model-index` of a model card, by engine, in the hub's own form (huggingface_hub writes and checks it).
+    """The `model-index` of a model card, by model, in the hub's own form (huggingface_hub writes and checks it).
+
+    A model is an engine at one revision: models that are called the same have a card each, "NAME 1", "NAME 2" in the
+    order of the runs.
 
     Values are per cent. What a run is, and what it cut off, stands in the metric's arguments, so that no figure travels
     without it; nothing is marked as verified, which is the hub's to say.
     """
     from huggingface_hub.repocard_data import EvalResult, eval_results_to_model_index
 
-    by_engine: dict[str, list] = defaultdict(list)
+    by_model: dict[tuple[str, str], list] = defaultdict(list)
     for run in runs:
         if run["accuracy"] is None:
             continue
         hub = hub_of(run)
-        by_engine[run["engine"]].append(
+        by_model[run["engine"], run["model"]].append(
             EvalResult(
                 task_type="text-generation",
                 task_name="Math word problems",
@@ -437,7 +435,12 @@ def model_index(runs: Sequence[dict]) -> dict[str, list[dict]]:
                 },
             )
         )
-    return {engine: eval_results_to_model_index(engine, results) for engine, results in by_engine.items()}
+    alike = Counter(engine for engine, _ in by_model)
+    cards: dict[str, list[dict]] = {}
+    for engine, model in by_model:
+        place = [other for other in by_model if other[0] == engine].index((engine, model)) + 1
+        cards[engine if alike[engine] == 1 else f"{engine} {place}"] = eval_results_to_model_index(engine, by_model[engine, model])
+    return cards
 
 
 def hub_of(run: dict) -> dict:

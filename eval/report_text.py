@@ -6,15 +6,20 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from eval.report_page import LISTED, by_benchmark, percent, points
+from eval.visible import mark
+
+# What Markdown reads as a mark, and what GitHub makes a link or the name of a person of
+_MARKUP = re.compile(r"[\\`*_{}\[\]<>|#~$!&@]|:(?=//)|(?<=www)\.", re.IGNORECASE)
 
 
 def cell(text: object) -> str:
-    """Text for one cell of a table, or one line."""
-    return re.sub(r"([\\`*_{}\[\]<>|#~$!])", r"\\\1", " ".join(str(text).split()))
+    """Text for one cell of a table, or one line: no markup, no entity, no link, and nothing that cannot be seen."""
+    return _MARKUP.sub(lambda found: "\\" + found[0], mark(" ".join(str(text).split())))
 
 
 def fence(text: str) -> str:
     """A block of text as it is: its fence is longer than any run of backticks in it."""
+    text = mark(text)
     longest = max((len(run) for run in re.findall("`+", text)), default=0)
     ticks = "`" * max(3, longest + 1)
     return f"{ticks}text\n{text}\n{ticks}"

@@ -166,7 +166,7 @@ def score_file(path: str, reading: str) -> FileScore:
     problems = len({row.problem for row in rows})
     low, high = wilson(correct / n * problems, problems)
     return FileScore(
-        path, reading, n, correct, correct / n, (round(low, 4), round(high, 4)),
+        path, reading, n, correct, correct / n, (low, high),
         found.count("unparsed"), found.count("cut off"), found.count("crashed"), found.count("failed"),
         problems, sum(row.is_expression for row in rows), found.count("not read"), rows[0].columns,
     )  # fmt: skip

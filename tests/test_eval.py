@@ -215,7 +215,7 @@ def test_every_figure_of_the_summary_follows_from_the_rows(files, tmp_path, caps
     )
     assert summary["tokens"] == sum(row["tokens"] for row in rows)
     assert summary["seconds"] == round(sum(row["seconds"] for row in rows), 2)
-    assert summary["interval"] == [round(bound, 4) for bound in wilson(8, 12)]
+    assert summary["interval"] == list(wilson(8, 12))
     assert (summary["engine"], summary["benchmark"]) == (files[1], files[0])
     assert summary["calculator"] is False  # a script does no sums, whatever was asked
     assert (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from fractions import Fraction
 from pathlib import Path
 
@@ -258,14 +259,26 @@ def test_two_runs_are_compared_pair_by_pair(made, capsys, tmp_path):
     assert "broken p1 (gold 2, answers 2 / 1, reading): part at step 2" in printed
 
 
-def test_noise_is_measured_between_runs_that_are_the_same(made, capsys):
+def test_noise_is_measured_between_runs_that_are_the_same(made, capsys, tmp_path):
     a = made("a", lambda n, _: says(2 * n))
     b = made("b", lambda n, _: says(2 * n))
     capsys.readouterr()
     with pytest.raises(SystemExit, match="differ in engine, revision: --noise is for the same run twice"):
         compare_main([str(a), str(b), "--noise"])
-    compare_main([str(a), str(a), "--noise"])
-    assert "0 of 8 replies differ, 0 of 8 verdicts flip" in capsys.readouterr().out
+    with pytest.raises(SystemExit, match="is named twice: --noise needs two runs"):
+        compare_main([str(a), f"{a}/../a", "--noise"])
+    again = tmp_path / "again"
+    shutil.copytree(a, again)
+    compare_main([str(a), str(again), "--noise"])
+    assert "the replies to 0 of 8 problems differ, 0 of 8 verdicts flip" in (said := capsys.readouterr().out) and "not ruled out" in said
+    # One fixed and one broken: the accuracy stands still, and is no surer for it
+    for folder, place in ((a, 0), (again, 1)):
+        rows = list(read_rows(folder / "results.jsonl"))
+        rows[place] |= {"correct": False, "answer": "0", "reply": "The answer is 0."}
+        (folder / "results.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    compare_main([str(a), str(again), "--noise"])
+    said = capsys.readouterr().out
+    assert "2 of 8 verdicts flip = 25.0%" in said and "moves by 0.00%" in said and "by up to 34.65%" in said
 
 
 def test_runs_that_are_no_pair_are_refused(made, tmp_path):
@@ -593,7 +606,7 @@ def test_replies_to_one_problem_are_not_so_many_problems(tmp_path, capsys):
     assert "20 replies of 2 problems" in (said := capsys.readouterr().out) and "reply against gold" in said
     score_main([name, "--json"])
     (found,) = json.loads(capsys.readouterr().out)
-    assert (found["n"], found["correct"], found["problems"]) == (20, 20, 2) and found["interval"] == [round(bound, 4) for bound in wilson(2, 2)]
+    assert (found["n"], found["correct"], found["problems"]) == (20, 20, 2) and found["interval"] == list(wilson(2, 2))
 
 
 @pytest.mark.parametrize("key, value", [("finish_reason", "length"), ("stop_reason", "max_tokens"), ("finish", "repeating")])

@@ -85,7 +85,25 @@ def test_own_solutions_stand_in_where_the_engine_is_right(data):
     assert summary(data / "own")["own_solutions"] == 6 and summary(data / "own")["exact"] == 12
 
 
-@pytest.mark.parametrize("args", [[], ["--out", "x", "--folds", "1"], ["--out", "x", "--folds", "3", "--data", "qwen"]])
-def test_a_wrong_call_stops_with_one_sentence(data, args):
-    with pytest.raises(SystemExit):
+def test_another_model_under_the_same_name_is_another_run(data):
+    script = data / "replies.json"
+    script.write_text(json.dumps({row["problem"]: "The answer is 1." for row in ROWS}))
+    call = ["--out", str(data / "own"), "--engine", f"scripted:{script}", "--limit", "2"]
+    locate.main(call)
+    assert summary(data / "own")["n"] == 2
+    script.write_text(json.dumps({row["problem"]: "The answer is 2." for row in ROWS}))
+    with pytest.raises(SystemExit, match="another run"):
+        locate.main(call)
+
+
+@pytest.mark.parametrize("args, says", [
+    ([], "--out names"),
+    (["--out", "x", "--folds", "1"], "--folds"),
+    (["--out", "x", "--folds", "3", "--data", "qwen"], "--folds"),
+    (["--out", "x", "--limit", "0"], "--limit must be at least 1"),
+    (["--out", "x", "--limit", "-11"], "--limit must be at least 1"),
+    (["--fit", "x", "--limit", "5"], "--fit weighs"),
+])  # fmt: skip
+def test_a_wrong_call_stops_with_one_sentence(data, args, says):
+    with pytest.raises(SystemExit, match=says):
         locate.main(args)

@@ -21,12 +21,13 @@ from pathlib import Path
 import pytest
 
 import eval.grade as grade
+from eval.metrics import wilson
 from eval.proofs.grading import Plan
 from eval.proofs.judges import check_settings, load_judge
 from eval.proofs.marks import SOLVED, read_points, read_verdict
 from eval.proofs.prompts import disarm, prompt_of, templates
 from eval.proofs.sources import Work, control, of_file, of_run, proof_of
-from eval.proofs.votes import calibration, quadratic_kappa, settle, summarize, summarize_answers
+from eval.proofs.votes import calibration, fast_kappa, quadratic_kappa, settle, summarize, summarize_answers
 from eval.records import hash_of_reply
 from mathtutor.io import read_json, read_rows, write_json, write_rows
 from mathtutor.problem import Problem
@@ -658,6 +659,7 @@ def test_the_interval_is_of_problems_and_not_of_their_proofs():
     few = [work(f"{p}{i}", problem_id=p) for p in "ab" for i in range(50)]
     marks = {w.key: [7 if w.problem_id == "a" else 0] for w in few}
     assert summarize(few, marks)["interval"] == [0.0, 1.0]
+    assert summarize(few, marks)["solved_interval"] == list(wilson(1, 2))  # 50 of 100 proofs, of two problems
     many = [work(str(i)) for i in range(100)]
     low, high = summarize(many, {w.key: [7 * (i % 2)] for i, w in enumerate(many)})["interval"]
     assert 0.38 < low < 0.45 and 0.55 < high < 0.62
@@ -682,7 +684,8 @@ def test_quadratic_kappa_is_the_published_one(people, judge, kappa):
         observed = sum((a - b) ** 2 for a, b in zip(people, judge, strict=True)) / len(people)
         expected = sum((a - b) ** 2 for a in people for b in judge) / len(people) ** 2
         kappa = 1 - observed / expected
-    assert quadratic_kappa(people, judge) == (None if kappa is None else pytest.approx(kappa))
+    expected = None if kappa is None else pytest.approx(kappa)
+    assert quadratic_kappa(people, judge) == expected and fast_kappa(list(zip(people, judge, strict=True))) == expected
 
 
 def test_calibration_tells_how_far_a_judge_is_from_people():
@@ -739,6 +742,11 @@ def test_controls_have_a_grade_that_is_known(server, tmp_path, capsys):
         ([{"problem": "x", "proof": "y", "points": 8}], "row 1: a human grade is a whole number"),
         ([{"problem": "x", "proof": "y", "points": "six"}], "row 1: a human grade"),
         ([{"problem": "x", "proof": "y", "points": 6.5}], "row 1: a human grade"),
+        ([{"problem": "x", "proof": "y", "points": "inf"}], "p.jsonl: row 1: a human grade"),
+        ([{"problem": "x", "proof": "y", "points": "nan"}], "p.jsonl: row 1: a human grade"),
+        ([{"problem": "x", "proof": ["a", "b"]}], "p.jsonl: row 1: proof must be a text, not "),
+        ([{"problem": 5, "proof": "y"}], "row 1: problem must be a text, not 5"),
+        ([{"problem": "x", "proof": "y", "id": True}], "row 1: id must be a text, not True"),
         ([{"problem": " ", "proof": "y"}], "row 1 has no problem"),
         ([{"id": 1, "problem": "x", "proof": "y"}] * 2, "stands twice"),
         ([], "no column"),
@@ -749,6 +757,26 @@ def test_a_file_with_other_columns_is_refused_and_not_guessed_at(tmp_path, rows,
     write_rows(tmp_path / "p.jsonl", rows)
     with pytest.raises(ValueError, match=says):
         of_file(tmp_path / "p.jsonl")
+
+
+@pytest.mark.parametrize(
+    "text, says",
+    [
+        (b"id,problem,proof\n1,Prove it,so\n2,Prove it\n", "p.csv: row 2 has 2 cells, and the first line names 3 columns"),
+        (b"id,problem,proof\n1,a,b,c\n", "row 1 has 4 cells"),
+        (b'id,problem,proof\n1,Prove it,"so\n2,Prove it,so\n', "p.csv: row 1 is no CSV: unexpected end of data"),
+        (b"id,problem,proof\n1,Prove it,\xff\n", "p.csv is not UTF-8"),
+    ],
+)
+def test_a_broken_table_loses_no_proof_in_silence(tmp_path, text, says):
+    (tmp_path / "p.csv").write_bytes(text)
+    with pytest.raises(ValueError, match=says):
+        of_file(tmp_path / "p.csv")
+
+
+def test_a_whole_table_is_read(tmp_path):
+    (tmp_path / "p.csv").write_bytes(b'id,problem,proof\n1,"Prove\nit","so, ""it"" is"\n\n2,b,\n')
+    assert [(w.id, w.problem, w.proof, w.state) for w in of_file(tmp_path / "p.csv")] == [("1", "Prove\nit", 'so, "it" is', "written"), ("2", "b", "", "none")]
 
 
 # --- runs of eval.run

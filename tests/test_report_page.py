@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -12,13 +13,15 @@ import pytest
 import yaml
 
 import eval.report
+from eval.charts import esc
 from eval.compare import compare
-from eval.metrics import wilson
+from eval.metrics import rate, wilson
 from eval.records import hash_of_reply, load_run, run_hash
-from eval.report_data import collect, decoding_of, label, mark, model_index
+from eval.report_data import collect, decoding_of, label, model_index
 from eval.report_page import SECTIONS, page, percent
 from eval.report_text import cell, fence, markdown
-from mathtutor.io import read_json, write_json, write_rows
+from eval.visible import mark
+from mathtutor.io import read_json, read_rows, write_json, write_rows
 from tests.browser import chromium, open_browser
 from tests.test_proofs import command, running, server, write_proofs  # noqa: F401  fixtures
 
@@ -213,6 +216,18 @@ def test_the_hubs_own_library_reads_the_metadata_back(runs):
     assert results[0].metric_args["n"] == 5 and results[0].metric_args["cut_off"] == 1
 
 
+def test_models_that_are_called_the_same_have_a_card_each(runs, tmp_path):
+    other = tmp_path / "other"
+    shutil.copytree(runs[0], other)
+    stamp = read_json(other / "run.json") | {"revision": "another"}
+    write_json(other / "run.json", stamp)
+    write_rows(other / "results.jsonl", [row | ({"run": run_hash(stamp)} if "run" in row else {}) for row in read_rows(runs[0] / "results.jsonl")])
+    found = collect([runs[0], other])
+    assert model_index(found["runs"]).keys() == {"pocket 1", "pocket 2"}
+    names = [path.name for path in eval.report.write(found, tmp_path / "report", "x")]
+    assert names[2:] == ["model-index-pocket-1.yml", "model-index-pocket-2.yml"]
+
+
 # --- texts that want out
 
 
@@ -235,7 +250,8 @@ def test_nothing_a_model_wrote_is_markup(runs):
 
 @pytest.mark.parametrize(
     "text, shown",
-    [("a|b", r"a\|b"), ("a\nb", "a b"), ("<b>", r"\<b\>"), ("*x* `y`", r"\*x\* \`y\`"), ("[a](b)", r"\[a\](b)"), (5, "5")],
+    [("a|b", r"a\|b"), ("a\nb", "a b"), ("<b>", r"\<b\>"), ("*x* `y`", r"\*x\* \`y\`"), ("[a](b)", r"\[a\](b)"), (5, "5"),
+     ("&lt;img &#x202E;", r"\&lt;img \&\#x202E;"), ("https://x.org WWW.x.org 3:4", r"https\://x.org WWW\.x.org 3:4"), ("a@b.c", r"a\@b.c"), ("a\u202eb", r"a\[U+202E\]b")],
 )
 def test_a_cell_of_markdown_stays_a_cell(text, shown):
     assert cell(text) == shown
@@ -247,6 +263,22 @@ def test_a_fence_is_longer_than_the_ticks_in_it():
 
 def test_what_cannot_be_seen_is_spelled_out():
     assert mark("a\u202eb\u200bc\x07d\ud83d\n") == "a[U+202E]b[U+200B]c[U+0007]d\ufffd\n"
+    assert mark("\u061c\xad\U000e0041\ue000\u2028\u3164") == "[U+061C][U+00AD][U+E0041][U+E000][U+2028][U+3164]"
+    assert mark(plain := "é 3 × 4 = 12 €, π → ½\t字 🙂") == plain and mark(mark("\u202e")) == mark("\u202e")
+    assert esc("<\u202e") == "&lt;[U+202E]" and "\u202e" not in fence("a\u202e")
+
+
+def test_names_of_folders_and_files_are_spelled_out_too(runs):
+    bad = runs[0].rename(runs[0].with_name("run\u202eb"))
+    write_json(bad / "summary.json", read_json(bad / "summary.json") | {"command": "python \u061c"} if (bad / "summary.json").exists() else {"command": "python \u061c"})
+    found = collect([bad, *runs[1:]])
+    for text in (page(found, "title\u202e"), markdown(found, "title\u202e")):
+        assert "\u202e" not in text and "\u061c" not in text and "run[U+202E]b" in text.replace("\\", "")
+
+
+def test_an_interval_is_rounded_once(runs):
+    """17 of 732: its lower end is 1.45497%, which four decimals and then one would make 1.4%."""
+    assert rate(17, 732)["interval"] == list(wilson(17, 732)) and percent(rate(17, 732)["interval"][0]) == "1.5%"
 
 
 @pytest.mark.parametrize("share, shown", [(0, "0%"), (1, "100%"), (1 / 3, "33.3%"), (1e-5, "<0.1%"), (0.99999, ">99.9%"), (None, "")])

@@ -21,6 +21,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from math import isfinite
 from pathlib import Path
 
 from eval.proofs.marks import MAX_POINTS
@@ -104,7 +105,7 @@ def of_file(path: Path) -> list[Work]:
     names = _names(path, rows, needed=("proof", "problem"))
     works, seen = [], set()
     for number, row in enumerate(rows, start=1):
-        texts = {key: str(row[name]) for key, name in names.items() if row.get(name) not in (None, "")}
+        texts = {key: _text(row[name], key, name, path, number) for key, name in names.items() if row.get(name) not in (None, "")}
         if not texts.get("problem", "").strip():
             raise ValueError(f"{path}: row {number} has no problem")
         proof, state = proof_of({"reply": texts.get("proof", "")})
@@ -163,12 +164,37 @@ def control(works: Sequence[Work], kind: str) -> list[Work]:
 
 
 def read_file(path: Path) -> list[dict]:
-    """The rows of a CSV or JSON-lines file. Raises ValueError or OSError."""
-    if path.suffix == ".csv":
-        csv.field_size_limit(1 << 27)
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            return list(csv.DictReader(file))
-    return list(read_rows(path))
+    """The rows of a CSV or JSON-lines file. Raises ValueError that names the file (and of CSV the row), or OSError."""
+    try:
+        return _read_csv(path) if path.suffix == ".csv" else list(read_rows(path))
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not UTF-8 (byte {error.start} of what was read at once): save it as UTF-8") from error
+
+
+def _read_csv(path: Path) -> list[dict]:
+    csv.field_size_limit(1 << 27)
+    rows: list[dict] = []
+    with open(path, encoding="utf-8-sig", newline="") as file:
+        reader = csv.reader(file, strict=True)
+        try:
+            head = next(reader, [])
+            for cells in reader:
+                if not cells:
+                    continue  # an empty line
+                if len(cells) != len(head):
+                    raise ValueError(f"{path}: row {len(rows) + 1} has {len(cells)} cells, and the first line names {len(head)} columns")
+                rows.append(dict(zip(head, cells, strict=True)))
+        except csv.Error as error:  # a quote that is never closed swallows all rows after it
+            raise ValueError(f"{path}: row {len(rows) + 1} is no CSV: {error}") from error
+    return rows
+
+
+def _text(value: object, key: str, name: str, path: Path, number: int) -> str:
+    """A cell as text: a number may name or grade a proof, but what a judge reads must be a text."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not isinstance(value, str) and not (is_number and key in ("id", "problem_id", "human")):
+        raise ValueError(f"{path}: row {number}: {name} must be a text, not {value!r:.40}")
+    return str(value)
 
 
 def _names(path: Path, rows: Sequence[dict], needed: Sequence[str]) -> dict[str, str]:
@@ -190,6 +216,6 @@ def _human(text: object, path: Path, number: int) -> int | None:
         value = float(str(text))
     except ValueError:
         value = -1.0
-    if value != int(value) or not 0 <= value <= MAX_POINTS:
+    if not isfinite(value) or value != int(value) or not 0 <= value <= MAX_POINTS:
         raise ValueError(f"{path}: row {number}: a human grade is a whole number from 0 to {MAX_POINTS}, not {text!r:.40}")
     return int(value)

@@ -4,8 +4,9 @@
     calibration([(7, 6), (0, 0)], [...])        # (people, judge): agreement, mean error, kappa
 
 One rule for a run of any number of graders: a proof's points are the mean of the graders that gave some; it is solved
-when more than half of these gave SOLVED points or more. Intervals are bootstrapped over problems, not over proofs, since
-the proofs of one problem are not independent.
+when more than half of these gave SOLVED points or more. Intervals are of problems, not of proofs, since the proofs of one
+problem are not independent: RESAMPLES bootstrap draws of whole problems for means and kappa; for the share that is solved
+Wilson's with as many trials as there are problems, which is as wide as if their proofs all went alike, and honest at 0.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ def summarize(works: Sequence[Work], marks: Mapping[str, Values]) -> dict:
         "interval": bootstrap([proof["problem_id"] for proof in graded], points, _weighted_mean),
         "bounds": [sum(points) / n, (sum(points) + n - len(graded)) / n] if n else [0.0, 1.0],
         "solved": solved,
-        "solved_interval": [round(bound, 4) for bound in wilson(solved, len(graded))],
+        "solved_interval": list(_of_problems(solved, graded)),
         "histogram": {str(mark): count for mark, count in sorted(Counter(_all(graded)).items())},
         "by": {
             name: {"n": len(part), "score": mean(part)}
@@ -77,6 +78,11 @@ def summarize(works: Sequence[Work], marks: Mapping[str, Values]) -> dict:
         },
         "graders": noise([proof["marks"] for proof in found if proof["state"] != "no proof"]),
     }
+
+
+def _of_problems(solved: int, graded: Sequence[dict]) -> tuple[float, float]:
+    problems = len({proof["problem_id"] for proof in graded})
+    return wilson(solved / len(graded) * problems, problems) if graded else (0.0, 1.0)
 
 
 def _all(proofs: Sequence[dict]) -> list[int]:
@@ -134,7 +140,7 @@ def calibration(problems: Sequence[str], people: Sequence[int], judge: Sequence[
         "mean_absolute_error_interval": bootstrap(problems, [abs(error) for error in errors], _weighted_mean),
         "bias": mean(errors),
         "quadratic_kappa": quadratic_kappa(*np.array(pairs).T),
-        "quadratic_kappa_interval": bootstrap(problems, pairs, lambda chosen: quadratic_kappa(*np.array(chosen).T)),
+        "quadratic_kappa_interval": bootstrap(problems, pairs, fast_kappa),
         "table": table,
     }
 
@@ -146,6 +152,16 @@ def quadratic_kappa(people: Sequence[int], judge: Sequence[int]) -> float | None
         return None
     value = float(cohen_kappa_score(people, judge, labels=range(MAX_POINTS + 1), weights="quadratic"))
     return None if np.isnan(value) else value
+
+
+def fast_kappa(pairs: Sequence[tuple[int, int]]) -> float | None:
+    """The kappa of `quadratic_kappa` for the draws of a bootstrap, where the library's checks of each call take a second in all."""
+    size = MAX_POINTS + 1
+    people, judge = np.array(pairs).T
+    table = np.bincount(people * size + judge, minlength=size * size).reshape(size, size)
+    weights = np.subtract.outer(np.arange(size), np.arange(size)) ** 2
+    by_chance = (weights * np.outer(table.sum(1), table.sum(0))).sum() / len(pairs)
+    return 1 - float((weights * table).sum() / by_chance) if by_chance else None
 
 
 def _weighted_mean(values: Sequence[float]) -> float:
@@ -160,13 +176,12 @@ def bootstrap(groups: Sequence[str], values: Sequence, of: Callable[[Sequence], 
     if len(members) < 2:
         return None
     parts, random = list(members.values()), np.random.default_rng(0)
-    draws = RESAMPLES if of is _weighted_mean else RESAMPLES // 10
     found = []
-    for _ in range(draws):
+    for _ in range(RESAMPLES):
         value = of([value for place in random.integers(len(parts), size=len(parts)) for value in parts[place]])
         if value is not None:
             found.append(value)
-    return [round(float(bound), 4) for bound in np.percentile(found, [2.5, 97.5])] if found else None
+    return [float(bound) for bound in np.percentile(found, [2.5, 97.5])] if found else None
 
 
 # --- answers
@@ -186,7 +201,7 @@ def summarize_answers(works: Sequence[Work], marks: Mapping[str, Values]) -> dic
         "n": n,
         "correct": right,
         "accuracy": right / settled if settled else 0.0,
-        "interval": [round(bound, 4) for bound in wilson(right, settled)],
+        "interval": list(wilson(right, settled)),
         "correct_math_verify": by_library,
         "accuracy_math_verify": by_library / n if n else 0.0,
         "asked": sum(work.decided is None and work.state != "failed" for work in works),
