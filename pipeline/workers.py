@@ -6,9 +6,9 @@
     with Ray(2) as workers: ...                     # --engine ray: Ray Data, on this machine
     with Ray(64, "ray://head:10001") as workers:    # or on a cluster that runs already
 
-One process and two give the same bytes, as tests hold. For Ray the same tests (MATHTUTOR_TEST_RAY=1 python -m pytest
-tests/test_workers.py) have not been seen to pass yet, on a machine too busy to start a cluster: that its results are
-the same is unproven until they do.
+One process and two give the same bytes, as tests/test_pipeline.py holds. For Ray the same tests (MATHTUTOR_TEST_RAY=1 python -m pytest
+tests/test_workers.py) have not been seen to pass yet, and why is not known: that its results are the same is unproven
+until they do.
 
 `map` makes the worker's tool once (`Power(2)`), hands it each part, and gives the results in the order of the parts,
 however many workers there are and whichever is done first. Ray does a part again whose worker died.
