@@ -5,12 +5,12 @@
     python -m eval.score outputs/*.jsonl --all                  # every reading of every file, and where they disagree
     python -m eval.score outputs/*.jsonl --published            # which claims of the files' README reproduce
 
-Accepted rows: ours (`reply`, `gold`) and those of the Qwen3-0.6B experiments (`model_output`,
-`ground_truth_answer`). A file in which two columns could be the gold answer, or a reply stands twice, is refused; of
-several replies to a problem the interval is that of so many problems. Where a gold answer is an expression, math-verify
-decides and no other reading is asked. Readings: `robust` (ours), `strict` (`#### N`), the published readers of
-two seed systems, `synth` and `q06`, whose crashes are counted and score as wrong, and `math-verify`,
-a library that knows nothing of ours.
+Accepted rows: ours (`reply`, `gold`) and those of the Qwen3-0.6B experiments (`model_output`, `ground_truth_answer`). A
+file in which two columns could be the gold answer (name it: --gold NAME, and --reply NAME), or a reply stands twice, is
+refused; of several replies to a problem the interval is that of so many problems. Where a gold answer is an expression,
+math-verify decides and no other reading is asked. Readings: `robust` (ours), `strict` (`#### N`), the published readers
+of two seed systems, `synth` and `q06`, whose crashes are counted and score as wrong, and `math-verify`, a library that
+knows nothing of ours.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ MOST_LISTED = 20  # disagreements shown of a file; --json gives them all
 
 REPLY_KEYS = ("reply", "model_output", "output", "completion")
 GOLD_KEYS = ("gold", "ground_truth_answer", "answer", "target")
+FLOAT_DIGITS = 12  # of a gold answer that is a float: the rest is what binary fractions add
 FINISH_KEYS = ("finish", "finish_reason", "stop_reason")
 FINISHES = {"max_tokens": "length"}  # what other servers call it
 # A command, a power, an index: of "\\frac{1}{2}" and "2^{u-2}" a reader of numbers sees the 2
@@ -78,21 +79,34 @@ class Row:
     columns: str
 
 
-def rows_of(path: str) -> Iterator[Row]:
+@dataclass(frozen=True)
+class Columns:
+    """The columns to take, where they are named and not looked for."""
+
+    reply: str | None = None
+    gold: str | None = None
+
+
+def rows_of(path: str, columns: Columns = Columns()) -> Iterator[Row]:
     """Raises ValueError or OSError for a file that holds no scorable rows."""
+    reply_keys = (columns.reply,) if columns.reply else REPLY_KEYS
+    gold_keys = (columns.gold,) if columns.gold else GOLD_KEYS
     empty, seen = True, {}
     for number, row in enumerate(read_rows(Path(path)), start=1):
         empty = False
-        reply = next((row[key] for key in REPLY_KEYS if isinstance(row.get(key), str)), None)
-        gold = _gold_of(path, number, row)
-        is_null = reply is None and any(key in row and row[key] is None for key in REPLY_KEYS)
+        reply = next((row[key] for key in reply_keys if isinstance(row.get(key), str)), None)
+        gold = _gold_of(path, number, row) if columns.gold is None else row.get(columns.gold)
+        if isinstance(gold, float):
+            gold = format(Decimal(f"{gold:.{FLOAT_DIGITS}g}"), "f")  # 0.1 + 0.2 was meant as 0.3
+        is_null = reply is None and any(key in row and row[key] is None for key in reply_keys)
         if is_null:
             reply = ""
         if reply is None or gold is None:
             raise ValueError(
-                f"{path}: row {number} needs a reply ({', '.join(REPLY_KEYS)}) and a gold answer ({', '.join(GOLD_KEYS)})"
+                f"{path}: row {number} needs a reply ({', '.join(reply_keys)}) and a gold answer ({', '.join(gold_keys)}); "
+                f"its columns are {', '.join(row)}: name them with --reply and --gold"
             )
-        is_expression = "gold_text" in row or ("####" not in str(gold) and bool(_EXPRESSION.search(str(gold))))
+        is_expression = ("gold_text" in row and columns.gold in (None, "gold_text")) or ("####" not in str(gold) and bool(_EXPRESSION.search(str(gold))))
         if not is_expression and read_gold(str(gold)) is None:
             raise ValueError(f"{path}: row {number}: no number can be read from the gold answer {str(gold)[-60:]!r}")
         name = str(row.get("id", number - 1))
@@ -101,8 +115,8 @@ def rows_of(path: str) -> Iterator[Row]:
             if first != number:
                 raise ValueError(f"{path}: row {number} is the reply of row {first} again (id {name!r}, sample {row.get('sample', 0)}): remove one of them")
         finish = next((row[key] for key in FINISH_KEYS if isinstance(row.get(key), str)), None)
-        columns = f"{next(key for key in REPLY_KEYS if key in row)} against {next(key for key in ('gold_text', *GOLD_KEYS) if row.get(key) is not None)}"
-        yield Row(name, reply, str(gold), is_null, FINISHES.get(finish, finish), name, is_expression, columns)
+        taken = f"{next(key for key in reply_keys if key in row)} against {next(key for key in (*(() if columns.gold else ('gold_text',)), *gold_keys) if row.get(key) is not None)}"
+        yield Row(name, reply, str(gold), is_null, FINISHES.get(finish, finish), name, is_expression, taken)
     if empty:
         raise ValueError(f"{path} holds no rows")
 
@@ -118,13 +132,13 @@ def _gold_of(path: str, number: int, row: dict) -> object:
     given = {key: given[key] for key in GOLD_KEYS[:2] if key in given} or given
     values = {str(value) if (found := read_gold(str(value))) is None else found for value in given.values()}
     if len(values) > 1:
-        raise ValueError(f"{path}: row {number} has {' and '.join(given)}, which differ: keep the gold answer alone, or name it gold")
+        raise ValueError(f"{path}: row {number} has {' and '.join(given)}, which differ: name the gold one with --gold")
     return next(iter(given.values()), None)
 
 
-def verdicts(path: str, reading: str) -> tuple[list[Row], list[str]]:
+def verdicts(path: str, reading: str, columns: Columns = Columns()) -> tuple[list[Row], list[str]]:
     """(rows, for each one "right", "wrong", "unparsed", "cut off", "crashed" or "failed")."""
-    rows = list(rows_of(path))
+    rows = list(rows_of(path, columns))
     if reading not in ("robust", MATH_VERIFY) and any(row.is_expression for row in rows):
         raise ValueError(f"{path}: some gold answers are expressions, which {reading} cannot read: use --reading {MATH_VERIFY}")
     theirs = [row for row in rows if reading == MATH_VERIFY or row.is_expression]
@@ -159,9 +173,9 @@ def _verdict(row: Row, reading: str) -> str:
     return "right" if score.correct else "unparsed" if score.answer.value is None else "wrong"
 
 
-def score_file(path: str, reading: str) -> FileScore:
+def score_file(path: str, reading: str, columns: Columns = Columns()) -> FileScore:
     """Raises ValueError or OSError for a file that holds no scorable rows."""
-    rows, found = verdicts(path, reading)
+    rows, found = verdicts(path, reading, columns)
     n, correct = len(rows), found.count("right")
     problems = len({row.problem for row in rows})
     low, high = wilson(correct / n * problems, problems)
@@ -172,11 +186,11 @@ def score_file(path: str, reading: str) -> FileScore:
     )  # fmt: skip
 
 
-def disagreements(path: str) -> tuple[dict[str, int], list[dict]]:
+def disagreements(path: str, columns: Columns = Columns()) -> tuple[dict[str, int], list[dict]]:
     """({reading: right}, the rows on which robust, strict and math-verify do not all say the same)."""
-    rows = list(rows_of(path))
+    rows = list(rows_of(path, columns))
     names = ("robust", "strict", MATH_VERIFY) if not any(row.is_expression for row in rows) else ("robust", MATH_VERIFY)
-    found = {name: verdicts(path, name) for name in names}
+    found = {name: verdicts(path, name, columns) for name in names}
     listed = []
     for place, row in enumerate(rows):
         said = {name: found[name][1][place] for name in names}
@@ -222,8 +236,8 @@ def print_claims(found: list[dict]) -> None:
     print(f"{len(checked) - len(failed)} of {len(checked)} claims reproduce" + (f"; not: {', '.join(failed)}" if failed else ""))
 
 
-def print_all(paths: list[str], as_json: bool) -> None:
-    found = [(path, *disagreements(path)) for path in paths]
+def print_all(paths: list[str], as_json: bool, columns: Columns = Columns()) -> None:
+    found = [(path, *disagreements(path, columns)) for path in paths]
     if as_json:
         print(json.dumps([{"file": path, "right": right, "disagreements": rows} for path, right, rows in found], indent=2, ensure_ascii=False))
         return
@@ -243,14 +257,19 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--all", action="store_true", help="robust, strict and math-verify side by side, with the rows on which they disagree")
     parser.add_argument("--published", action="store_true", help="the files' own scorer against what their README claims")
     parser.add_argument("--json", action="store_true", help="one JSON array, an object a file")
+    parser.add_argument("--reply", metavar="NAME", help="the column of the replies (default: the first there of those that are known)")
+    parser.add_argument("--gold", metavar="NAME", help="the column of the gold answers")
     args = parser.parse_args(argv)
+    columns = Columns(args.reply, args.gold)
     try:
         if args.published:
+            if columns != Columns():
+                raise ValueError("--published knows the columns of its files: leave out --reply and --gold")
             found = claims(args.files)
             return print(json.dumps(found, indent=2)) if args.json else print_claims(found)
         if args.all:
-            return print_all(args.files, args.json)
-        scores = [score_file(path, args.reading) for path in args.files]
+            return print_all(args.files, args.json, columns)
+        scores = [score_file(path, args.reading, columns) for path in args.files]
     except (ValueError, Damaged, OSError, NotInstalled) as error:
         raise SystemExit(str(error)) from error
     if args.json:

@@ -600,6 +600,25 @@ def test_a_file_that_would_be_scored_wrongly_is_refused(tmp_path, rows, says_):
         score_main([file_of(tmp_path / "x.jsonl", *rows)])
 
 
+def test_columns_are_taken_by_their_names(tmp_path, capsys):
+    name = file_of(tmp_path / "x.jsonl", {"completion": "The answer is 7", "said": "The answer is 5", "answer": "7", "target": "5"})
+    for more, correct in ((["--gold", "target"], 0), (["--gold", "answer"], 1), (["--gold", "target", "--reply", "said"], 1)):
+        score_main([name, *more])
+        assert f"robust: {correct} of 1 right" in (said := capsys.readouterr().out) and f"against {more[1]}" in said
+    score_main([name, "--all", "--gold", "target"])
+    assert "robust 0, strict 0, math-verify 0" in capsys.readouterr().out
+    with pytest.raises(SystemExit, match=r"row 1 needs a reply \(completion\) and a gold answer \(none\); its columns are completion, said"):
+        score_main([name, "--reply", "completion", "--gold", "none"])
+    with pytest.raises(SystemExit, match="leave out --reply and --gold"):
+        score_main([name, "--published", "--gold", "target"])
+
+
+@pytest.mark.parametrize("gold, reply", [(0.1 + 0.2, "0.3"), (18.0, "18"), (1234567.25, "1,234,567.25"), (1e15, "1000000000000000")])
+def test_a_gold_answer_that_is_a_float_is_the_decimal_that_was_meant(tmp_path, capsys, gold, reply):
+    score_main([file_of(tmp_path / "x.jsonl", {"reply": f"The answer is {reply}.", "gold": gold})])
+    assert "1 of 1 right" in capsys.readouterr().out
+
+
 def test_replies_to_one_problem_are_not_so_many_problems(tmp_path, capsys):
     name = file_of(tmp_path / "x.jsonl", *({"id": f"p{p}", "sample": s, "reply": "The answer is 5.", "gold": "5", "answer": "7"} for p in range(2) for s in range(10)))
     score_main([name])

@@ -153,7 +153,8 @@ def test_the_committed_records_make_a_report(tmp_path, capsys):
     assert len(capsys.readouterr().out.split()) == 4
     summary, text = read_json(ROOT / "evals" / "pocket-svamp" / "summary.json"), (tmp_path / "report.md").read_text()
     assert f"| {summary['correct']:,} | {percent(summary['accuracy'])} |" in text and "rows were not kept" in text
-    assert "11.1%" in text and "pocket-base-bank" in text
+    bank = read_json(ROOT / "evals" / "pocket-bank" / "summary.json")
+    assert percent(bank["accuracy"]) in text and "pocket-base-bank" in text
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     eval.report.main([*folders, "--out", str(tmp_path)])
     assert before == {path.name: path.read_bytes() for path in tmp_path.iterdir()}
