@@ -28,7 +28,7 @@ from eval.proofs.marks import SOLVED, read_points, read_verdict
 from eval.proofs.prompts import disarm, prompt_of, templates
 from eval.proofs.sources import Work, control, of_file, of_run, proof_of
 from eval.proofs.votes import calibration, fast_kappa, quadratic_kappa, settle, summarize, summarize_answers
-from eval.records import hash_of_reply
+from eval.records import hash_of_reply, run_hash
 from mathtutor.io import read_json, read_rows, write_json, write_rows
 from mathtutor.problem import Problem
 
@@ -784,10 +784,12 @@ def test_a_whole_table_is_read(tmp_path):
 
 def write_run(folder: Path, benchmark: str, rows: list[dict], readings: list[dict] | None = None) -> Path:
     full = {"answer": None, "correct": None, "correct_strict": False, "cut_off": False, "finish": "stop", "first_wrong_step": None, "tokens": 1, "seconds": 0.1, "sample": 0}
-    write_json(folder / "run.json", {"engine": "e", "revision": "", "benchmark": benchmark, "problems": "x", "samples": 1, "mode": {"name": "proof"}, "sampling": {"max_tokens": 9}})
-    write_rows(folder / "results.jsonl", [full | row for row in rows])
+    stamp = {"engine": "e", "revision": "", "benchmark": benchmark, "problems": "x", "samples": 1, "mode": {"name": "proof"}, "sampling": {"max_tokens": 9}}
+    write_json(folder / "run.json", stamp)
+    write_rows(folder / "results.jsonl", [full | {"run": run_hash(stamp)} | row for row in rows])
     if readings is not None:
-        write_rows(folder / "readings.jsonl", readings)
+        replies = {row["id"]: hash_of_reply(row["reply"]) for row in rows}
+        write_rows(folder / "readings.jsonl", [{"reply": replies[reading["id"]]} | reading for reading in readings])
     return folder
 
 
