@@ -35,8 +35,8 @@ def build_app(tuned: Engine, base: Engine, limits: Limits = Limits()) -> gr.Bloc
             with gr.Tab(strings.CHECK_TAB, id="check", render_children=True) as check_tab:  # see `carry_over`
                 checked, _ = check.build(desk)
             check.carry_over(check_tab, learned, checked)
-            with gr.Tab(strings.PRACTICE_TAB, id="practice"):
-                practice.build(demo)
+            with gr.Tab(strings.PRACTICE_TAB, id="practice") as practice_tab:
+                practice.build(practice_tab)
             with gr.Tab(strings.COMPARE_TAB, id="compare", render_children=True) as compare_tab:  # see `carry_over`
                 compared = compare.build(desk)
             wiring.carry_over(compare_tab, learned, compared)

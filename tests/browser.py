@@ -70,6 +70,17 @@ def new_page(browser_or_context, **options):
     return page
 
 
+def open_tab(page, name: str) -> None:
+    """Go to a tab; on a narrow screen the last ones are in the menu "More tabs"."""
+    page.wait_for_selector("[role=tab]")
+    tab = page.get_by_role("tab", name=name, exact=True)
+    if tab.count() and tab.is_visible():
+        tab.click()
+    else:
+        page.get_by_role("button", name="More tabs").click()
+        page.locator(".overflow-dropdown").get_by_role("button", name=name, exact=True).click()
+
+
 def eventually(true: Callable[[], object], patience: float = PATIENCE) -> bool:
     """Whether `true()` becomes true within `patience` seconds."""
     deadline = time.monotonic() + patience

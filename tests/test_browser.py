@@ -30,6 +30,7 @@ from tests.browser import (
     keeps,
     new_page,
     open_browser,
+    open_tab,
     serve,
 )
 from ui import strings
@@ -115,7 +116,7 @@ def page(site):
 def solve(page, problem: str, tab: str = "learn", watch: bool = True) -> None:
     """Ask, and go on once the page has taken the question: what stood there before is gone."""
     if tab == "compare":
-        page.get_by_role("tab", name=strings.COMPARE_TAB).click()
+        open_tab(page, strings.COMPARE_TAB)
     else:
         page.set_checked("#learn-watch input", watch)
     page.fill(f"#{tab}-problem textarea", problem)
@@ -461,7 +462,7 @@ def test_a_phone_needs_no_sideways_scroll_and_no_fine_finger(page):
     page.wait_for_selector("#compare-summary .mt-summary")
     check()
     in_reach("#compare-stop")
-    page.get_by_role("tab", name=strings.ABOUT_TAB).click()
+    open_tab(page, strings.ABOUT_TAB)
     page.wait_for_selector(".mt-about")
     check()
 

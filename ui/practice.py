@@ -223,8 +223,8 @@ def safely(handler: Callable, sorry: Callable[..., tuple]) -> Callable:
     return safe
 
 
-def build(demo: gr.Blocks) -> None:
-    """The Practice tab of `demo`, inside an open `gr.Tab`."""
+def build(tab: gr.Tab) -> None:
+    """The content of `tab`, which is open."""
     task_state = gr.State(None, time_to_live=1800)
     known_state = gr.State({}, time_to_live=1800)
     kept = gr.BrowserState({}, storage_key="show-your-work-skills", secret="skill-numbers-only")
@@ -267,7 +267,7 @@ def build(demo: gr.Blocks) -> None:
                 save_button = gr.Button(strings.SHEET_SAVE, size="sm", interactive=False, elem_id="practice-save", min_width=96)
     sheet = gr.HTML("", elem_id="practice-sheet-out")
     wire_tasks(
-        demo, (topic, grade, answer, remember), (task_state, known_state, kept), (problem, line, hints, levels),
+        tab, (topic, grade, answer, remember), (task_state, known_state, kept), (problem, line, hints, levels),
         (new_button, check_button, hint_button, forget),
     )  # fmt: skip
     wire_sheets((topic, grade, count, task_state), sheet, line, (make, print_button, save_button))
@@ -282,7 +282,7 @@ def _busy(words: str) -> str:
     return status(words, kind="busy")
 
 
-def wire_tasks(demo: gr.Blocks, choices, states, blocks, buttons) -> None:
+def wire_tasks(tab: gr.Tab, choices, states, blocks, buttons) -> None:
     """New problem, Check, Hint, Remember and Forget."""
     topic, grade, answer, remember = choices
     task_state, known_state, kept = states
@@ -356,13 +356,15 @@ def wire_tasks(demo: gr.Blocks, choices, states, blocks, buttons) -> None:
         return {}, {}, False, mastery_list({}), status(strings.PRACTICE_FORGOTTEN, kind="done")
 
     def practice_recall(kept):
+        if not kept:  # nothing was remembered: what this visit has seen stays
+            return gr.skip(), gr.skip(), gr.skip()
         known = mastery.read(kept, TOPICS)
         return mastery.write(known), mastery_list(known), bool(known)
 
     remember.input(practice_remember, [remember, known_state], kept, api_name="practice_remember", **RUN)
     forget.click(practice_forget, None, [known_state, kept, remember, levels, line], api_name="practice_forget", **RUN)
     kept_known = [known_state, levels, remember]
-    demo.load(practice_recall, kept, kept_known, api_name="practice_recall", **RUN)
+    tab.select(practice_recall, kept, kept_known, api_name="practice_recall", **RUN)  # not when the page loads: that would count as a run
 
 
 def wire_sheets(choices, sheet, line, buttons) -> None:
