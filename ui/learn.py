@@ -259,14 +259,15 @@ def _shown(work: Work, words: str, kind: str = "done", said: str = "", **more: o
     if work.is_whole:
         lesson = work.tries.best if work.tries else lesson_of_steps(work.solved)
         steps = render.step_list(lesson, strings.STEPS_LABEL)
-        answer = render.answer_card(lesson, _certainty(work, lesson))
+        heading = {} if work.is_sure else {"heading": strings.ONE_WAY_GIVES}
+        answer = render.answer_card(lesson, _certainty(work, lesson), **heading)
         if any(card.computed for card in lesson.cards):
             answer += render.notice(strings.COMPUTED_KEY, "key")
         answer += render.raw(lesson, strings.RAW) if work.tries else ""
     else:
         ready = work.solved is not None and work.solved.ready is not None
         steps, answer = _ladder(work.hints[: work.shown], not work.is_sure, ready), ""
-    return View(status(words, kind=kind), steps, said, answer + _doubts(work), busy=False, work=work, **more)
+    return View(status(words, kind=kind), steps, said, _doubts(work) + answer, busy=False, work=work, **more)
 
 
 def _certainty(work: Work, lesson: Lesson) -> tuple[str, ...]:

@@ -123,14 +123,16 @@ def answer_text(lesson: Lesson) -> str:
     return show(lesson.answer.value) if lesson.answer is not None and lesson.answer.value is not None else ""
 
 
-def answer_card(lesson: Lesson, notes: tuple[str, ...] = (), label: str = "Answer") -> str:
-    """The final answer with what was checked; "" without one. `notes` and `label` are our own words."""
+def answer_card(
+    lesson: Lesson, notes: tuple[str, ...] = (), label: str = "Answer", heading: str = "My answer"
+) -> str:
+    """The final answer with what was checked; "" without one. `notes`, `label` and `heading` are our own words."""
     if lesson.phase is not Phase.ANSWERED:
         return ""
     more = "".join(f"<p>{_text(note)}</p>" for note in notes)
     tone = "mt-wrong" if lesson.first_wrong is not None else "mt-plain"
     return (
-        f'<section class="mt-answer {tone}" aria-label="{_text(label)}"><p class="mt-answer-label">My answer</p>'
+        f'<section class="mt-answer {tone}" aria-label="{_text(label)}"><p class="mt-answer-label">{_text(heading)}</p>'
         f'<p class="mt-answer-value">{_text(answer_text(lesson))}</p><p class="mt-sums">{_text(sums_line(lesson))}</p>'
         f"{more}</section>"
     )
