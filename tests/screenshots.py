@@ -64,7 +64,7 @@ def main() -> None:
             page.click("#practice-new")
             page.wait_for_selector("#practice-hint:not([disabled])")
             page.click("#practice-hint")
-            page.wait_for_selector("#practice-hints :is(section, div, li, p)")
+            page.wait_for_function("document.querySelector('#practice-hints').innerText.trim() !== ''")
 
         def compare(page, wait: str = "#compare-status .mt-done") -> None:
             page.get_by_role("tab", name=strings.COMPARE_TAB).click()
