@@ -15,17 +15,19 @@ from __future__ import annotations
 import hashlib
 import random
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
 from mathtutor.bank.expressions import compile_expression, whole
 from mathtutor.bank.language import Noun, Person, Rendering, compile_text, render, show_number
 
+Item = TypeVar("Item")
 FOLDER = Path(__file__).resolve().parents[2] / "assets" / "bank"
 TOPICS = (
     "shopping money cooking time travel sharing ages rates geometry averages ratios fractions comparison "
@@ -116,19 +118,24 @@ def load_lexicon(path: Path = FOLDER / "lexicon.yml") -> dict[str, tuple]:
 
 def load_bank(path: str | Path = FOLDER) -> dict[str, Family]:
     """All families of a folder (or one file), by id. Raises BankError for the first broken one."""
+    return read_files(path, Family)
+
+
+def read_files(path: str | Path, make: Callable[[Any, str], Item]) -> dict[str, Item]:
+    """What `make` reads from each entry of a folder's YAML files (or of one file), by id. Raises BankError for the first broken one."""
     path = Path(path)
-    families: dict[str, Family] = {}
+    items: dict[str, Item] = {}
     for file in sorted(path.glob("*.yaml")) if path.is_dir() else [path]:
         try:
             raw = yaml.load(file.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
         except yaml.YAMLError as error:
             raise BankError(f"{file.name} is not YAML: {error}") from error
         for fields in raw or []:
-            family = Family(fields, file.name)
-            if family.id in families:
-                raise BankError(f"{file.name}: the id {family.id} is used twice")
-            families[family.id] = family
-    return families
+            item = make(fields, file.name)
+            if item.id in items:
+                raise BankError(f"{file.name}: the id {item.id} is used twice")
+            items[item.id] = item
+    return items
 
 
 class Family:

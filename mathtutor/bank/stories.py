@@ -21,10 +21,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from mathtutor.bank.expressions import compile_expression, whole
-from mathtutor.bank.families import FOLDER, BankError, _distinct, load_lexicon
+from mathtutor.bank.families import FOLDER, BankError, _distinct, load_lexicon, read_files
 from mathtutor.bank.language import Noun, Rendering, compile_text, render, show_number
 
 STORIES = FOLDER / "stories"
@@ -51,7 +49,7 @@ class Telling:
 
 @dataclass
 class _Step:
-    text: list  # compiled, with {#0}, {#1} ... where sums stand
+    text: list  # compiled, with {_0}, {_1} ... where sums stand
     sums: list[tuple[str, str, Any]]  # (name or "", source, function of values)
 
 
@@ -212,16 +210,4 @@ def _with_numbers(source: str, values: dict[str, Any]) -> str:
 
 def load_stories(path: str | Path = STORIES) -> dict[str, Story]:
     """All stories of a folder (or one file), by id. Raises BankError for the first broken one."""
-    path = Path(path)
-    stories: dict[str, Story] = {}
-    for file in sorted(path.glob("*.yaml")) if path.is_dir() else [path]:
-        try:
-            raw = yaml.load(file.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-        except yaml.YAMLError as error:
-            raise BankError(f"{file.name} is not YAML: {error}") from error
-        for fields in raw or []:
-            story = Story(fields, file.name)
-            if story.id in stories:
-                raise BankError(f"{file.name}: the id {story.id} is used twice")
-            stories[story.id] = story
-    return stories
+    return read_files(path, Story)
