@@ -16,7 +16,7 @@
   ].join("\n\n") + "\n";
   const link = document.createElement("a");
   link.href = URL.createObjectURL(new Blob([text], { type: "text/markdown" }));
-  link.download = "worksheet.md";
+  link.download = sheet.dataset.file;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 }

@@ -1,6 +1,6 @@
 """Near-twins by the join, against comparing every pair: CPU seconds, peak memory, and the same texts removed.
 
-    python -m benchmarks.fuzzy --out benchmarks/records/fuzzy.json                       the curve, and every pair at 83,000
+    python -m benchmarks.fuzzy --out benchmarks/records/fuzzy-curve.json                       the curve, and every pair at 83,000
     python -m benchmarks.fuzzy --sizes 10000 83000 --every-pair 10000 --out FILE         less of it
 
 Each measurement runs in a process of its own and goes into the record at once: a run that was stopped leaves out what

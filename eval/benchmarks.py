@@ -19,7 +19,7 @@
     proofbench         ProofBench, 145 proofs; likewise
     bank               instances of the bank's held-out families, which no training run has seen
     bank-known         new instances of the families that were trained on
-    file:PATH          any JSON lines with "question" | "problem" | "input" and "answer" | "target"
+    file:PATH          any JSON lines, JSON list, CSV, TSV or Parquet with "question" | "problem" | "input" and "answer" | "target"
 
 They come from the folder that MATHTUTOR_DATA names, else from the hub through `datasets` at a pinned commit. A set
 with another number of rows, or a file with another hash, is refused: every figure that we publish names it.
@@ -27,10 +27,9 @@ with another number of rows, or a file with another hash, is refused: every figu
 
 from __future__ import annotations
 
-import csv
+import hashlib
 import os
 import re
-import xml.etree.ElementTree as xml
 from collections.abc import Callable
 from fractions import Fraction
 from functools import cache
@@ -38,8 +37,10 @@ from pathlib import Path
 
 import yaml
 
+from eval.outputs import is_formula
+from eval.tables import identity, read_csv, read_table
 from mathtutor.bank import load_bank, split_of
-from mathtutor.io import read_json, read_rows, sha256_file
+from mathtutor.io import sha256_file
 from mathtutor.maths.answers import read_gold
 from mathtutor.problem import Problem
 from mathtutor.sources import DATA_VARIABLE, SOURCES, load_source
@@ -77,9 +78,9 @@ def load_bank_problems(split: str, instances: int) -> list[Problem]:
 
 
 def load_file(path: str) -> list[Problem]:
-    """Problems of a JSON-lines file. Raises ValueError naming the line that is not a problem."""
+    """Problems of a file (`read_table` says of which kinds). Raises ValueError naming the row that is not a problem."""
     problems, seen = [], set()
-    for number, row in enumerate(read_rows(Path(path)), start=1):
+    for number, row in enumerate(read_table(Path(path)), start=1):
         question = next((row[k] for k in QUESTION_KEYS if isinstance(row.get(k), str) and row[k].strip()), None)
         gold = next((row[key] for key in ANSWER_KEYS if row.get(key) is not None), None)
         if question is None or gold is None:
@@ -89,15 +90,17 @@ def load_file(path: str) -> list[Problem]:
             )
         if not isinstance(gold, (str, int, float)):
             raise ValueError(f"{path}: row {number}: the answer must be a number or a text, not {gold!r:.60}")
+        if isinstance(gold, str) and is_formula(gold):
+            raise ValueError(f"{path}: row {number}: the answer {gold!r:.60} is a formula: file: takes numbers (1/2, 0.5)")
         is_number = not isinstance(gold, (str, bool))
         answer = read_gold(gold if is_number else str(gold))
         if answer is None:
             raise ValueError(f"{path}: row {number}: no number can be read from the answer {gold!r:.60}")
-        identity = str(number - 1 if row.get("id") is None else row["id"])
-        if identity in seen:
-            raise ValueError(f"{path}: the id {identity!r} stands twice, again in row {number}")
-        seen.add(identity)
-        problems.append(Problem(identity, question, answer, str(gold), Path(path).stem))
+        name = str(number - 1 if (given := identity(row)) is None else given)
+        if name in seen:
+            raise ValueError(f"{path}: the id {name!r} stands twice, again in row {number}")
+        seen.add(name)
+        problems.append(Problem(name, question, answer, str(gold), Path(path).stem))
     return problems
 
 
@@ -113,6 +116,11 @@ def table() -> dict[str, dict]:
 def kind_of(name: str) -> str:
     """One of KINDS: what an answer of this benchmark is."""
     return table()[name]["kind"] if name in table() else "number"
+
+
+def tolerance_of(name: str) -> str | None:
+    """How far from the gold answer of this benchmark an answer may be, None where it must be that very number."""
+    return table().get(name, {}).get("tolerance")
 
 
 def load_published(name: str) -> tuple[list[Problem], dict]:
@@ -165,10 +173,13 @@ def _problem(name: str, entry: dict, index: int, row: dict) -> Problem | None:
             return None
         # Most are numbers after all; "$2^{u-2}$" must not become one.
         answer = _number(gold) if isinstance(gold, (int, float)) or _PLAIN.fullmatch(str(gold)) else None
+    for key in read.get("alike", []):  # whose problems are made from one: by its hash, as the text is not ours to copy
+        if row.get(key) is not None:
+            meta[key] = hashlib.sha256(str(row[key]).encode("utf-8", "replace")).hexdigest()[:16]
     for key, names in read.get("reference", {}).items():
         meta[key] = _first(row, names)
-    identity = f"{name}-{'-'.join(str(part) for part in given) if given else index}"
-    return Problem(identity, question, answer, "" if gold is None else str(gold), name, meta)
+    id = f"{name}-{'-'.join(str(part) for part in given) if given else index}"
+    return Problem(id, question, answer, "" if gold is None else str(gold), name, meta)
 
 
 def _number(gold) -> Fraction | None:
@@ -191,33 +202,8 @@ def _from_folder(name: str, entry: dict) -> tuple[list[dict], dict]:
     digest, pinned = sha256_file(folder / found), entry.get("sha256", {}).get(found)
     if pinned is not None and digest != pinned:
         raise ValueError(f"{folder / found} is not the file whose hash is pinned in {TABLE.name}")
-    return read_table(folder / found), {"file": found, "sha256": digest, "pinned": pinned is not None}
-
-
-def read_table(path: Path) -> list[dict]:
-    """The rows of a .jsonl, .json, .csv, .xml or .parquet file. Raises ValueError naming file and fault."""
-    if path.suffix == ".json":
-        rows = read_json(path)
-        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-            raise ValueError(f"{path} must hold a JSON list of objects")
-        return rows
-    if path.suffix == ".csv":
-        with open(path, encoding="utf-8", newline="") as file:
-            return list(csv.DictReader(file))
-    if path.suffix == ".xml":
-        try:
-            root = xml.parse(path).getroot()
-        except xml.ParseError as error:
-            raise ValueError(f"{path} is not XML: {error}") from error
-        return [
-            {f"@{key}": value for key, value in problem.attrib.items()} | {part.tag: part.text or "" for part in problem}
-            for problem in root.iter("Problem")
-        ]
-    if path.suffix == ".parquet":
-        import pyarrow.parquet
-
-        return pyarrow.parquet.read_table(path).to_pylist()
-    return list(read_rows(path))
+    rows = read_csv(folder / found, mend=mend) if (mend := entry.get("mend", {}).get(found)) else read_table(folder / found)
+    return rows, {"file": found, "sha256": digest, "pinned": pinned is not None}
 
 
 def _from_hub(name: str, entry: dict) -> tuple[list[dict], dict]:

@@ -33,7 +33,7 @@ from eval.proofs.marks import MAX_POINTS
 from eval.proofs.prompts import Prompt, prompt_of, templates
 from eval.proofs.sources import CONTROLS, Work, control, of_file, of_run, with_humans
 from eval.proofs.votes import calibration, settle, summarize, summarize_answers, verdict_of
-from eval.records import load_run
+from eval.records import WITHHELD, load_run, without_key
 from mathtutor.io import Busy, Damaged, Journal, read_json, sha256_file, write_json, write_rows
 
 USUAL_TOKENS = {"grade": 2000, "equivalence": 400}  # of a judge's answer, before any has come
@@ -68,7 +68,7 @@ def parser_of_grade() -> argparse.ArgumentParser:
 def load_works(args: argparse.Namespace) -> tuple[list[Work], dict]:
     """(what is to be judged, where it is from). Raises ValueError, Damaged or OSError."""
     path = args.proofs or args.answers
-    if path.is_file() and path.name != "results.jsonl":
+    if path.is_file() and path.name not in ("results.jsonl", WITHHELD):
         if args.answers:
             raise ValueError("--answers takes the folder of a run")
         works, origin = of_file(path), {"file": path.name, "sha256": sha256_file(path)}
@@ -197,7 +197,7 @@ def main(argv: list[str] | None = None) -> None:
     except ValueError as error:
         raise SystemExit(f"--settings is not JSON: {error}") from error
     try:
-        judge = load_judge(args.judge, settings, args.price_in, args.price_out)
+        judge = load_judge(args.judge, settings, args.price_in, args.price_out, needs_key=not args.dry_run)
         works, origin = load_works(args)
     except (ValueError, OSError) as error:
         raise SystemExit(str(error)) from error
@@ -215,7 +215,7 @@ def main(argv: list[str] | None = None) -> None:
         "max_tokens": args.max_tokens,
         "price": {"input": judge.price.input, "output": judge.price.output},
         "template": templates()[task],
-        "command": "python -m eval.grade " + shlex.join(_without_keys(argv if argv is not None else sys.argv[1:])),
+        "command": "python -m eval.grade " + shlex.join(map(without_key, argv if argv is not None else sys.argv[1:])),
     }
     try:
         if args.dry_run:
@@ -250,11 +250,6 @@ def main(argv: list[str] | None = None) -> None:
     if stopped:
         raise SystemExit(f"{stopped}{'' if stopped.endswith('?') else '.'}\nWhat was graded is kept ({sum(grading.mark(a) is not None for a in asks):,} of {len(asks):,}).")
     report(summary)
-
-
-def _without_keys(argv: Sequence[str]) -> list[str]:
-    """A URL may hold a key: what stands before its host is cut out of the record."""
-    return [word.partition("://")[0] + "://" + word.partition("://")[2].rpartition("@")[2] if "://" in word else word for word in argv]
 
 
 def dry_run(args: argparse.Namespace, judge: Judge, asks: Sequence[Ask], plan: Plan, prompts: Mapping[str, Prompt]) -> None:

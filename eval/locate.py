@@ -30,7 +30,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from eval.metrics import wilson
+from eval.intervals import wilson
 from mathtutor.chat import conversation, split_reply
 from mathtutor.engines import Engine, Sampling, load_engine
 from mathtutor.io import Journal, read_json, read_rows, sha256_file, write_atomic, write_json

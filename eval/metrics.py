@@ -1,9 +1,8 @@
 """Figures computed from result rows alone; pure functions.
 
     summarize(rows)["accuracy"]
-    compare_pairs([(True, False), ...])       # McNemar's exact test and the interval of the difference
 
-The exact test is SciPy's; what is written out here has its source beside it.
+How far they can be believed: `intervals`.
 """
 
 from __future__ import annotations
@@ -12,39 +11,20 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from math import sqrt
 from statistics import mean, median
 
+from eval.faults import steps_of
+from eval.intervals import interval_of_groups, rate, wilson
 from eval.records import by_problem, is_unfinished, key_of
+from eval.tables import ALIKE
 from mathtutor.maths.answers import read_gold
 from mathtutor.problem import Problem
 
-Z95 = 1.959964  # two-sided 95%
 MAX_CUT_OFF = 0.02  # a run with more replies cut off is marked
 BUDGETS = (32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768)  # tokens
 MOST_LISTED = 50  # rows with other readings named in a summary; `eval.score --all` shows them all
 KINDS_OF_ERROR = ("no reply", "loop", "cut off", "no answer", "arithmetic", "missing step", "reading")
 SIZES = ((0, 9, "1 digit"), (10, 99, "2 digits"), (100, 999, "3 digits"), (1000, None, "4 digits or more"))
-
-
-def wilson(successes: int, n: int, z: float = Z95) -> tuple[float, float]:
-    """Wilson's score interval of a proportion (Wilson 1927): honest at 0 and at n, and for small n."""
-    if n == 0:
-        return 0.0, 1.0
-    p = successes / n
-    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
-    half = z * sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-    return max(0.0, centre - half), min(1.0, centre + half)
-
-
-def rate(successes: int, n: int) -> dict:
-    """{"n", "correct", "accuracy", "interval"}: how a share is written everywhere. Nothing is rounded before it is shown."""
-    return {
-        "n": n,
-        "correct": successes,
-        "accuracy": successes / n if n else 0.0,
-        "interval": list(wilson(successes, n)),
-    }
 
 
 # --- one run
@@ -173,7 +153,28 @@ def summarize(
             "errors": errors(rows, readings, problems),
             "by": breakdown(groups, votes, problems),
         }
+        if alike := grouped(votes, problems):
+            summary["groups"] = alike
     return summary
+
+
+def grouped(votes: Mapping[str, tuple[bool, int]], problems: Sequence[Problem]) -> dict | None:
+    """{"by", "n", "interval"} where problems are instances of fewer templates; None where each stands for itself."""
+    for name in ALIKE:
+        groups = templates(problems, name)
+        if 1 < len(groups) < sum(map(len, groups.values())) == len(votes):
+            rights = [[votes[id][0] for id in ids] for ids in groups.values()]
+            return {"by": name, "n": len(groups), "interval": list(interval_of_groups(rights))}
+    return None
+
+
+def templates(problems: Sequence[Problem], by: str) -> dict[str, list[str]]:
+    """The ids of problems by the template that they are made from, where they say it."""
+    groups: dict[str, list[str]] = defaultdict(list)
+    for problem in problems:
+        if problem.meta.get(by) is not None:
+            groups[str(problem.meta[by])].append(problem.id)
+    return groups
 
 
 def calibration(votes) -> list[dict]:
@@ -250,14 +251,6 @@ def problem_of(row: dict) -> Problem:
     return Problem(row["id"], row.get("question", ""), read_gold(gold) if gold else None, gold, "", row.get("meta", {}))
 
 
-def steps_of(problem: Problem) -> int | None:
-    """The steps of the gold solution: as the benchmark says, or the lines of a rationale before its "####"."""
-    if isinstance(problem.meta.get("steps"), int):
-        return problem.meta["steps"]
-    rationale, mark, _ = problem.gold.rpartition("####")
-    return len([line for line in rationale.split("\n") if line.strip()]) if mark else None
-
-
 TOPICS = ("topic", "type", "perturbation_type", "solution_type", "subject", "category")
 
 
@@ -306,28 +299,17 @@ def _natural(text: str) -> list:
 # --- two runs on the same problems
 
 
-def compare_pairs(pairs: Sequence[tuple[bool, bool]]) -> dict:
-    """Of (right in A, right in B) pairs: the difference B - A, its interval, and McNemar's exact test.
+def compare_templates(pairs: Mapping[str, tuple[bool, bool]], problems: Sequence[Problem]) -> dict | None:
+    """{"n", "better", "worse", "p"}: in how many templates B solves more than A, in how many fewer, and the exact sign test of the two.
 
-    The test is the two-sided binomial one on the problems that only one of them solves (McNemar 1947, exact); the
-    interval is the adjusted Wald one for paired shares (Bonett and Price 2012): 1 added to each of those two counts.
+    None where each problem stands for itself. Instances of one template are right or wrong together, and McNemar's test
+    takes them for independent; here each template has one voice.
     """
     from scipy.stats import binomtest
 
-    n = len(pairs)
-    fixed = sum(not a and b for a, b in pairs)
-    broken = sum(a and not b for a, b in pairs)
-    p_fixed, p_broken = (fixed + 1) / (n + 2), (broken + 1) / (n + 2)
-    half = Z95 * sqrt(max(0.0, p_fixed + p_broken - (p_fixed - p_broken) ** 2) / (n + 2))
-    centre = p_fixed - p_broken
-    return {
-        "n": n,
-        "correct": [sum(a for a, _ in pairs), sum(b for _, b in pairs)],
-        "fixed": fixed,
-        "broken": broken,
-        "both_right": sum(a and b for a, b in pairs),
-        "both_wrong": sum(not a and not b for a, b in pairs),
-        "difference": (fixed - broken) / n if n else 0.0,
-        "interval": [max(-1.0, centre - half), min(1.0, centre + half)],
-        "p": float(binomtest(fixed, fixed + broken).pvalue) if fixed + broken else 1.0,
-    }
+    groups = next((found for by in ALIKE if 1 < len(found := templates(problems, by)) < sum(map(len, found.values())) == len(pairs)), None)
+    if groups is None:
+        return None
+    gains = [sum(pairs[id][1] - pairs[id][0] for id in ids) for ids in groups.values()]
+    better, worse = sum(gain > 0 for gain in gains), sum(gain < 0 for gain in gains)
+    return {"n": len(groups), "better": better, "worse": worse, "p": float(binomtest(better, better + worse).pvalue) if better + worse else 1.0}

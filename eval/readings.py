@@ -9,6 +9,10 @@ runs in processes of its own, without its limits. Each reply may use so much pro
 after SymPy has been loaded, whatever else the machine does; then the process is ended, and the reading is null with
 the reason. What has been read is kept in a journal and not read again; what was not read to the end is.
 
+The library shares four things with our reading, and no more: where the thinking ends, that a reply which was cut off has
+no answer, that nothing before the last 4,000 characters is searched, and that a gold answer stands after its last "####".
+What the answer is, of the reply and of the gold text, it reads by itself.
+
 Where an answer is an expression, the replies to a problem vote for what they mean and not for how it is written:
 `votes.jsonl` says which of them math-verify finds equal. It is made without the gold answer.
 """
@@ -22,6 +26,7 @@ import multiprocessing
 import re
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 
@@ -66,17 +71,19 @@ def _judge(item: tuple[str, str]) -> tuple[bool | None, str]:
     """(right, error) of (tail of a reply, gold answer); runs in a process of its own."""
     from math_verify import parse, verify
 
-    tail, gold = item
+    tail, gold = item[0], item[1].strip()
+    # Inside a box the library parses some expressions otherwise than outside, and some not at all ("n is prime"): what is
+    # written alike is alike.
+    said, meant = _boxed(tail), _boxed(f"\\boxed{{{gold.strip('$')}}}")
+    if "\\boxed{" in tail and said and said == meant and len(said) < SHOWN_CHARS:
+        return True, ""
     found = parse(tail, parsing_timeout=None)
     if not found:
         return None, ""
     wanted = parse(gold if "$" in gold else f"${gold}$", parsing_timeout=None)
     if not wanted:
         return None, "the gold answer cannot be parsed"
-    # Inside a box the library parses some expressions otherwise than outside: what is written alike is alike.
-    said, meant = _boxed(tail), _boxed(f"\\boxed{{{gold.strip().strip('$')}}}")
-    is_same = "\\boxed{" in tail and said == meant and len(said) < SHOWN_CHARS
-    return bool(is_same or verify(wanted, found, timeout_seconds=None)), ""
+    return bool(verify(wanted, found, timeout_seconds=None)), ""
 
 
 def _sort(tails: Sequence[str]) -> list[tuple[int | None, str]]:
@@ -151,6 +158,16 @@ def _tail(reply: str) -> str:
     return parts.tail[-TAIL_CHARS:] if parts.closed or not parts.opened else ""
 
 
+_UNIT = re.compile(r"(?<=\d)\s+\([A-Za-z][A-Za-z ]+\)\Z")  # ASDiv: "9 (apples)"
+_FLOAT = re.compile(r"-?\d+(?:\.\d+)?e[+-]?\d{1,3}", re.IGNORECASE)  # as Python writes one, of which e is no constant
+
+
+def gold_text(gold: str) -> str:
+    """A gold answer that is a number, for the library: as its benchmark writes it, without the solution before it and the unit after it."""
+    text = _UNIT.sub("", gold.rpartition("####")[2].strip())
+    return format(Decimal(text), "f") if _FLOAT.fullmatch(text) else text
+
+
 def read_all(rows: Sequence[dict], path: Path, golds: Mapping[str, str]) -> dict[tuple[str, int], dict]:
     """The readings of all rows by (id, sample); those in the journal at `path` that came to an end are not made again.
 
@@ -173,8 +190,8 @@ def read_all(rows: Sequence[dict], path: Path, golds: Mapping[str, str]) -> dict
 def _read(rows: Sequence[dict], golds: Mapping[str, str]):
     asked = []
     for row in rows:
-        # A gold answer that is a number is given as one: GSM8K's is a whole solution.
-        gold = row["gold"] if "gold_text" not in row else golds.get(row["id"], row["gold_text"])
+        written = golds.get(row["id"], row.get("gold_text", row["gold"]))
+        gold = written if "gold_text" in row else gold_text(written)
         asked.append(("" if row["cut_off"] or row["finish"] == "failed" else row["reply"], gold))
     for row, (right, error) in zip(rows, judge(asked), strict=True):
         yield {

@@ -7,6 +7,7 @@ A folder holds one run, and these files:
 
     run.json        what was asked of what: the identity of the run, written before the first question
     results.jsonl   a row a reply, in the order in which they came; each on disk before the next is waited for
+    replies.jsonl   the same without the texts of the problems, to be published: eval/withheld.py; read where the other is not
     readings.jsonl  a row a reply, under the readings that are not ours; made from `results.jsonl` at the end
     votes.jsonl     a row a problem whose answer is an expression: which replies mean the same; likewise
     summary.json    figures of all rows; made from these at the end, and made again by `python -m eval.run` alone
@@ -19,11 +20,12 @@ run.json
     data            {"hub", "revision", "file", "sha256", "rows", "skipped"}: where the problems came from
     mode            the prompt mode whole, as it stands in prompts.yaml: name, system, user, demonstrations, ...
     samples         replies a problem
+    row_key         of which of these `run` of a row is the hash
     sampling        max_tokens, temperature, top_p, top_k, seed, calculator, thinking, think_budget, think_stop, logprobs
 Folders from before a key existed are read with its default: mode "tuned", samples 1.
 
 results.jsonl, a row
-    run             12 hex digits over engine, revision, mode and sampling: a row of another run is refused (R19)
+    run             12 hex digits over engine, revision, mode, sampling, benchmark and problems: a row of another run is refused (R19)
     id, sample      the problem, and which of its replies (from 0): together they are the row's key
     seed            what this reply was drawn from: a function of the run's seed, id and sample; null when greedy
     question        the problem's text
@@ -41,13 +43,19 @@ results.jsonl, a row
                     number of the first step with a sum that is wrong, or null; how many steps have one
     steps           how many steps the reply has
     tokens, seconds tokens of the reply; its share of the time that the engine took
+    pieces          true where a server told no number of tokens: `tokens` counts pieces of its stream
     logprob         mean log-probability of the model's own tokens, where it was asked for
     meta            what the benchmark says of the problem: steps, topic, type, family, ...
+`answer`, `rule`, `correct`, `correct_strict`, `cut_off`, `first_wrong_step`, `wrong_sums` and `steps` follow from `reply`, `gold` and
+`finish`: who reads a run works them out again, and a row that says otherwise is refused. So is one whose `question`, `gold` or `meta`
+is not that of its benchmark, where this lies on the machine and `problems` is its hash (`Run.held` says whether). Nothing can work out
+again what was asked in fact (`prompt`, `seed`, `engine`, `revision`, `sampling`), what the model did (`reply`, `finish`, `tokens`,
+`seconds`, `logprob`), nor what math-verify said, without asking anew.
 
 readings.jsonl, a row
     id, sample, reply   the key, and sha256 (16 digits) of the reply that was read
     robust, strict      as in results.jsonl
-    math_verify         true | false: the library math-verify, told nothing of ours; null: it found no answer,
+    math_verify         true | false: the library math-verify, which reads reply and gold text by itself; null: no answer found,
                         or (`error`) raised, or was ended for taking too long: then the same command asks it again
 
 votes.jsonl, a row
@@ -63,16 +71,23 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from eval.benchmarks import kind_of, tolerance_of
+from eval.faults import malformed, part_asked, unlike
+from eval.verdicts import differing, told
+from eval.withheld import FILE as WITHHELD
+from eval.withheld import at_hand, read_replies
 from mathtutor.engines import Sampling
 from mathtutor.io import Damaged, read_json, read_rows, sha256_json
+from mathtutor.problem import Problem
 
-# What the figures are computed from; older rows have no more than these
-RESULT_KEYS = {"id", "answer", "correct", "correct_strict", "cut_off", "finish", "first_wrong_step", "tokens", "seconds"}
+# What a row's "run" is the hash of; runs from before run.json said so told the problems of two benchmarks apart by id alone
+ROW_KEY = ("engine", "revision", "mode", "sampling", "benchmark", "problems")
+OLD_ROW_KEY = ROW_KEY[:4]
 IDENTITY = ("engine", "revision", "benchmark", "problems", "sampling", "mode", "samples")
 
 
@@ -86,6 +101,7 @@ class Run:
     summary: dict | None = None
     readings: dict[tuple[str, int], dict] = field(default_factory=dict)
     stale: int = 0  # readings of replies that are not these: left out
+    held: bool = False  # whether questions and gold answers are those of the benchmark as it lies here
 
     @property
     def name(self) -> str:
@@ -157,6 +173,13 @@ def differences(old: dict, new: dict) -> list[str]:
     return different
 
 
+def told_differences(old: dict, new: dict) -> list[str]:
+    """The same for people, with what of the sampling differs: "sampling (calculator)"."""
+    one, other = (with_defaults(stamp)["sampling"] for stamp in (old, new))
+    settings = ", ".join(key for key in one if one[key] != other.get(key))
+    return [f"sampling ({settings})" if name == "sampling" else name for name in differences(old, new)]
+
+
 def without_key(word: str) -> str:
     """An engine spec or a word of a command without what a URL in it keeps secret: its user, its password, its query."""
     scheme, mark, rest = word.partition("://")
@@ -172,36 +195,101 @@ def is_old(stamp: dict) -> bool:
 
 
 def run_hash(stamp: dict) -> str:
-    """What each row of a run bears: model, prompt and decoding in 12 hex digits."""
-    return sha256_json([stamp.get(key) for key in ("engine", "revision", "mode", "sampling")])[:12]
+    """What each row of a run bears: model, prompt, decoding and problems in 12 hex digits."""
+    key = stamp.get("row_key")
+    return sha256_json([stamp.get(name) for name in (key if isinstance(key, list) else OLD_ROW_KEY)])[:12]
+
+
+def rows_file(folder: Path) -> Path | None:
+    """Where the rows of a run lie: whole, else without their questions; None where they were not kept."""
+    return next((folder / name for name in ("results.jsonl", WITHHELD) if (folder / name).exists()), None)
 
 
 def load_run(folder: str | Path) -> Run:
     """Read a folder. Raises Damaged, ValueError or OSError with the fix; a missing summary is None."""
     folder = Path(folder)
-    if not (folder / "results.jsonl").exists():
-        hint = "its rows were not kept: run the command of its summary.json again" if (folder / "summary.json").exists() else "it holds no run"
+    path = rows_file(folder)
+    if path is None:
+        hint = "its rows were not kept: run the command of its summary.json again" if (folder / "summary.json").exists() else "it holds no run (files of others' outputs: python -m eval.score FILE ..., python -m eval.compare A.jsonl B.jsonl)"
         raise ValueError(f"{folder} has no results.jsonl: {hint}")
-    stamp = read_json(folder / "run.json")
-    if not isinstance(stamp, dict):
-        raise Damaged(f"{folder / 'run.json'} is no record of a run")
-    bears, rows = run_hash(stamp), {}
-    for number, row in enumerate(read_rows(folder / "results.jsonl"), start=1):
-        if not isinstance(row.get("id"), str) or not RESULT_KEYS <= row.keys():
-            raise Damaged(f"{folder / 'results.jsonl'}: row {number} is no result of a run: remove it")
-        if row.get("run", bears if is_old(stamp) else None) != bears:
-            raise Damaged(f"{folder / 'results.jsonl'}: row {number} is of another run than {folder / 'run.json'}: remove it and run that command again")
-        rows[key_of(row)] = row
-    summary = read_json(folder / "summary.json") if (folder / "summary.json").exists() else None
+    bare = read_json(folder / "run.json")
+    stamp = checked_stamp(folder, bare)
+    benchmark, bears, rows = stamp["benchmark"], run_hash(bare), {}
+    problems = part_asked(at_hand(benchmark), str(stamp.get("problems")))
+    known = {problem.id: problem for problem in problems or ()}
+    for number, row in enumerate(read_replies(path, benchmark) if path.name == WITHHELD else read_rows(path), start=1):
+        if why := malformed(row, kind_of(benchmark), stamp["samples"]):
+            raise Damaged(f"{path}: row {number} is no result of a run ({why}): remove it")
+        if row.get("run", bears if is_old(bare) else None) != bears:
+            raise Damaged(f"{path}: row {number} is of another run than {folder / 'run.json'}: remove it and run that command again")
+        if (first := rows.setdefault(key_of(row), row)) is not row and first.get("reply") != row.get("reply"):
+            raise Damaged(f"{path}: row {number} is another reply to {row['id']!r} than the row before it: remove one of them")
+        if different := differing(row, kind_of(benchmark), tolerance_of(benchmark)):
+            raise Damaged(
+                f"{path}: row {number} says {told(different)}: it was changed, or another version read it. Remove it and run that run's command "
+                f"again; python -m eval.score {path} scores the replies as they stand"
+            )
+        if known and (why := foreign(row, known)):
+            raise Damaged(f"{path}: row {number} {why}: it was changed. Remove it and run that run's command again")
+    summary = summary_of(folder)
     readings: dict[tuple[str, int], dict] = {}
     stale = 0
     if (folder / "readings.jsonl").exists():
-        found = {key_of(row): row for row in read_rows(folder / "readings.jsonl")}
-        readings = {key: row for key, row in found.items() if key in rows and row.get("reply") == hash_of_reply(rows[key].get("reply", ""))}
+        found = {key_of(row): row for row in _whole(folder / "readings.jsonl", is_reading)}
+        readings = {key: row for key, row in found.items() if key in rows and row.get("reply") == hash_of_reply(rows[key]["reply"])}
         stale = len(found) - len(readings)
-        votes = read_rows(folder / "votes.jsonl") if (folder / "votes.jsonl").exists() else ()
+        votes = _whole(folder / "votes.jsonl", is_vote) if (folder / "votes.jsonl").exists() else ()
         readings = with_votes(readings, votes, rows.values())
-    return Run(folder, with_defaults(stamp), list(rows.values()), summary, readings, stale)
+    return Run(folder, stamp, list(rows.values()), summary, readings, stale, bool(known))
+
+
+def foreign(row: dict, known: Mapping[str, Problem]) -> str:
+    """In what a row is not of the problems that its run asked; "" where it is."""
+    problem = known.get(row["id"])
+    if problem is None:
+        return f"is of a problem {row['id']!r:.60} that the run did not ask"
+    return "" if not (other := unlike(row, problem)) else "says " + ", ".join(
+        f"{name} {said!r:.60} where its benchmark has {holds!r:.60}" for name, (said, holds) in other.items()
+    )
+
+
+def checked_stamp(folder: Path, stamp: Any) -> dict:
+    """A run.json with its defaults. Raises Damaged where figures could not be told of what."""
+    stamp = with_defaults(stamp)
+    texts = ("engine", "benchmark")
+    is_whole = isinstance(stamp, dict) and all(isinstance(stamp.get(key), str) for key in texts) and isinstance(stamp.get("sampling"), dict)
+    if not is_whole or not isinstance(stamp.get("mode"), dict) or not isinstance(stamp["mode"].get("name"), str):
+        raise Damaged(f"{folder / 'run.json'} is no record of a run")
+    if type(stamp["samples"]) is not int or stamp["samples"] < 1:
+        raise Damaged(f"{folder / 'run.json'}: samples must be a whole number from 1, not {stamp['samples']!r:.60}")
+    return stamp
+
+
+def summary_of(folder: Path) -> dict | None:
+    path = folder / "summary.json"
+    summary = read_json(path) if path.exists() else None
+    if summary is not None and not isinstance(summary, dict):
+        raise Damaged(f"{path} is no summary: remove it and run that run's command again")
+    return summary
+
+
+def is_reading(row: dict) -> bool:
+    is_key = isinstance(row.get("id"), str) and type(row.get("sample", 0)) is int
+    return is_key and "math_verify" in row and (row["math_verify"] is None or isinstance(row["math_verify"], bool))
+
+
+def is_vote(row: dict) -> bool:
+    votes = row.get("votes")
+    return isinstance(row.get("id"), str) and isinstance(votes, list) and all(isinstance(vote, dict) and {"sample", "reply", "vote", "answer"} <= vote.keys() for vote in votes)
+
+
+def _whole(path: Path, holds: Callable[[dict], bool]) -> list[dict]:
+    """The rows of a file that was made from the results. Raises Damaged at the first that is none of them."""
+    rows = list(read_rows(path))
+    for number, row in enumerate(rows, start=1):
+        if not holds(row):
+            raise Damaged(f"{path}: row {number} was not written by eval.run: remove the file and run that run's command again")
+    return rows
 
 
 def as_json(value: Any) -> Any:

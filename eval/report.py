@@ -19,7 +19,8 @@ from pathlib import Path
 
 import yaml
 
-from eval.report_data import collect, model_index
+from eval.report_data import collect
+from eval.report_hub import model_index
 from eval.report_page import page
 from eval.report_text import markdown
 from mathtutor.io import Damaged, write_atomic

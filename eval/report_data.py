@@ -10,33 +10,24 @@ is a warning. The first run of each benchmark is the one that the others are com
 from __future__ import annotations
 
 import hashlib
-import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from eval.benchmarks import kind_of, table
-from eval.compare import compare, verdict_of
-from eval.metrics import (
-    MAX_CUT_OFF,
-    error_kind,
-    is_right,
-    problem_of,
-    shown_answer,
-    steps_of,
-    summarize,
-    vote,
-    why_unscored,
-    wilson,
-)
-from eval.records import Run, key_of, load_run, with_defaults, without_key
+from eval.benchmarks import NOT_PINNED, kind_of
+from eval.compare import compare, noise_of, verdict_of
+from eval.intervals import wilson
+from eval.metrics import MAX_CUT_OFF, is_right, problem_of, summarize, why_unscored
+from eval.records import Run, checked_stamp, differences, load_run, rows_file, summary_of, without_key
+from eval.report_items import clip, disagreeing, items_of
 from eval.visible import mark
-from mathtutor.engines import display_name
+from mathtutor.engines import calculates, display_name
 from mathtutor.io import Damaged, read_json, read_rows
-from mathtutor.sources import SOURCES
+from mathtutor.sources import DATA_VARIABLE
 
 LONGEST = 20_000  # characters of a reply in the page; the record keeps it whole
+OF_THE_BANK = ("bank", "bank-known")
 FEW = 100  # problems, below which an interval is too wide to say much
 FORMAT_GAP = 0.02  # by which two readings of the same replies may differ before it is said aloud
 
@@ -53,11 +44,21 @@ class Loaded:
     figures: dict
 
 
+def expanded(folders: Sequence[Path]) -> list[Path]:
+    """The folders, and in the place of one that is no run itself but holds runs these: `evals/*` names all."""
+    found: list[Path] = []
+    for folder in folders:
+        inside = [] if (folder / "run.json").exists() else sorted(path.parent for path in folder.glob("*/run.json"))
+        found += inside or [folder]
+    return list(dict.fromkeys(found))
+
+
 def collect(folders: Sequence[Path]) -> dict:
     """Everything of a report. Raises ValueError, Damaged or OSError for a folder that holds no run."""
+    folders = expanded(folders)
     loaded: list[Loaded] = []
     gradings: list[dict] = []
-    other: list[str] = []
+    located: list[dict] = []
     for folder in folders:
         stamp = read_json(folder / "run.json") if (folder / "run.json").exists() else None
         if not isinstance(stamp, dict):
@@ -65,7 +66,7 @@ def collect(folders: Sequence[Path]) -> dict:
         if "task" in stamp:
             gradings.append(_grading(folder, stamp))
         elif "dev_sha256" in stamp:
-            other.append(folder.name)
+            located.append(_located(folder, stamp))
         elif not (isinstance(stamp.get("benchmark"), str) and isinstance(stamp.get("sampling"), dict)):
             raise ValueError(f"{folder / 'run.json'} is no record of a run: name folders that eval.run or eval.grade wrote")
         else:
@@ -75,18 +76,20 @@ def collect(folders: Sequence[Path]) -> dict:
     for grading in gradings:
         grading["name"] = labels[grading.pop("folder")]
     names = {one.folder: labels[one.folder] for one in loaded}
-    pairs, remarks = _pairs(loaded, names)
-    if other:
-        remarks.append(f"{', '.join(other)}: eval.locate measured how a first wrong line is found, not answers; the figures are in summary.json there.")
+    for one in located:
+        one["name"] = labels[one.pop("folder")]
+    pairs, noise, remarks = _pairs(loaded, names)
     said: dict[str, list[str]] = defaultdict(list)
-    for one in [*runs, *gradings]:
+    for one in [*runs, *gradings, *located]:
         for text, detail in one["warnings"]:
             said[text].append(f"{one['name']} ({detail})" if detail else one["name"])
     return {
         "runs": runs,
         "pairs": pairs,
+        "noise": noise,
+        "located": located,
         "remarks": remarks,
-        "items": _items(loaded, names),
+        "items": items_of([(one.run, one.stamp["benchmark"], one.kind, names[one.folder]) for one in loaded if one.run is not None]),
         "gradings": gradings,
         "warnings": [{"text": text, "runs": names} for text, names in said.items()],
     }
@@ -104,14 +107,14 @@ def label(folders: Sequence[Path]) -> dict[Path, str]:
 
 def load(folder: Path) -> Loaded:
     """Raises ValueError where there are neither rows nor figures."""
-    summary = read_json(folder / "summary.json") if (folder / "summary.json").exists() else {}
-    if (folder / "results.jsonl").exists():
+    summary = summary_of(folder) or {}
+    if rows_file(folder) is not None:
         run = load_run(folder)
         kind = kind_of(run.stamp["benchmark"])
         return Loaded(folder, run.stamp, summary, run, kind, _figures(run, kind))
     if not summary:
         raise ValueError(f"{folder} holds neither rows nor a summary: run its eval.run command to its end")
-    stamp = with_defaults(read_json(folder / "run.json"))
+    stamp = checked_stamp(folder, read_json(folder / "run.json"))
     return Loaded(folder, stamp, summary, None, kind_of(stamp["benchmark"]), summary)
 
 
@@ -146,6 +149,7 @@ def _described(one: Loaded, name: str) -> dict:
         "correct": figures["correct"] if is_scored else None,
         "accuracy": figures["accuracy"] if is_scored else None,
         "interval": [low, high],
+        "interval_of_groups": (figures.get("groups") or {}).get("interval"),
         "replies": replies,
         "cut_off": figures["cut_off"],
         "unparsed": figures["unparsed"],
@@ -156,6 +160,8 @@ def _described(one: Loaded, name: str) -> dict:
         "unread_math_verify": figures.get("unread_math_verify"),
         "disagreements": figures.get("disagreements"),
         "sample_accuracy": figures.get("sample_accuracy"),
+        # The other readings count replies; where several make one answer, so must ours beside them.
+        "right_replies": None if not is_scored else round(figures["sample_accuracy"] * replies) if figures.get("sample_accuracy") is not None else figures["correct"],
         "tokens": figures["tokens"],
         "mean_tokens": figures["tokens"] / replies if replies else 0.0,
         "seconds": figures["seconds"],
@@ -167,7 +173,7 @@ def _described(one: Loaded, name: str) -> dict:
         "prompt": mark(example.get("prompt", "")),
         "prompt_id": example.get("id", ""),
         "warnings": _warnings(one, replies),
-        "disagreeing": _disagreeing(one.run) if one.run else [],
+        "disagreeing": disagreeing(one.run) if one.run else [],
     }
 
 
@@ -187,7 +193,7 @@ def decoding_of(stamp: dict) -> str:
         parts.append(f"thinking {'on' if sampling['thinking'] else 'off'}")
     if sampling.get("think_budget"):
         parts.append(f"reasoning ended after {sampling['think_budget']:,} tokens")
-    parts.append(f"calculator {'on' if sampling.get('calculator') else 'off'}")
+    parts.append(f"calculator {'on' if sampling.get('calculator') and calculates(str(stamp.get('engine'))) else 'off'}")
     return ", ".join(parts)
 
 
@@ -200,16 +206,32 @@ def _warnings(one: Loaded, replies: int) -> list[tuple[str, str]]:
 
     if figures["cut_off"] > MAX_CUT_OFF * replies:
         text = f"more than {MAX_CUT_OFF:.0%} of the replies were cut off, so the figure measures the limit of tokens as well"
-        found.append((text, count(figures["cut_off"])))
+        loops = (figures.get("errors") or {}).get("loop", 0)
+        found.append((text, count(figures["cut_off"]) + (f"; {loops:,} of them went in circles" if loops else "")))
     if figures["failed"]:
         found.append(("problems got no reply and count as wrong: the run is not complete", count(figures["failed"])))
     if figures["unparsed"] > MAX_CUT_OFF * replies:
         found.append((f"more than {MAX_CUT_OFF:.0%} of the replies ended without an answer that can be read", count(figures["unparsed"])))
+    if one.stamp["benchmark"] in OF_THE_BANK:
+        found.append(("the problems are of the bank that Pocket's own data comes from: held out or new, they keep its style", ""))
+    if groups := figures.get("groups"):
+        low, high = groups["interval"]
+        found.append(("many problems are made from one template, so an interval that takes each problem for itself is too narrow; one that knows the templates is given here", f"{figures['n']:,} problems of {groups['n']:,} templates: {100 * low:.1f}% to {100 * high:.1f}%"))
+    if one.stamp["benchmark"].startswith("file:"):
+        found.append(("the problems are a file of somebody's own: no record says where they are from, nor whether models were chosen by them", ""))
+    elif "pinned" in (data := one.stamp.get("data") or {}) and not data["pinned"] or data.get("revision") == NOT_PINNED:
+        found.append(("no commit or hash of this set was known, so nothing says that it is the published one", data.get("file") or data.get("hub", "")))
     if one.kind != "proof" and figures["n"] < FEW:
         found.append((f"fewer than {FEW} problems: the interval is wide", f"n = {figures['n']}"))
     if one.run is None:
+        if said := _unlike_readings(one):
+            found.append(("summary.json does not agree with readings.jsonl: one of the two was changed", said))
         found.append(("the rows were not kept with the record: no item can be looked at, and no pair of runs be compared problem by problem", ""))
         return found
+    if not one.run.held:
+        found.append(("the problems could not be held against their benchmark, which is not here or another one by now: questions, gold answers and topics are as the rows say", ""))
+    if without := sum(not row.get("question") for row in one.run.rows):
+        found.append((f"the texts of the problems are not in the record: let {DATA_VARIABLE} name a folder with the set, and they are shown", f"{without:,} rows"))
     if one.run.stale:
         found.append(("readings of other replies than these lie in the folder and were left out: run its command again", f"{one.run.stale:,}"))
     if one.kind != "proof" and (why := why_unscored(one.run.rows, one.run.readings, one.kind)):
@@ -218,6 +240,8 @@ def _warnings(one: Loaded, replies: int) -> list[tuple[str, str]]:
         found.append(("replies kept math-verify busy too long and were not read by it" + ("; they count as wrong" if one.kind == "expression" else ""), count(unfinished)))
     if by_text := figures.get("votes_by_text"):
         found.append(("problems were voted on by what is written, not by what it means: math-verify came to no end", f"{by_text} of {figures['n']}"))
+    if pieces := sum(row.get("pieces", False) for row in one.run.rows):
+        found.append(("the server told no number of tokens: pieces of its stream were counted, of which each may hold several", count(pieces)))
     if one.kind == "number" and not one.run.readings:
         found.append(("no second reading is on record: the answers were read by our own reader alone", ""))
     if (other := figures.get("correct_math_verify")) is not None and one.kind == "number":
@@ -233,52 +257,49 @@ def _warnings(one: Loaded, replies: int) -> list[tuple[str, str]]:
     return found
 
 
-def _disagreeing(run: Run) -> list[dict]:
-    """Replies on which our reading and math-verify part, where the answer is a number."""
-    found = []
-    for row in run.rows:
-        reading = run.readings.get(key_of(row))
-        if reading is None or row["correct"] is None or row["correct"] == bool(reading["math_verify"]):
-            continue
-        found.append({
-            "id": row["id"], "sample": row.get("sample", 0), "gold": mark(row["gold"]), "answer": mark(row["answer"] or "none"),
-            "rule": row.get("rule", ""), "robust": row["correct"], "strict": row["correct_strict"],
-            "math_verify": reading["math_verify"], "error": mark(reading.get("error", "")), "end": mark(row["reply"][-160:]),
-        })  # fmt: skip
-    return found
-
-
-def clip(text: str) -> str:
-    return mark(text) if len(text) <= LONGEST else f"{mark(text[:LONGEST])} [... {len(text):,} characters in all]"
+def _unlike_readings(one: Loaded) -> str:
+    """In what the figures of a folder without rows are not those of its readings; "" where they are, or nothing can be said."""
+    path = one.folder / "readings.jsonl"
+    if one.kind != "number" or one.stamp["samples"] > 1 or not path.exists():
+        return ""
+    rows = list(read_rows(path))
+    names = {"correct": "robust", "correct_strict": "strict", "correct_math_verify": "math_verify"}
+    counted = {"n": len(rows), **{key: sum(row.get(name) is True for row in rows) for key, name in names.items()}}
+    return ", ".join(f"{key} {one.figures.get(key)} instead of {count}" for key, count in counted.items() if one.figures.get(key) != count)
 
 
 # --- run against run
 
 
-def _pairs(loaded: Sequence[Loaded], names: dict[Path, str]) -> tuple[list[dict], list[str]]:
-    """(comparisons of the first run of each benchmark with its others; why some could not be made)."""
+def _pairs(loaded: Sequence[Loaded], names: dict[Path, str]) -> tuple[list[dict], list[dict], list[str]]:
+    """(comparisons of the first run of each benchmark with its others; the same run made twice; why some could not be made)."""
     groups: dict[str, list[Loaded]] = defaultdict(list)
     for one in loaded:
         if one.kind != "proof":
             groups[one.stamp["benchmark"]].append(one)
-    pairs, remarks = [], []
+    pairs, noise, remarks = [], [], []
     for benchmark, group in groups.items():
         with_rows = [one for one in group if one.run is not None]
         if len(group) > 1 and len(with_rows) < len(group):
             without = ", ".join(names[one.folder] for one in group if one.run is None)
             remarks.append(f"{benchmark}: {without} cannot be compared pair by pair, as their rows were not kept; their intervals stand in the table.")
-        for other in with_rows[1:]:
-            first = with_rows[0]
+        for place, other in enumerate(with_rows[1:], start=1):
+            twin = next((one for one in with_rows[:place] if not differences(one.run.stamp, other.run.stamp)), None)
+            first = twin or with_rows[0]
             try:
                 found = compare(first.run, other.run)
             except ValueError as error:
                 remarks.append(str(error))
                 continue
+            if twin:
+                sizes = [one.summary.get("batch_size") for one in (first, other)]
+                noise.append(noise_of(found) | {"benchmark": mark(benchmark), "a_name": names[first.folder], "b_name": names[other.folder], "batch_sizes": sizes})
+                continue
             found |= {"benchmark": benchmark, "a_name": names[first.folder], "b_name": names[other.folder], "verdict": verdict_of(found)}
             for kind in ("fixed_items", "broken_items"):
                 found[kind] = [_flip(item) for item in found[kind]]
             pairs.append(found)
-    return pairs, remarks
+    return pairs, noise, remarks
 
 
 def _flip(item: dict) -> dict:
@@ -289,62 +310,43 @@ def _flip(item: dict) -> dict:
     }  # fmt: skip
 
 
-# --- items
+# --- what eval.locate found
 
 
-def _items(loaded: Sequence[Loaded], names: dict[Path, str]) -> list[dict]:
-    """Every problem with all replies to it, worst first: wrong though all replies agree, then wrong, then the rest."""
-    groups: dict[tuple[str, str], dict] = {}
-    for one in loaded:
-        if one.run is None or why_unscored(one.run.rows, one.run.readings, one.kind):
-            continue
-        for id, rows in one.run.by_problem().items():
-            first = rows[0]
-            key = one.stamp["benchmark"], id
-            item = groups.setdefault(key, {
-                "benchmark": mark(key[0]), "id": mark(id), "question": clip(first.get("question", "")), "gold": mark(first.get("gold_text", first["gold"])), "runs": [],
-            })  # fmt: skip
-            right, agree = vote(rows, one.run.readings)
-            steps = steps_of(problem_of(first))
-            item["runs"].append({
-                "run": names[one.folder], "right": right, "agree": agree,
-                "replies": [_reply(row, one.run, steps) for row in rows],
-            })  # fmt: skip
-    for item in groups.values():
-        item["flags"] = _flags(item)
-    order = {"unanimous": 0, "wrong": 1}
-    return sorted(groups.values(), key=lambda item: min((order.get(flag, 2) for flag in item["flags"]), default=2))
+SETS = {
+    "stepverify": "wrong solutions of students, the first wrong line marked by teachers",
+    "stepverify-right": "right solutions of the same students",
+    "stepverify-begun": "right lines before the first wrong one",
+    "gsm8k-train": "gold solutions of GSM8K train",
+    "qwen": "right replies of Qwen3-0.6B on GSM8K test",
+}
 
 
-def _reply(row: dict, run: Run, steps: int | None) -> dict:
-    right = is_right(row, run.readings)
-    reading = run.readings.get(key_of(row))
+def _located(folder: Path, stamp: dict) -> dict:
+    """How often a first wrong line is found, or right work called wrong. A run that did not end has no figures."""
+    summary = read_json(folder / "summary.json") if (folder / "summary.json").exists() else {}
+    if not isinstance(summary, dict):
+        raise Damaged(f"{folder / 'summary.json'} is no summary")
+    measures = [("exact", "first wrong line found"), ("within_one", "found within one line"), ("alarm", "called wrong although right")]
+    counts = {"alarm": "alarms"}
+    warnings = [] if summary else [("no figures yet: eval.locate was not run to its end", "")]
+    if summary and stamp.get("data") == "stepverify" and not stamp.get("folds"):
+        warnings.append(("the signs were weighed on these very solutions: only --folds says what to expect of others", f"n = {summary['n']}"))
     return {
-        "sample": row.get("sample", 0), "answer": None if (answer := shown_answer(row, run.readings)) is None else mark(answer), "right": right,
-        "cut_off": row["cut_off"], "finish": row["finish"], "tokens": row["tokens"], "wrong_step": row["first_wrong_step"],
-        "error": None if right else error_kind(row, steps, run.readings), "reply": clip(row["reply"]), "strict": row["correct_strict"],
-        "math_verify": reading["math_verify"] if reading else None,
-        "parted": bool(reading) and row["correct"] is not None and row["correct"] != bool(reading["math_verify"]),
+        "folder": folder,
+        "data": mark(str(stamp.get("data"))),
+        "title": SETS.get(stamp.get("data"), ""),
+        "reference": "gold solution at hand" if not stamp.get("engine") else f"solutions of {display_name(stamp['engine'])}",
+        "folds": stamp.get("folds"),
+        "n": summary.get("n"),
+        "figures": [
+            {"what": what, "correct": summary[counts.get(key, key)], "rate": summary[f"{key}_rate"], "interval": summary[f"{key}_interval"]}
+            for key, what in measures if f"{key}_rate" in summary
+        ],
+        "by": {mark(kind): part for kind, part in summary.get("by_category", {}).items()},
+        "command": summary.get("command", ""),
+        "warnings": warnings,
     }  # fmt: skip
-
-
-def _flags(item: dict) -> list[str]:
-    replies = [reply for run in item["runs"] for reply in run["replies"]]
-    answers = {reply["answer"] for reply in replies}
-    any_wrong = any(not run["right"] for run in item["runs"])
-    unanimous = len(replies) > 1 and len(answers) == 1 and None not in answers and not any(reply["right"] for reply in replies)
-    tests = {
-        "unanimous": unanimous,
-        "wrong": any_wrong,
-        "right": not any_wrong,
-        "cut": any(reply["cut_off"] for reply in replies),
-        "none": any(reply["answer"] is None and not reply["cut_off"] for reply in replies),
-        "parted": any(reply["parted"] for reply in replies),
-        "sum": any(reply["wrong_step"] is not None for reply in replies),
-        "mixed": 0 < sum(reply["right"] for reply in replies) < len(replies),
-        "lucky": any(reply["right"] and reply["wrong_step"] is not None for reply in replies),
-    }
-    return [name for name, holds in tests.items() if holds]
 
 
 # --- gradings
@@ -389,78 +391,3 @@ def _graded(proof: dict, grades: Sequence[dict]) -> dict:
         "verdict": proof.get("verdict"), "human": proof.get("human"), "solved": proof.get("solved"), "marks": proof["marks"],
         "grades": [{"grader": g["grader"], "mark": g["mark"], "why": mark(g.get("why", "")), "reply": clip(g.get("reply", ""))} for g in grades],
     }  # fmt: skip
-
-
-# --- the hub
-
-
-def model_index(runs: Sequence[dict]) -> dict[str, list[dict]]:
-    """The `model-index` of a model card, by model, in the hub's own form (huggingface_hub writes and checks it).
-
-    A model is an engine at one revision: models that are called the same have a card each, "NAME 1", "NAME 2" in the
-    order of the runs.
-
-    Values are per cent. What a run is, and what it cut off, stands in the metric's arguments, so that no figure travels
-    without it; nothing is marked as verified, which is the hub's to say.
-    """
-    from huggingface_hub.repocard_data import EvalResult, eval_results_to_model_index
-
-    by_model: dict[tuple[str, str], list] = defaultdict(list)
-    for run in runs:
-        if run["accuracy"] is None:
-            continue
-        hub = hub_of(run)
-        by_model[run["engine"], run["model"]].append(
-            EvalResult(
-                task_type="text-generation",
-                task_name="Math word problems",
-                dataset_type=hub["id"],
-                dataset_name=run["benchmark"],
-                dataset_config=hub["config"],
-                dataset_split=hub["split"],
-                dataset_revision=hub["revision"],
-                metric_type="accuracy",
-                metric_name=f"accuracy, {run['mode']['name']} prompt, {run['decoding']}",
-                metric_value=round(100 * run["accuracy"], 2),
-                metric_args={
-                    "n": run["n"],
-                    "correct": run["correct"],
-                    "interval_95": [round(100 * bound, 2) for bound in run["interval"]],
-                    "cut_off": run["cut_off"],
-                    "unparsed": run["unparsed"],
-                    "mode": run["mode"]["name"],
-                    "decoding": run["decoding"],
-                    "revision": run["revision"],
-                    "command": run["command"],
-                },
-            )
-        )
-    alike = Counter(engine for engine, _ in by_model)
-    cards: dict[str, list[dict]] = {}
-    for engine, model in by_model:
-        place = [other for other in by_model if other[0] == engine].index((engine, model)) + 1
-        cards[engine if alike[engine] == 1 else f"{engine} {place}"] = eval_results_to_model_index(engine, by_model[engine, model])
-    return cards
-
-
-def hub_of(run: dict) -> dict:
-    """Where the hub keeps a benchmark: of the record, else of our tables; a set of our own has its name only."""
-    data, name = run["data"], run["benchmark"]
-    if data.get("hub"):
-        return {"id": data["hub"], "config": data.get("config"), "split": data.get("split"), "revision": _commit(data.get("revision"))}
-    if (entry := table().get(name)) and entry["hub"]:
-        hub = entry["hub"]
-        return {"id": hub["id"], "config": hub["config"], "split": hub["split"], "revision": hub["revision"]}
-    if source := SOURCES.get((name, "test")):
-        repository, configuration, split = source.hub
-        return {"id": repository, "config": configuration, "split": split, "revision": _commit(getattr(source, "revision", None))}
-    return {"id": name.partition(":")[0] if name.startswith("file:") else name, "config": None, "split": None, "revision": None}
-
-
-def _commit(revision: str | None) -> str | None:
-    return revision if revision and re.fullmatch(r"[0-9a-f]{40}", revision) else None
-
-
-def count_flags(items: Sequence[dict]) -> Counter:
-    """How many items bear each flag."""
-    return Counter(flag for item in items for flag in item["flags"])

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from eval.report_page import LISTED, by_benchmark, percent, points
+from eval.report_html import LISTED, by_benchmark, percent, points, tokens_of
+from eval.report_located import how
+from eval.report_pairs import p_of
 from eval.visible import mark
 
 # What Markdown reads as a mark, and what GitHub makes a link or the name of a person of
@@ -35,33 +37,58 @@ def markdown(found: Mapping, title: str = "Evaluation") -> str:
     parts = [f"# {cell(title)}", "## Read this first", _warnings(found)]
     runs = [run for run in found["runs"] if run["accuracy"] is not None]
     if runs:
-        head = ["benchmark", "run", "mode", "n", "right", "accuracy", "95% interval", "cut off", "no answer", "failed", "strict", "math-verify", "tokens a reply"]
+        head = ["benchmark", "run", "model, prompt, decoding", "n", "right", "accuracy", "95% interval", "cut off", "no answer", "failed", "strict", "math-verify", "tokens a reply"]
         rows = [
             (
-                benchmark, run["name"], run["mode"]["name"], f"{run['n']:,}", f"{run['correct']:,}", percent(run["accuracy"]),
-                f"{percent(run['interval'][0])} to {percent(run['interval'][1])}", f"{run['cut_off']:,} ({percent(run['cut_off'] / run['replies'])})",
-                f"{run['unparsed']:,} ({percent(run['unparsed'] / run['replies'])})", run["failed"], run["strict"],
-                "not on record" if run["math_verify"] is None else f"{run['math_verify']:,}, {run['disagreements'] or 0:,} disagree", f"{run['mean_tokens']:,.0f}",
+                benchmark, run["name"], f"{run['engine']}; {run['mode']['name']}; {run['decoding']}", f"{run['n']:,}", f"{run['correct']:,}", percent(run["accuracy"]),
+                f"{percent(run['interval'][0])} to {percent(run['interval'][1])}", f"{run['cut_off']:,} ({percent(run['cut_off'] / (run['replies'] or 1))})",
+                f"{run['unparsed']:,} ({percent(run['unparsed'] / (run['replies'] or 1))})", run["failed"], _of(run["strict"], run) if run["kind"] == "number" else "reads no expressions",
+                "decides" if run["kind"] != "number" else "not on record" if run["math_verify"] is None else f"{_of(run['math_verify'], run)}, {run['disagreements'] or 0:,} disagree", tokens_of(run),
             )
             for benchmark, group in by_benchmark(runs).items() for run in group
         ]  # fmt: skip
         parts += ["## Results", table(head, rows)]
     parts += _gradings(found)
     if found["pairs"]:
-        head = ["benchmark", "A", "B", "B - A, points", "95% interval", "p (McNemar, exact)", "fixed", "broken"]
+        head = ["benchmark", "A", "B", "B - A, points", "95% interval", "p (McNemar, exact)", "fixed", "broken", "they differ in"]
         rows = [
             (
                 pair["benchmark"], pair["a_name"], pair["b_name"], points(pair["difference"]), f"{points(pair['interval'][0])} to {points(pair['interval'][1])}",
-                f"{pair['p']:.2g}", pair["fixed"], pair["broken"],
+                p_of(pair), pair["fixed"], pair["broken"], ", ".join(pair["differs_in"]) or "nothing",
             )
             for pair in found["pairs"]
         ]  # fmt: skip
-        parts += ["## Run against run", table(head, rows)]
+        parts += ["## Run against run", f"Comparisons made: {len(rows)}; p is not adjusted for their number.", table(head, rows)]
+    if found["noise"]:
+        head = ["benchmark", "the same run twice", "batch sizes", "replies that differ", "verdicts that flip", "what it means"]
+        rows = [
+            (
+                one["benchmark"], f"{one['a_name']}, {one['b_name']}", " / ".join("?" if size is None else str(size) for size in one["batch_sizes"]),
+                f"{one['n'] - one['same_replies']:,} of {one['n']:,}", one["flips"], one["means"],
+            )
+            for one in found["noise"]
+        ]  # fmt: skip
+        parts += ["## Noise", table(head, rows)]
+    if located := [one for one in found["located"] if one["figures"]]:
+        head = ["run", "work", "measure", "share", "95% interval", "of"]
+        rows = [
+            (
+                one["name"], f"{one['title'] or one['data']}; {how(one)}", figure["what"], percent(figure["rate"]),
+                f"{percent(figure['interval'][0])} to {percent(figure['interval'][1])}", f"{figure['correct']:,} of {one['n']:,}",
+            )
+            for one in located for figure in one["figures"]
+        ]  # fmt: skip
+        parts += ["## First wrong lines", table(head, rows)]
     parts += _failures(found) + _disagreements(found) + _prompts(found)
-    commands = [run["command"] for run in found["runs"] if run["command"]] + [grading["summary"]["command"] for grading in found["gradings"]]
+    commands = [run["command"] for run in found["runs"] + found["located"] if run["command"]] + [grading["summary"]["command"] for grading in found["gradings"]]
     if commands:
         parts += ["## Make it again", fence("\n".join(commands))]
     return "\n\n".join(parts) + "\n"
+
+
+def _of(count: int | None, run: Mapping) -> str:
+    """A count of replies; of how many, where there are more of them than problems."""
+    return "" if count is None else f"{count:,}" + (f" of {run['replies']:,} replies" if run["replies"] > run["n"] else "")
 
 
 def _warnings(found: Mapping) -> str:
@@ -96,16 +123,20 @@ def _gradings(found: Mapping) -> list[str]:
 
 
 def _failures(found: Mapping) -> list[str]:
-    wrong = [item for item in found["items"] if "wrong" in item["flags"]][:LISTED]
+    wrong = [item for item in found["items"] if "wrong" in item["flags"]]
     if not wrong:
         return []
-    parts = ["## Failures", "Wrong though all replies agree first."]
-    for item in wrong:
+    parts = [
+        "## Failures",
+        f"{min(LISTED, len(wrong))} of {len(wrong):,}, wrong though all replies agree first. The kind of error is counted, not read: \"missing step\" where every sum holds "
+        "and there are fewer than in the gold solution, \"reading\" where every sum holds and none is missing by that count.",
+    ]
+    for item in wrong[:LISTED]:
         answers = ", ".join(
             f"{run['run']}: {reply['answer'] if reply['answer'] is not None else 'none'} ({'right' if reply['right'] else reply['error']})"
             for run in item["runs"] for reply in run["replies"]
         )  # fmt: skip
-        parts.append(f"**{cell(item['benchmark'])}, {cell(item['id'])}**. {cell(item['question'])} Gold: {cell(item['gold'])}. {cell(answers)}.")
+        parts.append(f"**{cell(item['benchmark'])}, {cell(item['id'])}**. {cell(item['question'] or '(the record does not hold the question)')} Gold: {cell(item['gold'])}. {cell(answers)}.")
     return parts
 
 

@@ -23,7 +23,8 @@ from typing import Protocol
 from tqdm import tqdm
 
 from eval.benchmarks import kind_of
-from eval.metrics import answer_of, coverage, is_right, rate, vote, why_unscored
+from eval.intervals import rate
+from eval.metrics import answer_of, coverage, is_right, vote, why_unscored
 from eval.modes import Mode
 from eval.records import Run, hash_of_reply, key_of, load_run
 from mathtutor.chat import Conversation
@@ -80,6 +81,8 @@ def score_all(run: Run, scorer: Scorer) -> dict[tuple[str, int], float]:
     """The scorer's numbers for all replies; those that are on disk are not asked for again."""
     mode = mode_of(run)
     mark = hashlib.sha256(f"{scorer.name}/{scorer.revision}".encode()).hexdigest()[:8]
+    if lacking := sum(not row.get("question") for row in run.rows):
+        raise ValueError(f"{run.folder} holds {lacking} rows without their questions: let MATHTUTOR_DATA name a folder with {run.stamp['benchmark']}")
     with Journal(run.folder / f"scores-{mark}.jsonl") as journal:
         current = {key_of(row): hash_of_reply(row["reply"]) for row in run.rows}
         journal.retain(lambda row: current.get(key_of(row)) == row.get("reply"))

@@ -7,8 +7,9 @@
 
 `results.jsonl` gets a row a reply (eval/records.py says what is in it), on disk as soon as the engine hands it over;
 after a kill the same command asks only what is missing. Each reply is drawn from a seed of its own, so a resumed run
-ends as an unbroken one. With a local model that the lean loop does not know, whose replies depend on their whole
-batch to the last bits, batches (64 problems) are asked whole. A problem that a server failed on is a row with
+ends as an unbroken one, up to the rounding of scores: on some processors it depends on how many rows are decoded at once,
+and where two tokens are equally likely to the last bits another may be chosen. With a local model that the lean loop does
+not know, whose replies depend on the padding of their batch too, batches (64 problems) are asked whole. A problem that a server failed on is a row with
 `finish` "failed", counted as wrong, and asked again by the same command.
 
 A folder holds one run: another engine, benchmark, prompt mode or setting is refused. At the end every reply is read
@@ -22,28 +23,34 @@ import shlex
 import sys
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, replace
-from fractions import Fraction
 from pathlib import Path
 
 from tqdm import tqdm
 
-from eval.benchmarks import kind_of, load_with_origin
-from eval.metrics import MAX_CUT_OFF, steps_of, summarize
+from eval.benchmarks import kind_of, load_with_origin, tolerance_of
+from eval.faults import digest_of, gold_of, malformed, meta_of
+from eval.metrics import MAX_CUT_OFF, summarize
 from eval.modes import DEFAULT, Mode, load_mode, mode_names
 from eval.readings import NotInstalled, read_all
-from eval.records import RESULT_KEYS, differences, is_old, key_of, run_hash, seed_of, without_key
+from eval.records import (
+    ROW_KEY,
+    differences,
+    foreign,
+    is_old,
+    key_of,
+    run_hash,
+    seed_of,
+    without_key,
+)
+from eval.verdicts import differing, told, verdict_of
 from mathtutor.chat import conversation, open_reply
 from mathtutor.engines import Engine, Generation, Sampling, load_engine
 from mathtutor.engines.openai import EngineError
 from mathtutor.engines.scripted import ScriptedEngine
-from mathtutor.io import Busy, Damaged, Journal, read_json, sha256_json, write_json
-from mathtutor.maths.answers import is_correct, same_answer
-from mathtutor.maths.arithmetic import show
-from mathtutor.maths.checks import State, verify
+from mathtutor.io import Busy, Damaged, Journal, read_json, write_json
 from mathtutor.problem import Problem
 
 SEEDS = 1_000_003  # batches of two seeds never share a draw
-NOT_IN_ROWS = {"solution", "rubric"}  # of a proof: long, and not ours to copy
 
 
 def result_row(
@@ -52,14 +59,8 @@ def result_row(
     """One line of evidence: everything needed to argue the verdict again without the model."""
     # A server may send half a character, which no file can hold.
     reply = generation.text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    failed = generation.finish == "failed"
-    verdict = verify(reply, gold=problem.answer)
-    cut_off = not failed and (generation.finish in ("length", "repeating") or verdict.answer.cut_off)
-    answer = None if cut_off or failed else verdict.answer.value
-    gold = problem.gold if problem.answer is None else show(problem.answer)
-    meta = {key: value for key, value in problem.meta.items() if key not in NOT_IN_ROWS}
-    if (gold_steps := steps_of(problem)) is not None:
-        meta["steps"] = gold_steps  # of a gold solution that the row does not hold
+    verdict = verdict_of(reply, problem.answer, generation.finish, kind, problem.meta.get("tolerance"))
+    meta = meta_of(problem)
     return {
         "id": problem.id,
         "sample": sample,
@@ -68,29 +69,23 @@ def result_row(
         "question": problem.question,
         "prompt": generation.prompt,
         "reply": reply,
-        "answer": None if answer is None else show(answer),
-        "rule": verdict.answer.rule,
-        "gold": gold,
+        "answer": verdict["answer"],
+        "rule": verdict["rule"],
+        "gold": gold_of(problem),
         **({"gold_text": problem.gold} if kind == "expression" else {}),
-        "correct": _is_right(answer, problem) if kind == "number" else None,
-        "correct_strict": kind == "number" and not failed and is_correct(reply, gold, "strict").correct,
-        "cut_off": cut_off,
+        "correct": verdict["correct"],
+        "correct_strict": verdict["correct_strict"],
+        "cut_off": verdict["cut_off"],
         "finish": generation.finish,
-        "first_wrong_step": verdict.first_wrong_step,
-        "wrong_sums": sum(check.state is State.WRONG for check in verdict.steps),
-        "steps": len(verdict.steps),
+        "first_wrong_step": verdict["first_wrong_step"],
+        "wrong_sums": verdict["wrong_sums"],
+        "steps": verdict["steps"],
         "tokens": generation.num_tokens,
+        **({"pieces": True} if generation.pieces else {}),
         "seconds": round(generation.seconds, 4),
         **({"logprob": round(generation.logprob, 5)} if generation.logprob is not None else {}),
         **({"meta": meta} if meta else {}),
     }
-
-
-def _is_right(answer: Fraction | None, problem: Problem) -> bool:
-    tolerance = problem.meta.get("tolerance")
-    if answer is not None and tolerance is not None:
-        return abs(answer - problem.answer) <= Fraction(tolerance)
-    return answer is not None and same_answer(answer, problem.answer)
 
 
 Asked = tuple[Problem, int]  # a problem, and which of its replies
@@ -145,32 +140,39 @@ def run(
                     bar.update()
 
 
-def check_folder(out: Path, stamp: dict, journal: Journal, known: Collection[tuple[str, int]]) -> dict:
+def check_folder(out: Path, stamp: dict, journal: Journal, problems: Sequence[Problem]) -> dict:
     """Write `run.json` into an empty folder; raise Damaged on a folder that is not of this very run.
 
     Returns the stamp that the rows bear the hash of: that of the folder where there is one, even if it says less.
     """
-    kept = stamp
-    record = out / "run.json"
-    if record.exists():
-        old = read_json(record)
-        if not isinstance(old, dict):
-            raise Damaged(f"{record} is no record of a run: choose a new --out, or remove the folder")
-        different = differences(old, stamp)
-        if different:
-            names = ", ".join({"problems": "choice of problems (--limit)", "mode": "prompt mode"}.get(key, key) for key in different)
-            raise Damaged(f"{out} holds a run with another {names}: choose a new --out, or remove the folder")
-        kept = old
-    elif journal.rows:
+    kept = same_run(out, stamp)
+    if kept is stamp and journal.rows:
         raise Damaged(f"{out} holds results without a run.json: choose a new --out, or remove the folder")
-    bears = run_hash(kept)
+    bears, known = run_hash(kept), {problem.id: problem for problem in problems}
     for number, row in enumerate(journal.rows, start=1):
-        is_known = isinstance(row.get("id"), str) and isinstance(row.get("sample", 0), int) and key_of(row) in known
-        if not is_known or not RESULT_KEYS <= row.keys() or row.get("run", bears if is_old(kept) else None) != bears:
-            raise Damaged(f"{journal.path}: row {number} is no result of this run: remove it, or the folder")
+        why = malformed(row, kind_of(kept["benchmark"]), stamp["samples"]) or ("" if row["id"] in known else f"nothing was asked under {row['id']!r:.60}")
+        if why or row.get("run", bears if is_old(kept) else None) != bears:
+            raise Damaged(f"{journal.path}: row {number} is no result of this run{f' ({why})' if why else ''}: remove it, or the folder")
+        different = differing(row, kind_of(kept["benchmark"]), tolerance_of(kept["benchmark"]))
+        if why := f"says {told(different)}" if different else foreign(row, known):
+            raise Damaged(f"{journal.path}: row {number} {why}: remove it, and the same command asks it again")
     if kept is stamp:
-        write_json(record, stamp)
+        write_json(out / "run.json", stamp)
     return kept
+
+
+def same_run(out: Path, stamp: dict) -> dict:
+    """The stamp of a folder, or `stamp` where there is none yet. Raises Damaged on that of another run; writes nothing."""
+    record = out / "run.json"
+    if not record.exists():
+        return stamp
+    old = read_json(record)
+    if not isinstance(old, dict):
+        raise Damaged(f"{record} is no record of a run: choose a new --out, or remove the folder")
+    if different := differences(old, stamp):
+        names = ", ".join({"problems": "choice of problems (--limit)", "mode": "prompt mode"}.get(key, key) for key in different)
+        raise Damaged(f"{out} holds a run with another {names}: choose a new --out, or remove the folder")
+    return old
 
 
 def parser_of_run() -> argparse.ArgumentParser:
@@ -279,19 +281,20 @@ def main(argv: list[str] | None = None) -> None:
         "engine": without_key(args.engine),
         "revision": getattr(engine, "revision", ""),
         "benchmark": args.benchmark,
-        "problems": sha256_json([[p.id, p.question, p.gold if p.answer is None else show(p.answer)] for p in problems]),
+        "problems": digest_of(problems),
         "data": origin,
         "mode": mode.to_dict(),
         "samples": args.samples,
         "sampling": asdict(sampling),
+        "row_key": list(ROW_KEY),
     }
     try:
         args.out.mkdir(parents=True, exist_ok=True)
+        same_run(args.out, stamp)  # before a journal is begun: a folder of figures alone must stay one
         with Journal(args.out / "results.jsonl") as journal:
             order = {problem.id: place for place, problem in enumerate(problems)}
-            known = {(problem.id, sample) for problem in problems for sample in range(args.samples)}
-            kept = check_folder(args.out, stamp, journal, known)
-            if sum(row["finish"] != "failed" for row in journal.rows) < len(known):
+            kept = check_folder(args.out, stamp, journal, problems)
+            if sum(row["finish"] != "failed" for row in journal.rows) < len(problems) * args.samples:
                 # Of the rows as they were; the new one comes with the last row.
                 (args.out / "summary.json").unlink(missing_ok=True)
             run(engine, problems, sampling, journal, mode, args.samples, run_hash(kept), kind)
@@ -301,7 +304,10 @@ def main(argv: list[str] | None = None) -> None:
                 readings = read_all(rows, args.out / "readings.jsonl", {p.id: p.gold for p in problems}) if kind != "proof" else None
             except NotInstalled as error:
                 missing = str(error)
-            summary = summary_of(args, argv, engine, sampling, stamp, summarize(rows, readings, kind, problems))
+            figures = summarize(rows, readings, kind, problems)
+            if pieces := sum(row.get("pieces", False) for row in rows):
+                figures["counted_in_pieces"] = pieces
+            summary = summary_of(args, argv, engine, sampling, stamp, figures)
             write_json(args.out / "summary.json", summary)
     except (Busy, Damaged) as error:
         raise SystemExit(str(error)) from error
@@ -311,6 +317,8 @@ def main(argv: list[str] | None = None) -> None:
         print("\nStopped. What was answered is kept: run the same command to go on.", file=sys.stderr)
         raise SystemExit(130) from None
     report(args, summary, kind)
+    if pieces := summary.get("counted_in_pieces"):
+        print(f"The server did not tell how many tokens {pieces} replies took: what it sent in one piece counts as one, and may be several.")
     if missing:
         print(missing)
 
@@ -332,10 +340,14 @@ def report(args: argparse.Namespace, summary: dict, kind: str) -> None:
         f"{args.benchmark}: {summary['correct']} of {summary['n']} right{by} = {summary['accuracy']:.1%} "
         f"(95% interval {low:.1%} to {high:.1%}), {summary['cut_off']} cut off, {summary['unparsed']} without an answer"
     )
-    other = [f"strict {summary['correct_strict']}"]
-    if summary.get("correct_math_verify") is not None:
-        other.append(f"math-verify {summary['correct_math_verify']}, of which it disagrees with ours on {summary['disagreements']}")
-    print(f"Other readings of the same replies: {', '.join(other)}")
+    if groups := summary.get("groups"):
+        print(f"The problems are made from {groups['n']} templates: an interval that knows it is {groups['interval'][0]:.1%} to {groups['interval'][1]:.1%}")
+    of = f" of {summary['n'] * args.samples} replies" if args.samples > 1 else ""
+    # Of expressions math-verify is the verdict: strict reads numbers only, and there is no reading of ours to disagree with.
+    other = [f"strict {summary['correct_strict']}{of}"] if kind == "number" else []
+    if summary.get("correct_math_verify") is not None and kind == "number":
+        other.append(f"math-verify {summary['correct_math_verify']}{of}, of which it disagrees with ours on {summary['disagreements']}")
+    print(f"Other readings of the same replies: {', '.join(other)}" if other else "math-verify decides: the answers are expressions, which no other reading can read.")
     if args.samples > 1:
         shares = ", ".join(f"{a['agree']}/{args.samples}: {a['accuracy']:.0%} of {a['n']}" for a in summary["agreement"])
         print(f"Single replies: {summary['sample_accuracy']:.1%} right. Right where so many agree: {shares}")
@@ -349,7 +361,9 @@ def report(args: argparse.Namespace, summary: dict, kind: str) -> None:
     if summary["failed"]:
         print(f"{summary['failed']} failed and count as wrong: run the same command to ask them again.")
     if summary["too_many_cut_off"]:
-        print(f"More than {MAX_CUT_OFF:.0%} of the replies were cut off: raise --max-tokens before quoting this figure.")
+        loops = (summary.get("errors") or {}).get("loop", 0)
+        of_them = f" ({loops} of them went in circles, which no limit mends)" if loops else ""
+        print(f"More than {MAX_CUT_OFF:.0%} of the replies were cut off{of_them}: " + ("raise --max-tokens before quoting this figure." if loops < summary["cut_off"] else "say so beside this figure."))
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ import json
 import os
 import shutil
 import sys
+import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -104,6 +105,28 @@ def _is_alive(pid: int) -> bool:
     return pid > 0  # 0 is ourselves to the system, and no process to us
 
 
+_locked: weakref.WeakSet = weakref.WeakSet()  # files whose locks this process holds
+
+
+def _lock(file) -> None:
+    """Hold `file` for this process alone. Raises BlockingIOError where another holds it.
+
+    A lock of flock lives as long as any process has the file open, and a forked worker is born with it open:
+    it would hold the folder of a main process that was killed. So it closes the file at once, which leaves
+    the lock of its parent alone.
+    """
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    _locked.add(file)
+
+
+def _close_inherited() -> None:
+    for file in list(_locked):
+        file.close()
+
+
+os.register_at_fork(after_in_child=_close_inherited)
+
+
 @contextmanager
 def hold_folder(folder: str | Path) -> Iterator[Path]:
     """Hold `folder` (made if it is missing) for one process: Busy if another has it.
@@ -111,14 +134,14 @@ def hold_folder(folder: str | Path) -> Iterator[Path]:
     with hold_folder("data/synth"):      # from before the first file is read until the last is written
         ...
 
-    A process that dies lets go; the empty `.lock` that it leaves holds nobody up. Not to be nested.
+    A process that dies lets go, whatever workers it has forked; the empty `.lock` that it leaves holds nobody up. Not to be nested.
     """
     folder = Path(folder)
     is_new = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / ".lock", "ab") as file:  # a folder itself cannot be locked on every file system
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(file)
             # Another process may have removed the file since we opened it.
             is_current = os.path.samestat(os.fstat(file.fileno()), os.stat(folder / ".lock"))
         except (BlockingIOError, FileNotFoundError):
@@ -184,7 +207,7 @@ def read_json(path: str | Path) -> Any:
     """The JSON value in `path`; raises Damaged if it is none."""
     try:
         return json.loads(Path(path).read_text(encoding="utf-8-sig"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Damaged(f"{path} is not JSON: {error}") from error
 
 
@@ -258,7 +281,7 @@ class Journal:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._file = open(self.path, "a+b", buffering=0)
         try:
-            self._lock(self._file)
+            self._hold()
             _sweep(self.path)
             self._cut_torn_tail()
             self.rows = list(read_rows(self.path))
@@ -266,11 +289,11 @@ class Journal:
             self._file.close()
             raise
 
-    def _lock(self, file) -> None:
+    def _hold(self) -> None:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(self._file)
             # `retain` of another process may have put a new file there since we opened the old one.
-            is_current = os.path.samestat(os.fstat(file.fileno()), os.stat(self.path))
+            is_current = os.path.samestat(os.fstat(self._file.fileno()), os.stat(self.path))
         except BlockingIOError:
             is_current = False
         if not is_current:
@@ -311,7 +334,7 @@ class Journal:
         temporary.unlink(missing_ok=True)
         file = open(temporary, "a+b", buffering=0)
         try:
-            fcntl.flock(file, fcntl.LOCK_EX)
+            _lock(file)
             _write_all(file, rows)
             os.replace(temporary, self.path)
         except BaseException:

@@ -36,7 +36,7 @@ class Range(NamedTuple):
     def holds(self, value: float) -> bool:
         low = value > self.low if self.above else value >= self.low
         high = value < self.high if self.below else value <= self.high
-        return math.isfinite(value) and low and high
+        return (isinstance(value, int) or math.isfinite(value)) and low and high
 
     def __str__(self) -> str:
         if self.high == math.inf:
@@ -46,10 +46,21 @@ class Range(NamedTuple):
         return f"lie in {self.low:g} to {'below ' * self.below}{self.high:.0f}"
 
 
-def read_recipe(path: str | Path, overrides: typing.Sequence[str] = ()) -> dict:
-    """The mapping that a file holds, changed by `overrides` such as "pretrain.steps=100". Raises RecipeError or OSError."""
+Ranges = typing.Mapping[type, typing.Mapping[str, Range]]
+
+
+def read_recipe(path: str | Path, overrides: typing.Sequence[str] = (), problems: list[str] | None = None) -> dict:
+    """The mapping that a file holds, changed by `overrides` such as "pretrain.steps=100". Raises RecipeError or OSError.
+
+    What is wrong with the overrides is added to `problems`, to be told with all else; without it, raised.
+    """
+    if not (path := Path(path)).exists() or path.is_dir():
+        others = {other.stem: other.name for other in (path if path.is_dir() else path.parent).glob("*.yaml")}
+        close = difflib.get_close_matches(path.stem, others, n=1)
+        hint = f"did you mean {others[close[0]]}?" if close else f"there are {', '.join(sorted(others.values())) or 'no .yaml files'} there"
+        raise RecipeError(f"{path} is {'a folder' if path.is_dir() else 'no file'}: {hint}")
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise RecipeError(f"{path} is not UTF-8: save the file as UTF-8") from error
     if len(text) > 65536:
@@ -64,21 +75,35 @@ def read_recipe(path: str | Path, overrides: typing.Sequence[str] = ()) -> dict:
         raise RecipeError(f"{path} is not YAML: {error}") from error
     if not isinstance(raw, dict):
         raise RecipeError(f"{path} must be a mapping")
-    for override in overrides:
-        name, equals, value = override.partition("=")
-        if not equals:
-            raise RecipeError(f"--set {override!r}: write it as key.key=value")
-        *parents, last = name.split(".")
-        target = raw
-        for parent in parents:
-            target = target.setdefault(parent, {})
-            if not isinstance(target, dict):
-                raise RecipeError(f"--set {override!r}: {parent!r} is a value, not a section")
-        try:
-            target[last] = yaml.load(value, Loader=_PlainLoader)
-        except (yaml.YAMLError, ValueError, RecursionError) as error:
-            raise RecipeError(f"--set {override!r}: the value is not YAML") from error
+    wrong = override_values(raw, overrides)
+    if problems is None:
+        refuse(path, wrong)
+    else:
+        problems += wrong
     return raw
+
+
+def override_values(raw: dict, overrides: typing.Sequence[str]) -> list[str]:
+    """Change the mapping `raw` by overrides such as "pretrain.steps=100"; what is wrong with them, a line each."""
+    return [problem for override in overrides if (problem := _override(raw, override))]
+
+
+def _override(raw: dict, override: str) -> str:
+    """What is wrong with one override, "" if it was followed."""
+    name, equals, value = override.partition("=")
+    if not equals:
+        return f"--set {override!r}: write it as key.key=value"
+    *parents, last = name.split(".")
+    target = raw
+    for parent in parents:
+        target = target.setdefault(parent, {})
+        if not isinstance(target, dict):
+            return f"--set {override!r}: {parent!r} is a value, not a section"
+    try:
+        target[last] = yaml.load(value, Loader=_PlainLoader)
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return f"--set {override!r}: the value is not YAML"
+    return ""
 
 
 class _PlainLoader(yaml.SafeLoader):
@@ -100,13 +125,15 @@ def refuse(path: str | Path, problems: list[str]) -> None:
         raise RecipeError(f"{path}:\n  " + "\n  ".join(problems))
 
 
-def build(cls: type, raw: Any, problems: list[str], where: str = "") -> Any:
+def build(cls: type, raw: Any, problems: list[str], where: str = "", ranges: Ranges | None = None) -> Any:
     """`raw` as the dataclass `cls`, with its sections; what is wrong is added to `problems`, a line each.
 
-    None where a key is missing: look at `problems` before the result. `where` is the path of the section, "sft.".
+    A wrong value is left at its default, so that the others can be looked at; None where there is none, or a key is
+    missing: look at `problems` before the result. `where` is the path of the section, "sft."; `ranges` says of a
+    dataclass which values its numbers may have.
     """
     if not isinstance(raw, dict):
-        problems.append(f"{where or 'recipe'} must be a section, not {raw!r}")
+        problems.append(f"{where or 'recipe'} must be a section, not {_short(raw)}")
         return None
     hints, known = get_type_hints(cls), {f.name: f for f in fields(cls)}
     for key in raw:
@@ -117,32 +144,57 @@ def build(cls: type, raw: Any, problems: list[str], where: str = "") -> Any:
     values = {}
     for name, spec in known.items():
         if name in raw:
-            values[name] = _value(hints[name], raw[name], f"{where}{name}", problems)
+            before = len(problems)
+            value = _value(hints[name], raw[name], f"{where}{name}", problems, ranges or {})
+            allowed = (ranges or {}).get(cls, {}).get(name)
+            if len(problems) == before and allowed is not None and not allowed.holds(value):
+                problems.append(f"{where}{name} must {allowed}, not {_short(value)}")
+                before += spec.default is spec.default_factory  # required: kept, so that the others can be compared
+            if len(problems) == before or is_dataclass(value):
+                values[name] = value
         elif spec.default is spec.default_factory:  # both MISSING: a required key
             problems.append(f"missing key {where}{name}")
     try:
         return cls(**values)
     except TypeError:
-        return None  # a missing key, reported above
+        return None  # a missing key or a wrong value, reported above
 
 
-def _value(hint: Any, value: Any, where: str, problems: list[str]) -> Any:
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _value(hint: Any, value: Any, where: str, problems: list[str], ranges: Ranges) -> Any:
     if is_dataclass(hint):
-        return build(hint, value, problems, where + ".")
+        return build(hint, value, problems, where + ".", ranges)
     if get_origin(hint) is Literal:
         if value not in get_args(hint):
-            problems.append(f"{where} must be one of {', '.join(map(str, get_args(hint)))}, not {value!r}")
+            problems.append(f"{where} must be one of {', '.join(map(str, get_args(hint)))}, not {_short(value)}")
         return value
+    if get_origin(hint) is tuple:  # tuple[X, ...]: a list of X
+        if not isinstance(value, list):
+            problems.append(f"{where} must be a list, not {_short(value)}")
+            return ()
+        return tuple(_value(get_args(hint)[0], item, f"{where}[{number}]", problems, ranges) for number, item in enumerate(value))
+    if get_origin(hint) is types.UnionType and value is not None:
+        section = next((kind for kind in get_args(hint) if is_dataclass(kind)), None)
+        if section is not None:  # a section that may be left out
+            return build(section, value, problems, where + ".", ranges)
     if get_origin(hint) is dict:
         if not isinstance(value, dict) or not all(map(_is_share, value.items())):
-            problems.append(f"{where} must map names to numbers of 0 or more, not {value!r}")
+            problems.append(f"{where} must map names to numbers of 0 or more, not {_short(value)}")
         return value
     if (hint is float or float in get_args(hint)) and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:
+            problems.append(f"{where} must be finite, not {_short(value)}")
+            return value
     if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
         extra = " (YAML reads 1e-4 as text: write 1.0e-4)" if hint is float and isinstance(value, str) else ""
         expected = hint.__name__ if not isinstance(hint, types.UnionType) else str(hint)
-        problems.append(f"{where} must be {expected}, not {value!r}{extra}")
+        problems.append(f"{where} must be {expected}, not {_short(value)}{extra}")
     return value
 
 

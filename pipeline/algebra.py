@@ -23,12 +23,18 @@ TOKEN = re.compile(r"\d+(?:\.\d+)?|\.\d+|(?<![^\W\d_])[a-zA-Z](?![^\W\d_]|['’]
 GOES_ON = re.compile(r"[ ]?(?:[%^]|:\d|[^\W\d_]+(?:[ ][^\W\d_]+)?[ ]?[-+*/][ ]?[\d(])")
 COMES_FROM = re.compile(r"[-+*/=^%][ ]?$|[-+*/][ ]?[^\W\d_]+[ ]?$")
 
+# A letter beside an equals sign: without one no letter gets a value, and nothing can be put in.
+GIVES_VALUE = re.compile(r"(?<![^\W\d_])[a-zA-Z] ?=|= ?[a-zA-Z](?![^\W\d_])")
+
 Side = list[str]  # its tokens
 
 
 def check_equations(steps: Sequence[str]) -> list[bool]:
     """Whether each equation with letters holds, in order of appearance."""
-    pairs = [pair for step in steps for chain in _chains(plain(step[:MAX_TEXT])) for pair in pairwise(chain)]
+    texts = [plain(step[:MAX_TEXT]) for step in steps]
+    if not any(map(GIVES_VALUE.search, texts)):
+        return []
+    pairs = [pair for text in texts for chain in _chains(text) for pair in pairwise(chain)]
     values: dict[str, Fraction] = {}
     equations = []
     for left, right in pairs:

@@ -37,7 +37,7 @@ from mathtutor.io import (
 from mathtutor.problem import Row
 from pipeline.chain import load_references, report_of, sift
 from pipeline.corpus import References
-from pipeline.outputs import described, need_parquet, write_data_set
+from pipeline.outputs import described, need_names, need_parquet, write_data_set
 from pipeline.recipe import Recipe, Sources, load_recipe
 from pipeline.split import split
 from pipeline.teachers import gsm8k, procedural, rewritten
@@ -125,8 +125,9 @@ def without_folders(override: str) -> str:
 def build(args: argparse.Namespace) -> dict:
     """Run the whole build; the report."""
     need_parquet()
-    workers = make_workers(args.engine, args.workers, args.ray_address)
+    workers = make_workers(args.engine, args.workers, args.address)
     recipe: Recipe = load_recipe(args.recipe, args.set)
+    need_names([*files_of(recipe.sources), *args.against])
     candidates, total = write_candidates(recipe.sources, recipe.seed)
     if not total:
         raise ValueError(f"{args.recipe} names no source of candidates: set sources.bank, say")

@@ -18,9 +18,12 @@ import yaml
 from mathtutor.chat import render_prompt, render_target
 from mathtutor.io import write_atomic
 from pipeline.report import (
+    AUDIT_HEAD,
     OFF,
     STAGES,
     agreement_line,
+    audit_line,
+    audit_rows,
     balance_of,
     hashes_of,
     input_line,
@@ -52,10 +55,14 @@ FIELDS = {
 LICENCES = {
     "bank": ("apache-2.0", "written from the project's own bank of problem families"),
     "composed": ("apache-2.0", "composed by the project's program from random graphs of quantities"),
+    "stories": ("apache-2.0", "the project's own stories, each asked about in several ways"),
+    "gsm8k-rewritten": ("mit", "problems of GSM8K's training split (Cobbe et al., 2021) told again by the project's program with other numbers and names"),
     "gsm8k-train": ("mit", "the training split of GSM8K (Cobbe et al., 2021), its solutions tidied into steps"),
     "anthropic": ("unknown", "written by a model of Anthropic at our request: Anthropic's terms hold"),
     "openai-compatible": ("unknown", "written by a model at our request: its licence and the terms of its host hold"),
 }
+SYNTHETIC = {"bank", "composed", "stories", "gsm8k-rewritten", "anthropic", "openai-compatible"}  # by a program or a model
+TAGS = ["math", "math-word-problems", "grade-school-math", "reasoning", "chain-of-thought"]
 SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"), (10**7, "1M<n<10M"))
 LARGEST = "10M<n<100M"
 
@@ -67,6 +74,7 @@ def data_card(report: Mapping) -> str:
         "What is in it": highlights(report),
         "How it was made": making(report),
         "What the filters dropped": funnel(report),
+        "How good the filters are": audit(report),
         "Difficulty and variety": balance(report),
         "Test sets": decontamination(report),
         "What it cost": cost(report),
@@ -94,7 +102,7 @@ def header_of(report: Mapping) -> dict:
         "language": ["en"],
         "task_categories": ["text-generation", "question-answering"],
         "size_categories": [next((name for limit, name in SIZES if total < limit), LARGEST)],
-        "tags": ["math", "math-word-problems", "grade-school-math", "reasoning", "chain-of-thought", "synthetic"],
+        "tags": TAGS + ["synthetic"] * is_synthetic(report),
         "configs": [
             {"config_name": "default", "data_files": [{"split": split, "path": files[split]} for split in rows]},
         ],
@@ -105,6 +113,11 @@ def licence_of(report: Mapping) -> str | list[str]:
     """One licence, several, or "unknown" when the licence of a source is not known here."""
     found = sorted({known(report, source)[0] for source in report.get("sources", {})}) or ["unknown"]
     return "unknown" if "unknown" in found else found[0] if len(found) == 1 else found
+
+
+def is_synthetic(report: Mapping) -> bool:
+    """Whether we know of a source that a program or a model wrote it; of what others made we know nothing."""
+    return "input" not in report and not SYNTHETIC.isdisjoint(report.get("sources", {}))
 
 
 def known(report: Mapping, source: str) -> tuple[str, str]:
@@ -137,6 +150,11 @@ def fenced(content: str, language: str = "") -> list[str]:
     return [f"{fence}{language}", *content.splitlines(), fence]
 
 
+def counted(count: int, thing: str) -> str:
+    """ "1 row", "1,000 rows"."""
+    return f"{count:,} {thing}{'s' * (count != 1)}"
+
+
 def listed(items: Sequence[str]) -> str:
     return " and ".join(filter(None, [", ".join(items[:-1]), *items[-1:]]))
 
@@ -154,7 +172,7 @@ def summary(report: Mapping) -> list[str]:
     sources = listed([f"{count:,} from {text(source)}" for source, count in report.get("sources", {}).items()])
     rule = report.get("validation", {}).get("rule", "") if "validation" in splits_of(report) else ""
     return [
-        f"Word problems of grade-school mathematics with solutions in steps: **{report['clean']:,} rows**"
+        f"Word problems of grade-school mathematics with solutions in steps: **{counted(report['clean'], 'row')}**"
         + (f" ({sources})" if sources else "")
         + f". Every sum that our checker reads in them adds up. They are what {len(names_of(report))} filters left of "
         f"{report['candidates']:,} candidates; each of the {report['dropped']:,} others was dropped for a reason that was counted.",
@@ -180,7 +198,7 @@ def highlights(report: Mapping) -> list[str]:
 def making(report: Mapping) -> list[str]:
     stages = [text(words(name)) for name in names_of(report)]
     lines = [text(input_line(report["input"])), ""] if "input" in report else []
-    lines += [f"{report['candidates']:,} candidates → {', '.join(stages)} → {report['clean']:,} rows", ""] if stages else []
+    lines += [f"{report['candidates']:,} candidates → {', '.join(stages)} → {counted(report['clean'], 'row')}", ""] if stages else []
     if command := report.get("command"):
         commands = [command, *([report["agreement"]["command"]] if "agreement" in report else [])]
         lines += ["The same on the same inputs gives the same bytes:", "", *fenced("\n".join(commands)), ""]
@@ -206,6 +224,12 @@ def funnel(report: Mapping) -> list[str]:
         f"{report['candidates']:,} candidates = {report['clean']:,} clean + {report['dropped']:,} dropped. "
         "`report.json` holds every reason, and `report.html` shows it with pictures.",
     ]
+
+
+def audit(report: Mapping) -> list[str]:
+    if not (found := report.get("audit")):
+        return []
+    return [text(audit_line(found)), "", *table(AUDIT_HEAD, [tuple(map(text, row)) for row in audit_rows(report)])]
 
 
 def balance(report: Mapping) -> list[str]:
@@ -235,7 +259,8 @@ def decontamination(report: Mapping) -> list[str]:
         f"Compared with {found.get('test_problems', 0):,} problems of {listed([text(name) for name in found['tests']])}"
         + ("; what was kept was counted again." if kept else ".")
         + "".join(f" Of {text(name)} only the very same problem counts." for name in found.get("verbatim_only", ()))
-        + "".join(f" Not compared: {text(name)}." for name in found.get("not_compared", ())),
+        + "".join(f" {text(name)} stands whole in {text(other)}." for name, other in found.get("within", {}).items())
+        + (f" Not compared: {text('; '.join(names))}." if (names := found.get("not_compared")) else ""),
         "",
         *table(["shared with a test problem", "dropped for it", "rows kept that share it"], rows),
     ]
@@ -291,6 +316,8 @@ def limits(report: Mapping) -> list[str]:
         )
     if "negative" in kinds:
         lines.append(f"- Negative answers: {kinds['negative']:,} of {report['clean']:,}.")
+    if was_compared(report):
+        lines.append("- Test problems told again in other words altogether are not found: of 20 that we wrote, none (python -m pipeline.audit).")
     if off := [text(words(stage.name)) for stage in stages_of(report) if not is_on(report, stage.name)]:
         lines.append(f"- Not run: {listed(off)}.")
     if not was_compared(report):
@@ -308,7 +335,7 @@ def licences(report: Mapping) -> list[str]:
 
 def citation(report: Mapping) -> list[str]:
     name = re.sub(r"[^A-Za-z0-9-]", "-", name_of(report))
-    note = f"{report['clean']:,} rows" + (f", clean.jsonl has the SHA-256 {report['sha256']}" if report.get("sha256") else "")
+    note = counted(report["clean"], "row") + (f", clean.jsonl has the SHA-256 {report['sha256']}" if report.get("sha256") else "")
     return fenced(
         f"@misc{{{name},\n  title = {{{name}: grade-school word problems with checked steps}},\n  note = {{{note}}}\n}}", "bibtex"
     )

@@ -21,10 +21,18 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from mathtutor.io import read_json
 from mathtutor.maths.answers import read_gold
 from mathtutor.problem import Problem, Row
 from pipeline import corpus
-from pipeline.benchmarks import BANK_HELD_OUT, BANK_KNOWN, bank_problems, benchmark_problems
+from pipeline.benchmarks import (
+    BANK_HELD_OUT,
+    BANK_KNOWN,
+    WITHIN,
+    bank_problems,
+    benchmark_problems,
+    published_problems,
+)
 from pipeline.corpus import Drop, References
 from pipeline.filters import RULES, all_reasons
 from pipeline.recipe import Limits, Recipe
@@ -32,6 +40,7 @@ from pipeline.seeds import read_seeds
 from pipeline.teachers.draws import Draw
 from pipeline.workers import Processes, Workers
 
+AUDIT = Path(__file__).resolve().parents[1] / "assets" / "labelled" / "audit.json"
 CHUNK = 500
 SAMPLES = 3  # rows shown for each reason in the report
 STAGES = (*RULES, *corpus.STAGES)  # names in running order
@@ -69,15 +78,18 @@ class Sifted:
 def load_references(recipe: Recipe, against: Sequence[Path] = (), no_tests: bool = False) -> References:
     """The known test sets with the problems of further files, and the seeds if the recipe compares with them.
 
-    Raises ValueError or OSError where data is missing: no set is left out in silence. `no_tests` needs no data and compares with nothing.
+    Raises ValueError or OSError where GSM8K or SVAMP is missing; other benchmarks that are not at hand are told in the
+    report. `no_tests` needs no data and compares with nothing.
     """
     if no_tests:
         return References()
     seeds = read_seeds() if recipe.corpus.seed_overlap is not None else ()
-    tests = benchmark_problems(against) | {"bank/held-out": bank_problems("held-out", BANK_HELD_OUT)}
+    published, missing = published_problems()
+    tests = benchmark_problems(against) | {"bank/held-out": bank_problems("held-out", BANK_HELD_OUT)} | published
     return References(
         tests, [Problem(row.id, row.problem, read_gold(row.answer), row.answer, row.source) for row in seeds],
         {"bank/known": bank_problems("train", BANK_KNOWN)},
+        missing,
     )
 
 
@@ -167,6 +179,8 @@ def report_of(sifted: Sifted, recipe: Recipe, references: References, workers: W
     lengths         words a problem, by tens: {"40 to 49": ...}
     clusters        size -> number of clusters of that size: a row and those dropped as its duplicates or for its skeleton
     samples         stage -> reason -> up to 3 rows as they stand in dropped.jsonl
+    audit           what pipeline.audit measured of the filters, at the default thresholds and, where it has them, at this recipe's words in
+                    a row: its record, without the errors' ids
     example         the first clean row
     """
     clean, dropped = sifted.clean, sifted.dropped
@@ -201,8 +215,18 @@ def report_of(sifted: Sifted, recipe: Recipe, references: References, workers: W
         "clusters": _clusters(dropped),
         "decontamination": _decontamination(clean, by_stage["test_overlap"], recipe, references, workers or Processes(1)),
         "samples": {stage: samples[stage] for stage in STAGES if stage in samples},
+        "audit": _audited(recipe.corpus.test_grams),
         **({"example": clean[0].to_dict()} if clean else {}),
     }
+
+
+def _audited(test_grams: int) -> dict:
+    record = read_json(AUDIT)
+    kept = ("labelled", "found", "false_alarms", "precision", "recall")
+    measured = record["filters_at_test_grams"].get(str(test_grams))
+    filters = {stage: {key: found[key] for key in kept} for stage, found in (record["filters"] | (measured or {})).items()}
+    grams = test_grams if measured else record["test_grams"]
+    return {"labelled": record["labelled"], "sha256": record["sha256"], "test_grams": grams, "filters": filters}
 
 
 def _told(recipe: Recipe) -> dict:
@@ -257,6 +281,8 @@ def _decontamination(
     return {
         "tests": list(references.tests),
         **({"verbatim_only": list(references.verbatim)} if references.verbatim else {}),
+        "within": {name: other for name, other in WITHIN.items() if other in references.tests},
+        "not_compared": list(references.missing),
         "test_problems": len(references.questions),
         "dropped_for_overlap": {m: reasons[corpus.OVERLAP.format(m)] for m in corpus.overlap_measures(recipe.corpus, references)},
         # Counted again over what was kept, so that the claim does not rest on the filter alone, and by measures

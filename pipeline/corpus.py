@@ -23,13 +23,14 @@ from mathtutor.problem import Problem, Row
 from pipeline.decontaminate import GramIndex
 from pipeline.fuzzy import near_twins
 from pipeline.masks import is_story, skeleton
-from pipeline.nearest import NearestText
+from pipeline.nearest import NearestText, runs_of_form
 from pipeline.recipe import Corpus
 from pipeline.workers import Processes, Workers
 
 HERE = Processes(1)
 PART = 1024  # texts that a worker looks up at a time
-LONG_GRAM = 13  # the field's usual measure of a leaked test item, reported beside the stricter one
+LONG_GRAM = 13  # the field's usual measure of a leaked test item, reported beside the stricter ones
+SHORT_GRAM = 8  # what our own data is kept clear of; in data of others it is counted
 SIGNS = str.maketrans("\u2212\u00d7\u00f7", "-*/")
 KEPT = re.compile(r"\w+|[+*/=<>^%]|\.(?=\d)|-(?= ?[(.]?\d)|(?<=[\w)] )-(?= \w)")  # a hyphen joins words; before a number it is a minus
 OVERLAP = "shares_a_{}_with_a_test_set"
@@ -49,11 +50,13 @@ class References:
     """What rows are compared with: test problems by test set (None: not compared) and the seeds shown to teachers.
 
     `verbatim` are test problems of which only the very same text counts: new instances of families that rows are of.
+    `missing` are known test sets that are not at hand, each with the reason.
     """
 
     tests: dict[str, list[str]] | None = None
     seeds: Sequence[Problem] = field(default=())
     verbatim: dict[str, list[str]] = field(default_factory=dict)
+    missing: Sequence[str] = field(default=())
 
     @cached_property
     def questions(self) -> list[str]:
@@ -184,6 +187,9 @@ def overlap_measures(corpus: Corpus, references: References) -> dict[str, Finder
     if corpus.test_masked_cosine is not None:
         index = NearestText(questions, corpus.test_masked_cosine)
         measures[f"masked_cosine_of_{corpus.test_masked_cosine:g}"] = of_stories(index.find)
+    if corpus.test_form_cosine is not None:
+        index = NearestText(questions, corpus.test_form_cosine, runs_of_form)
+        measures[f"form_cosine_of_{corpus.test_form_cosine:g}"] = of_stories(index.find)
     return measures
 
 
@@ -200,7 +206,7 @@ class Overlap:
 def test_overlap(
     rows: Sequence[Row], corpus: Corpus, references: References, kept: Sequence[Row] = (), workers: Workers = HERE
 ) -> list[Drop | None]:
-    """Words in a row shared with a test problem, as they stand or masked; or much the same words, masked."""
+    """Words in a row shared with a test problem, as they stand or masked; or much the same words, masked, or the same form with other objects."""
     if references.tests is None:
         return [None] * len(rows)
     found = _look_up(rows, Overlap, (corpus, replace(references, seeds=())), "test sets", workers)
@@ -243,9 +249,11 @@ class Overlaps:
             corpus,
             test_masked_grams=corpus.test_masked_grams or defaults.test_masked_grams,
             test_masked_cosine=corpus.test_masked_cosine or defaults.test_masked_cosine,
+            test_form_cosine=corpus.test_form_cosine or defaults.test_form_cosine,
         )
         self.measures = overlap_measures(every, references)
-        self.measures["8_gram_numbers_masked"] = partial(map, GramIndex(references.questions, 8, mask_numbers=True).find)
+        self.measures.setdefault(f"{SHORT_GRAM}_gram", partial(map, GramIndex(references.questions, SHORT_GRAM).find))
+        self.measures[f"{SHORT_GRAM}_gram_numbers_masked"] = partial(map, GramIndex(references.questions, SHORT_GRAM, mask_numbers=True).find)
 
     def __call__(self, texts: Sequence[str]) -> Counter[str]:
         return Counter({name: sum(item is not None for item in find(texts)) for name, find in self.measures.items()})

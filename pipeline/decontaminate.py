@@ -6,7 +6,10 @@
 
 13 words is the field's usual measure, 8 the stricter one: whoever shares 13 words in a row shares 8.
 A text of fewer than n words, on either side, overlaps when it stands as a whole in the other. Masked
-n-grams find the copy with other numbers, and with other names.
+n-grams find the copy with other numbers, and with other names. With numbers and names gone, ten words in a row can
+be anybody's ("on num on num and num on num how many"), so those count that have three words that say what the text is
+about: of 11,595 retellings of GSM8K test and SVAMP (`pipeline.audit.retold`) this loses 3 to all measures together, and of
+GSM8K train's 7,473 problems it spares 32.
 """
 
 from __future__ import annotations
@@ -14,8 +17,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from pipeline.masks import masked_words
+from pipeline.masks import masked_words, told
 
+LEAST_TOLD = 3  # different words in a masked n-gram, or in a masked text shorter than that, without numbers, names and common words
 NUMBER = re.compile(r"\$?\d[\d,.]*")
 
 
@@ -43,8 +47,9 @@ class GramIndex:
         self._short: dict[tuple[str, ...], int] = {}
         for number, tokens in enumerate(token_lists):
             for gram in grams(tokens, n):
-                self._grams.setdefault(gram, number)
-            if 0 < len(tokens) < n:
+                if not mask_names or told(gram) >= LEAST_TOLD:
+                    self._grams.setdefault(gram, number)
+            if 0 < len(tokens) < n and (not mask_names or told(tokens) >= LEAST_TOLD):
                 self._short.setdefault(tuple(tokens), number)
         self._short_lengths = sorted({len(tokens) for tokens in self._short})
         self._text = "\n".join(f" {' '.join(tokens)} " for tokens in token_lists)

@@ -21,6 +21,13 @@ COMMON = frozenset(
     "the their them then there these they this those three time times to together took total twice two under until up use "
     "uses was way week were what when where which while who whole will with would year years you your".split()
 )
+# With these, what a problem says of quantities and their order, whatever it is about.
+OF_FORM = COMMON | frozenset(
+    "already am among around average being bigger both calculate difference dozen during either even few fraction greater "
+    "hers herself higher himself i inside it's larger later least like longer lower may me might morning my myself neither "
+    "next none nor older our percent remaining several shall shorter since smaller still such though through throughout till "
+    "toward unless upon us very we well whether who's whom whose why without yet younger".split()
+)
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 # Neighbouring keys, and four consonants that are a word: no English word of a problem is made so.
 _SALAD = re.compile(r"\b(?:\w*(?:asdf|qwer|zxcv|hjkl|sdfg|dfgh)\w*|[bcdfghjklmnpqrstvwxz]{4,})\b")

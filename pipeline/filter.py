@@ -17,6 +17,7 @@ for whatever else it refuses. The same input gives the same bytes; a run that wa
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import sys
 import time
@@ -31,7 +32,7 @@ from pipeline.card import LICENCES
 from pipeline.chain import load_references, report_of, sift
 from pipeline.corpus import References
 from pipeline.foreign import NAMES, Tally, read_foreign, source_name
-from pipeline.outputs import FILES, described, need_parquet, remove_outputs, write_data_set
+from pipeline.outputs import FILES, described, need_names, need_parquet, remove_outputs, write_data_set
 from pipeline.recipe import Recipe, load_recipe
 from pipeline.records import Unreadable
 from pipeline.split import split
@@ -102,14 +103,15 @@ def filter_files(args: argparse.Namespace) -> None:
     columns, recipe = read_columns(args.columns), load_recipe(args.recipe, args.set)
     if any(override.startswith("sources") for override in args.set):
         raise ValueError("--set sources...: the rows come from --in, no teacher writes any: leave it out")
-    inputs = [path.resolve() for path in args.inputs]
+    need_names([*args.inputs, *args.against])
+    inputs = [Path(os.path.realpath(path)) for path in args.inputs]  # resolve() raises where links go in a circle
     if len(set(inputs)) < len(inputs):
         raise ValueError("--in names a file twice")
     if spoilt := set(inputs) & {(args.out / name).resolve() for name in OUTPUTS}:
         raise ValueError(f"{spoilt.pop()} would be written over while it is read: choose another --out")
     need_space(args.out, sum(expected_bytes(path) for path in args.inputs if path.is_file()))
     references = load_references(recipe, args.against, args.no_tests)
-    workers = make_workers(args.engine, args.workers, args.ray_address)
+    workers = make_workers(args.engine, args.workers, args.address)
     with hold_folder(args.out), workers:
         sift_into(args, columns, recipe, references, workers)
 

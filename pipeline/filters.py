@@ -10,14 +10,16 @@ Thresholds are fields of `pipeline.recipe.Limits`, each with the harm it prevent
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 
+from mathtutor.bank.language import show_fraction
 from mathtutor.chat import CONTROL_TOKENS, render_target
 from mathtutor.maths.answers import read_gold
-from mathtutor.maths.arithmetic import show
-from mathtutor.maths.checks import State, Verdict, check_claim, verify
+from mathtutor.maths.arithmetic import evaluate, plain, show
+from mathtutor.maths.checks import ClaimCheck, State, Verdict, check_claim, verify
 from mathtutor.maths.claims import find_claims
+from mathtutor.maths.runs import unit_kind
 from mathtutor.problem import Row
 from pipeline.algebra import check_equations
 from pipeline.language_rules import (
@@ -31,6 +33,7 @@ from pipeline.language_rules import (
 )
 from pipeline.recipe import Limits
 from pipeline.spoken import as_equations, unread
+from pipeline.strays import written_numbers
 
 Rule = Callable[[Row, Limits], str | None]
 DEFAULT = Limits()
@@ -82,10 +85,10 @@ def answer_range(row: Row, limits: Limits) -> str | None:
 
 
 def is_bare(text: str, value: Fraction) -> bool:
-    """Is it the number as people write it and nothing else: "4.5", "4.50" (money), "9/2"? Not "4.500", nor "4.5 dollars"."""
+    """Is it the number as people write it and nothing else: "4.5", "4.50" (money), "9/2", "4 1/2"? Not "4.500", nor "4.5 dollars"."""
     shown = show(value)
     in_cents = shown + "0" * (shown[-2:-1] == ".")
-    return text in (shown, in_cents, f"{value.numerator}/{value.denominator}")
+    return text in (shown, in_cents, f"{value.numerator}/{value.denominator}", show_fraction(value))
 
 
 def math_verification(row: Row, limits: Limits) -> str | None:
@@ -96,12 +99,12 @@ def math_verification(row: Row, limits: Limits) -> str | None:
     verdict = verify(render_target(row.steps, row.answer))
     if verdict.first_wrong_step is not None:
         return f"step_{verdict.first_wrong_step}_does_not_add_up"
-    if limits.all_sums_checked and (found := _unsound(verdict)):
+    if limits.all_sums_checked and (found := _unsound(verdict, row.problem)):
         return found
     equations = check_equations(row.steps)
     if not all(equations):
         return "equation_does_not_hold"
-    if verdict.num_claims == 0 and not equations:
+    if verdict.num_claims == 0 and not equations and not any(map(_sums, row.steps)):
         return "no_sum_to_check"
     gold = read_gold(row.answer)
     if verdict.answer_matches_last_step is not True and not _states_last(row, gold):
@@ -109,32 +112,135 @@ def math_verification(row: Row, limits: Limits) -> str | None:
     return None if gold is not None and verdict.answer.value == gold else "answer_does_not_read_back"
 
 
-def _unsound(verdict: Verdict) -> str | None:
+def _unsound(verdict: Verdict, problem: str) -> str | None:
     """Why a step teaches what means nothing, or what is false in a sum that `verify` does not read: 3 / 0 = 0, "3 plus 4 is 8"."""
+    texts = (problem, *(check.step.text for check in verdict.steps))
     for check in verdict.steps:
         number, told = check.step.number, as_equations(check.step.text)
         claims = find_claims(told) if told != check.step.text else []
-        if any(check_claim(claim).state is State.WRONG for claim in claims):
+        if any(check_claim(claim).state is State.WRONG for claim in claims) or any(_is_false_alone(found, check.step.text, texts) for found in check.claims):
             return f"step_{number}_does_not_add_up"
         if fault := next(filter(None, map(unread, claims or [found.claim for found in check.claims])), None):
             return f"step_{number}_{fault}"
     return None
 
 
+def _is_false_alone(check: ClaimCheck, text: str, texts: Sequence[str]) -> bool:
+    """ "7.5 = 9", "so 7.5 = 8 dollars", "350 apples = 351": no sum, but a falsehood; with shares or rounding it may be sense.
+
+    So it may with two units ("12 socks = 6 pairs"), with a measure that is left to guess ("100 cents = 1"), and at a rate that is told:
+    at 5 dollars "8 tickets = 40".
+    """
+    claim = check.claim
+    equation = _ALONE.match(text, claim.start)
+    if claim.loose or claim.rounding or claim.remainder or check.left == check.right or not equation or equation.end("right") != claim.end:
+        return False
+    unit, behind = equation["unit"].lower().split(), equation["behind"].lower().split()
+    is_one_unit = not unit or behind[:1] == unit[-1:] or behind[: len(unit)] == unit
+    if not (is_one_unit or (not behind and unit_kind(unit[-1]) is None)) or not _BEGINS.search(text[: claim.start]):
+        return False
+    elsewhere = [told for told in texts if told != text] + [text[: claim.start], text[claim.end :]]
+    rates = (rate for told in elsewhere for rate in written_numbers(told) if rate) if unit and not behind else ()
+    return not any(check.left * rate == check.right or check.right * rate == check.left for rate in rates)
+
+
 _NUMBER = r"-?(?:\d[\d,]*(?:\.\d+)?|\.\d+)"
-_RESULT = re.compile(rf"(?:=|\bround\w*(?: \w+){{0,4}}?|\bor|\bis) ?({_NUMBER})(?!\.?\d)")
+_ALONE = re.compile(rf"{_NUMBER}(?P<unit>(?: [a-zA-Z]+){{0,3}}) ?= ?(?P<right>{_NUMBER})(?P<behind>(?: [a-zA-Z]+){{0,3}})")
+_RESULT = re.compile(rf"= ?\$?({_NUMBER})(?![\d.,]*\d)")
+_RIGHT = re.compile(rf"= ?\$?({_NUMBER}(?: ?[-+*/] ?{_NUMBER})*)(?![\d.,]*\d)")  # 35 of "C = 70 / 2", too
+_SOLVED = re.compile(rf"({_NUMBER}) = [a-zA-Z]\b")  # "6 = x"
 _STATED = re.compile(rf"(?<![\w.])(?<![-+*/] )({_NUMBER})(?! ?[-+*/] ?\d|\.?\d)")
+_LETTER = re.compile(r"(?<![^\W\d_])(?<!['’])([a-zA-Z])(?![^\W_]|['’])")
+_NAME = re.compile(r"(?<![^\W_])(?<!['’])([a-zA-Z]+|\([^()]{1,60}\)) ?[<>]? ?$")
+_GIVEN_LETTER = re.compile(rf"(?<![^\W_])[a-zA-Z] ?= ?{_NUMBER}\W*$")
+_BEGINS = re.compile(r"(?:^|[=.;,]|\b(?:so|thus|therefore|hence|then|is)|(?:^|[.;,] )(?:[A-Z]\w* )?\w+ (?:has|have|had|get|gets|are)) ?$", re.IGNORECASE)
 _IN_HUNDREDTHS = re.compile(r"\bcents?\b|\bpercent|%", re.IGNORECASE)
+_THOUSAND = 1000  # metres, grams, millilitres
 
 
 def _states_last(row: Row, gold: Fraction | None) -> bool:
-    """Does the last step state the answer where no sum can be read: "x = 8", "which rounds to 33%", "120 / 12 = 10 dozen"?"""
-    last = row.steps[-1]
-    results = _RESULT.findall(last)[-1:] if "=" in last else _STATED.findall(last)
-    values = [read_gold(result) for result in results]
-    if _IN_HUNDREDTHS.search(row.problem):  # 0.5 dollars are 50 cents, 0.5 is 50%
-        values += [100 * value for value in values if value is not None]
-    return gold is not None and gold in values
+    """Does the last step arrive at the answer where no sum can be read: "x = 8", "which rounds to 33%", "they cost 350"?
+
+    A number in a sentence proves nothing: it counts where the sums lead to it. GSM8K train's gold often leaves the last
+    sum out ("75 cans would have 225 balls"), so one easy operation may go unwritten; a false number that is easy to come by passes.
+    """
+    if gold is None:
+        return False
+    *before, last = row.steps
+    equals = list(_RESULT.finditer(last))
+    is_same = False
+    is_percent = _IN_HUNDREDTHS.search(row.problem)  # 0.5 dollars are 50 cents, 0.5 is 50%
+    if equals:
+        value = read_gold(equals[-1][1])
+        is_same = gold in ((value, 100 * value) if is_percent and value is not None else (value,))
+        if is_same and _is_sum(last[: equals[-1].start()], " ".join((row.problem, *before))):
+            return True
+    if (solved := _SOLVED.search(last)) and read_gold(solved[1]) == gold:
+        return True
+    said = [read_gold(number) for number in _STATED.findall(last)]
+    if gold not in said and not is_same:
+        return False
+    results = [value for step in before for value in _results(step)]
+    results += _results(last) if re.search(r"\d[^=]*=", last) else [check.right for check in _sums(last)]
+    shares = [100 * value for value in results] if is_percent else []
+    if _follows(gold, results, shares):
+        return True
+    is_count = len(results) > 3 and gold in (len(results), len(results) - 1)  # of what was worked out: "on the 5th day"
+    return not equals and (is_count or _is_one_step_on(gold, results, row.steps))
+
+
+def _is_sum(left: str, told: str) -> bool:
+    """Does something stand before "=" that can come to a number: figures, or what an equation before has spoken of?"""
+    if re.search(r"\d", left):
+        return True
+    name = _NAME.search(left)
+    if not name:
+        return False
+    if len(name[1]) == 1:
+        return name[1].lower() in map(str.lower, _LETTER.findall(told))
+    return re.search(rf"\d ?{re.escape(name[1])} ?=", told) is not None  # "3 Losses = 90", "Losses = 30"
+
+
+def _sums(step: str) -> list[ClaimCheck]:
+    """The claims of a step that come to a number, those included that are told in words."""
+    checks = map(check_claim, find_claims(as_equations(plain(step))))
+    return [check for check in checks if check.left is not None and check.right is not None]
+
+
+def _results(step: str) -> list[Fraction]:
+    """What a step arrives at, in order: the number behind each "=", told in words or not, or what a sum there comes to."""
+    sides = _RIGHT.findall(as_equations(plain(step)))
+    return [value for side in sides if (value := evaluate(side.replace(",", "")).value) is not None]
+
+
+def _follows(gold: Fraction, results: Sequence[Fraction], shares: Sequence[Fraction]) -> bool:
+    """Is it a result, or a whole number next to the last one: 7.5 boxes are 8?"""
+    last = [*results[-1:], *shares[-1:]]
+    is_whole = gold.denominator == 1
+    return gold in results or gold in shares or any(is_whole and value.denominator != 1 and abs(gold - value) < 1 for value in last)
+
+
+def _is_one_step_on(gold: Fraction, results: Sequence[Fraction], steps: Sequence[str]) -> bool:
+    """Is it one operation away from the last result: "that is twice 4 legs", "30 + 160 or 190"?
+
+    The other number is told in the same step, or a sum or difference with the result before it; of an equation that is solved (R = 8) any number of
+    the steps will do, for the answer is mostly a part of it.
+    """
+    told = [value for value in written_numbers(steps[-1]) if value != gold]
+    others = [*told, Fraction(_THOUSAND)]
+    if len(steps) > 1 and _GIVEN_LETTER.search(steps[-2]):
+        others += [value for step in steps[:-1] for value in written_numbers(step)]
+    if gold == 1 and results[-1:] and results[-1] in told:
+        return True  # 10 lost at 10 a game
+    pairs = [(one, other) for one in (*results[-1:], *told) for other in others if one != other]
+    made = {value for one, other in pairs for value in _joined(one, other)}
+    return gold in made or (len(results) > 1 and gold in (results[-1] + results[-2], abs(results[-1] - results[-2])))
+
+
+def _joined(one: Fraction, other: Fraction) -> list[Fraction]:
+    """What the four operations make of two numbers."""
+    made = [one + other, one - other, other - one, one * other]
+    return made + [top / bottom for top, bottom in ((one, other), (other, one)) if bottom]
 
 
 RULES: dict[str, Rule] = {

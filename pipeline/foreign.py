@@ -31,12 +31,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from mathtutor.maths.answers import read_gold
-from mathtutor.maths.arithmetic import show
+from mathtutor.maths.answers import find_gold
 from mathtutor.problem import Row
 from pipeline.filters import ID, is_bare
 from pipeline.records import Number, Record, Unreadable, is_missing, raw_of, read_records
-from pipeline.solutions import STEP_LABEL, stated_answer, to_steps
+from pipeline.solutions import STEP_LABEL, as_written, stated_answer, to_steps
 
 # Names in the order in which they are believed, in lower case and without marks: "Ground_Truth Answer" is groundtruthanswer.
 NAMES = {
@@ -214,8 +213,9 @@ def _rows(value: dict, columns: dict[str, str], source: str) -> tuple[list[Row],
     if own is not None:
         for text in (own.id, own.problem, *own.steps, own.answer, own.asked, own.plan):
             _check_text(text, "the row")
-        gold = read_gold(own.answer)
-        answer = own.answer if gold is None or is_bare(own.answer, gold) else show(gold)
+        gold = find_gold(own.answer)
+        is_kept = gold is None or gold.value is None or is_bare(own.answer, gold.value)
+        answer = own.answer if is_kept else as_written(gold)
         return [replace(own, id=_name(own.id), answer=answer)], 0, "our own format"
     cells = _cells(value)
     names = _guess(tuple(cells), tuple(sorted(columns.items())))
@@ -343,8 +343,7 @@ def _check_text(text: str, where: str) -> str:
 
 def _shown(answer: str) -> str:
     """An answer as a worksheet prints it where it is a number, else as it was written."""
-    value = read_gold(answer)
-    return show(value) if value is not None else stated_answer(answer) or " ".join(answer.split())[:MAX_ID]
+    return as_written(find_gold(answer)) or stated_answer(answer) or " ".join(answer.split())[:MAX_ID]
 
 
 def _bare_problem(text: str) -> str:

@@ -20,10 +20,10 @@ from pipeline.english import not_english
 from pipeline.phrases import (
     BOILERPLATE,
     FIRST_PERSON,
-    PERSONAL,
-    RESIDUE,
     STEP_RESIDUE,
     TOLD_IN_FIRST_PERSON,
+    reaches,
+    residue,
     unsafe,
 )
 from pipeline.reading import reading_grade
@@ -128,9 +128,8 @@ def ai_detection(row: Row, limits: Limits) -> str | None:
     """Residue of an assistant's chat ("Wait, let me recheck"), which a model would learn to write."""
     if not limits.assistant_residue:
         return None
-    text, steps = _text(row), "\n".join(row.steps)[:MAX_READ]
-    found = next((family for family, pattern in RESIDUE.items() if pattern.search(text)), None)
-    found = found or next((family for family, pattern in STEP_RESIDUE.items() if pattern.search(steps)), None)
+    steps = "\n".join(row.steps)[:MAX_READ]
+    found = residue(_text(row)) or next((family for family, pattern in STEP_RESIDUE.items() if pattern.search(steps)), None)
     if found is None and FIRST_PERSON.search(steps) and not TOLD_IN_FIRST_PERSON.search(row.problem):
         return "first_person"
     return found
@@ -210,7 +209,7 @@ def units(row: Row, limits: Limits) -> str | None:
     for line in _text(row).split("\n"):
         if (match := _PART_OF_ONE.search(line)) and not _AVERAGE.search(line):
             return f"fraction_of_{match['noun'].lower()}"
-        if match := _LESS_THAN_NONE.search(line):
+        if "-" in line and (match := _LESS_THAN_NONE.search(line)):
             return f"negative_count_of_{match['noun'].lower()}"
         if (match := _MILLS.search(line)) and not _UNIT_PRICE.search(line):
             decimals = match["decimals"] or match["named"]
@@ -246,10 +245,7 @@ def child_safety(row: Row, limits: Limits) -> str | None:
 
 def personal_data(row: Row, limits: Limits) -> str | None:
     """No way to reach or to name a real person: mail, phone, web and street address, account and identity numbers."""
-    if not limits.no_personal_data:
-        return None
-    text = _text(row, row.family, row.topic)
-    return next((name for name, pattern in PERSONAL.items() if pattern.search(text)), None)
+    return reaches(_text(row, row.family, row.topic)) if limits.no_personal_data else None
 
 
 # --- reading level ------------------------------------------------------------------------------------------

@@ -2,18 +2,27 @@
 
     masked_words("Ana has $3.50. Then Ben gives her 2 coins.")   ->  ana has num then nam gives her num coins
     skeleton("Ana has $3.50. Then Ben gives her 2 coins.")       ->  "nam has num nam nam gives they num coins"
+    form("Ana has $3.50. Then Ben gives her 2 coins.")           ->  thing has num . then thing gives they num thing .
 
 A name is a capitalised word that does not begin a sentence, for what begins one may be any word: comparing parts of
 texts, that is precise enough. A skeleton compares whole texts, so there every capitalised word counts as a name, and
-"he" is "she".
+"he" is "she". The form is what a telling with other objects keeps too: the words of grammar and quantity, in order, with "thing" for
+any other word and a full stop for each end of a sentence.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+
+from pipeline.english import COMMON, OF_FORM
+from pipeline.strays import NUMBER_WORDS
 
 TOKEN = re.compile(r"(\$?\d+(?:[.,:/]\d+)*|\$?\.\d+)|([^\W\d_]+(?:['’][^\W\d_]+)?)|[.?!]")
 STORY_WORDS = 6
+RELATIONS = frozenset("both couple double half pair twice triple".split())  # what stays though the numbers change
+NUMBERS = frozenset(NUMBER_WORDS) - RELATIONS
+FORM_WORDS = OF_FORM | RELATIONS
 PRONOUNS = frozenset("he she him her his hers himself herself".split())
 
 
@@ -29,9 +38,30 @@ def masked_words(text: str) -> list[str]:
     return words
 
 
+def form(text: str) -> list[str]:
+    """The words that carry no content, numbers in digits or words as "num", what is left as "thing", ends of sentences as ".".
+
+    "he" is "she", and "her" is "his".
+    """
+    return ["num" if number else _formal(word.lower()) if word else "." for number, word in TOKEN.findall(text)]
+
+
+def _formal(word: str) -> str:
+    if word in PRONOUNS:
+        return "they"
+    if word in NUMBERS:
+        return "num"
+    return word if word in FORM_WORDS else "thing"
+
+
 def is_story(text: str) -> bool:
     """Whether enough is left without numbers and names to tell one problem from another: of "Compute 7 * 8 - 6." one word."""
     return sum(len(word) > 1 and word not in ("num", "nam") for word in masked_words(text)) >= STORY_WORDS
+
+
+def told(words: Iterable[str]) -> int:
+    """How many different words of a masked text say what it is about: "num on monday and num on nam how many" says monday."""
+    return len({word for word in words if len(word) > 1 and word not in ("num", "nam")} - COMMON)
 
 
 def skeleton(text: str) -> str:

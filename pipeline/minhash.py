@@ -4,8 +4,8 @@
     buckets.pairs(0, 3)        # (later texts, earlier texts): arrays [1] and [0], most likely
 
 A signature is that of the set of words (`datasketch`, 64-bit hashes of BLAKE2b, a fixed seed: the same on every
-machine). Twenty-five bands of five hashes: of two texts that have half of their words in common, about one pair in
-two is found, and of those with three quarters, more than 999 in 1,000. TF-IDF twins at a cosine of 0.85 share most of
+machine). Forty-two bands of three hashes: of two texts that have a quarter of their words in common, about one pair in
+two is found, and of those with half, 996 in 1,000. TF-IDF twins at a cosine of 0.85 share most of
 their words, but a pair that shares its rare words alone can be missed. (Broder, "On the resemblance and containment
 of documents", 1997; the bands are those of Indyk and Motwani, 1998.)
 """

@@ -4,7 +4,8 @@
     index.find(["Ben has 17 red apples and buys 25 more. How many has he?", "A pie."])     ->  [0, None]
 
 Similarity is the cosine of TF-IDF vectors over the single words and pairs of words of the masked text
-(`pipeline.masks`; words of one letter are left out), with weights
+(`pipeline.masks`; words of one letter are left out) or, with `terms=runs_of_form`, over four words in a row of
+its form, which other objects leave as it is; with weights
 
     (times in the text) * (ln((1 + known texts) / (1 + known texts with the term)) + 1), scaled to length 1
 
@@ -17,14 +18,15 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from pipeline.masks import masked_words
+from pipeline.masks import form, masked_words
 
 GRID = 2.0**26
 COMMON_SHARE = 0.85  # below 1; only moves work between the index and the full comparison, never a result
+LEAST_FORM = 20  # words and ends of sentences
 BLOCK = 256  # texts looked up together
 
 
@@ -33,13 +35,19 @@ def terms(text: str) -> Counter[str]:
     return Counter(words) + Counter(map(" ".join, zip(words, words[1:], strict=False)))
 
 
+def runs_of_form(text: str) -> Counter[str]:
+    """None of a short text: its form is anybody's ("A rectangle is 9 cm long and 4 cm wide. What is its perimeter?")."""
+    words = form(text)
+    return Counter(map(" ".join, zip(words, words[1:], words[2:], words[3:], strict=False)) if len(words) >= LEAST_FORM else ())
+
+
 class NearestText:
     """Known texts behind an inverted index of their rare terms; the common rest cannot reach the threshold alone."""
 
-    def __init__(self, texts: Sequence[str], threshold: float):
+    def __init__(self, texts: Sequence[str], threshold: float, terms: Callable[[str], Counter[str]] = terms):
         if not 0 < threshold <= 1:
             raise ValueError(f"the threshold is a cosine above 0 and up to 1, not {threshold}")
-        self.threshold = threshold
+        self.threshold, self._terms = threshold, terms
         counts = [terms(text) for text in texts]
         self.num_texts = len(counts)
         texts_with = Counter(term for count in counts for term in count)
@@ -88,7 +96,7 @@ class NearestText:
         return found
 
     def _find(self, texts: Sequence[str]) -> Iterator[int | None]:
-        vectors = [self._vector(terms(text)) for text in texts]
+        vectors = [self._vector(self._terms(text)) for text in texts]
         ids = np.concatenate([ids for ids, _ in vectors])
         weights = np.concatenate([weights for _, weights in vectors])
         row_of = np.repeat(np.arange(len(texts)), [len(ids) for ids, _ in vectors])

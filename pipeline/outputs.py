@@ -33,6 +33,13 @@ def remove_outputs(folder: Path) -> None:
         (folder / name).unlink(missing_ok=True)
 
 
+def need_names(paths: Iterable[Path]) -> None:
+    """Raises ValueError for a file whose name no report, card or table can show: one with a line break, say."""
+    for path in paths:
+        if not path.name.isprintable():
+            raise ValueError(f"the name of the file {path.name!r:.80} holds characters that cannot be shown: rename it")
+
+
 def described(paths: Iterable[Path]) -> list[dict]:
     """Name and hash of each file that was read; no folder, for the report is published."""
     return [{"name": path.name, "sha256": sha256_file(path)} for path in paths]

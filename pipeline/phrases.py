@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 
+from pipeline.gates import gate_of, lowered
 from pipeline.reading import UNSAFE
 
 
@@ -175,6 +176,15 @@ RESIDUE: dict[str, re.Pattern[str]] = {
         flags=0,
     ),
 }
+_MAY_BE_RESIDUE = gate_of(*(pattern.pattern for family, pattern in RESIDUE.items() if family != "odd_unicode"))
+
+
+def residue(text: str) -> str | None:
+    """The first family of RESIDUE with a phrase that stands in the text; else None."""
+    if _MAY_BE_RESIDUE.search(lowered(text)):
+        return next((family for family, pattern in RESIDUE.items() if pattern.search(text)), None)
+    return "odd_unicode" if RESIDUE["odd_unicode"].search(text) else None
+
 
 # The same for what only steps hold: a solution tells what is so, it does not ask, cheer or speak of itself.
 STEP_RESIDUE: dict[str, re.Pattern[str]] = {
@@ -237,7 +247,9 @@ _UNSAFE: dict[str, re.Pattern[str]] = {
         r"disembowel\w*|cannibal\w*|carnage|hijack\w*|carjack\w*|mugged|muggers?|death (?:row|squads?|camps?|penalt(?:y|ies))",
         r"execut(?:es?|ing) (?:\w+ )?(?:prisoners?|rebels?|traitors?|soldiers?|criminals?|people|him|her|them)|public executions?",
         r"(?:beat|beats|beaten|hit|hits|whips?|whipped|thrash(?:es|ed)?) \w+ with (?:an? |his |her |the )?(?:belt|stick|bat|fists?|cane|whip|rod|club)|"
-        r"beatings?|(?:beat|beats|beaten|beating) (?:his|her) (?:wife|husband|son|daughter|kids?|child|children|dogs?|horses?)",
+        r"beatings?|(?:hit|hits|hitting|slap|slaps|slapped|punch|punches|punched|kick|kicks|kicked) (?:his|her|their|my) (?:little |older |younger |big |baby )?"
+        r"(?:wife|husband|son|daughter|kids?|child|children|brothers?|sisters?|mother|father|mom|dad|girlfriend|boyfriend|classmates?|friends?|dogs?|cats?|horses?)(?! out\b|['’]s )|"
+        r"(?:beat|beats|beaten|beating) (?:his|her) (?:wife|husband|son|daughter|kids?|child|children|dogs?|horses?)",
         r"(?:slit|slits|cut|cuts) (?:the |his |her |their )?throats?|bull(?:y|ied|ying)|assassin\w*|hitm[ae]n|"
         r"cuts? off (?:his|her|their|\d+) (?:heads?|arms?|legs?|fingers?|hands?)",
     ),
@@ -344,12 +356,23 @@ _HARMLESS = _words(
     r"(?:fruit|shrimp|prawn) cocktails?|rum (?:raisin|cake)s?|cotton gin|(?:champagne|wine|burgundy)[- ](?:colou?red|pink|"
     r"red)|margarita pizzas?|kegs? of (?:root beer|water|cider)",
     r"same sex|hell['’]s kitchen",
+    r"(?:an?|the|one|each|this) (?:\w+ )?die(?= (?:is|was|gets?) (?:\w+ )?(?:thrown|rolled|tossed|cast)\b)|"
+    r"(?:throw|toss|cast)(?:s|n|ed|ing)? (?:a|the|one|each|his|her) (?:\w+ ){0,2}die(?= |\b)",
+    r"wine glass(?:es)?(?: of (?:juice|water|milk|lemonade|punch|soda))?|(?:school|class|classroom|raffle|seat|housing|pumpkin) lotter(?:y|ies)",
+    r"(?:frost|frosts|drought|freeze|fung(?:us|i)|blight|cold|heat|snails?|slugs?|spray)(?: \w+){0,2} kill(?:s|ed)?(?: \w+%?){0,3}? "
+    r"(?:tulips?|roses?|lilies|daisies|tomato(?:es)?|plants?|flowers?|seedlings?|trees?|bushes|shrubs?|crops?|vines?|germs?|weeds?|bugs?|aphids?|"
+    r"red|yellow|orange|purple|white)|"
+    r"sprays? (?:kills?|killed) \d+(?=%)|killed by the (?:\d+% )?(?:spray|frost|drought|cold)",
+    r"(?:goldfish|fish|ants?|bees?|bugs|insects?|snails?|worms?|tadpoles?|hens?|chickens?|cows?|sheep|lions?)(?: (?:of them|each year|a year|per \w+|every \w+))? dies?(?= (?:at|of old|every|each|per)\b|[.,])|died (?:from|of) old age|"
+    r"(?-i:Brandy)(?=['’]s |, [A-Z]| (?:drinks|has|had|is|was|buys|bought|gets|got)\b)",
+    r"(?:beats?|beat) (?:the|an?|another|two|three|\d+) (?:other )?(?:teams?|records?|scores?|opponents?|players?|champions?)|"
+    r"(?:has|have|needs?|needed|wants?|wanted) to beat(?! (?:up|him|her|them|his|their|my|people|children|kids)\b)(?: the (?:student|player|team|runner)s?)?",
 )
 
 
 def unsafe(text: str) -> str | None:
     """Family and words of the first phrase that does not belong before a child, as "alcohol_beers"; else None."""
-    if not _MAY_BE_UNSAFE.search(text.lower()):
+    if not _MAY_BE_UNSAFE.search(lowered(text)):
         return None
     text = _HARMLESS.sub(" ", text)
     for family, pattern in _UNSAFE.items():
@@ -358,10 +381,7 @@ def unsafe(text: str) -> str | None:
     return None
 
 
-# Finds whatever one of them finds, and a little more. Without regard to case five times the time goes into each letter.
-_MAY_BE_UNSAFE = re.compile(
-    re.sub(r"(\\.)|([A-Z])", lambda match: match[1] or match[2].lower(), "|".join(p.pattern for p in _UNSAFE.values()))
-)
+_MAY_BE_UNSAFE = gate_of(*(pattern.pattern for pattern in _UNSAFE.values()))
 
 # --- ways to reach somebody ---------------------------------------------------------------------------------
 
@@ -409,3 +429,25 @@ PERSONAL: dict[str, re.Pattern[str]] = {
     ),
     "handle": _any(r"(?<![\w.@])@[a-z_]\w{2,30}"),
 }
+
+# A part of whatever one of them finds, in small letters; most rows have none of it.
+_MAY_BE_PERSONAL = gate_of(
+    r"@|[(\[]at[)\]]",
+    r"://|\bwww\.|\.(?:com|org|net|edu|gov|io|info|co|de|fr|app|ly|me|tv)\b",
+    r"\d{3}[ .-]\d{3}|\d{6}|\+\d",
+    r"\d[a-z]? (?:[a-z\d.'’]+ ){1,4}(?:street|st|avenue|ave|road|rd|lane|ln|drive|dr|boulevard|blvd|court|ct|way|place|pl|"
+    r"terrace|crescent|close|square|highway|hwy|parkway|alley|apartments)\b",
+    r"\d,? (?:rue|via|calle|avenida|piazza|plaza) |(?:stra(?:ß|ss)e|str\.|weg|gasse|platz) \d|[a-z],? \d{5}|\bp\.? ?o\.? box",
+    r"\b[a-z]{1,2}\d",
+    r"\d\.\d{1,3}\.\d|\d-\d\d-\d",
+    r"\b(?:born|birth|date of birth|dob)",
+    r"\b(?:password|passcode|passphrase|login|user ?name|pin)\b",
+    r"\b(?:ssn|social security|passport n|driver['’]?s licen[cs]e)",
+)
+
+
+def reaches(text: str) -> str | None:
+    """The first of PERSONAL that stands in the text; else None."""
+    if not _MAY_BE_PERSONAL.search(lowered(text)):
+        return None
+    return next((name for name, pattern in PERSONAL.items() if pattern.search(text)), None)

@@ -3,9 +3,8 @@
     python -m pipeline.push --data data/synth-50k --to ORG/NAME --dry-run      # each file, size and hash, the card's head
     HF_TOKEN=... python -m pipeline.push --data data/synth-50k --to ORG/NAME
 
-It refuses a folder without report.json, and one whose files are not those that the report names by hash. The
-token comes from HF_TOKEN and from nowhere else. A repository that does not exist yet is made, and made private:
-open it on the hub when you have read the card there.
+It refuses a folder without report.json, and one whose files are not those that the report names by hash. A repository
+that does not exist yet is made private (`mathtutor.publish`).
 
 The card and the page are written anew from the report. Dropped rows stay here, samples of them too: whatever a
 row was dropped for, it may also hold a test item, personal data or what is unfit for children.
@@ -14,22 +13,17 @@ row was dropped for, it may also hold a test item, personal data or what is unfi
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
-import os
-import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from mathtutor.io import sha256_file
+from mathtutor.publish import add_arguments, publish
 from pipeline.card import data_card
 from pipeline.report import page, read_report
 
-TOKEN_VARIABLE = "HF_TOKEN"
-NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
 FILES = ("clean.jsonl", "clean.parquet", "validation.jsonl")  # the last two where the report names them
-HEAD = 40  # lines of the card that a dry run shows
 
 
 def files_of(folder: Path) -> dict[str, Path | bytes]:
@@ -63,58 +57,16 @@ def published(report: Mapping) -> dict:
     return {key: value for key, value in report.items() if key != "samples"}
 
 
-def describe(files: Mapping[str, Path | bytes]) -> list[str]:
-    """Name, bytes and hash of each file, then the head of the card, as lines for people."""
-    lines = []
-    for name, content in files.items():
-        in_memory = isinstance(content, bytes)
-        size = len(content) if in_memory else content.stat().st_size
-        sha256 = hashlib.sha256(content).hexdigest() if in_memory else sha256_file(content)
-        lines.append(f"{name:18} {size:>15,} bytes  sha256 {sha256}")
-    return [*lines, "", *files["README.md"].decode().splitlines()[:HEAD]]
-
-
-def push(files: Mapping[str, Path | bytes], to: str, token: str) -> str:
-    """Upload everything in one commit; the address of the commit. Raises ValueError with the hub's reason."""
-    from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
-    from huggingface_hub.errors import HfHubHTTPError, HTTPError
-
-    api, report = HfApi(token=token), json.loads(files["report.json"])
-    try:
-        api.create_repo(to, repo_type="dataset", private=True, exist_ok=True)
-        stale = sorted({*FILES} & {*api.list_repo_files(to, repo_type="dataset")} - files.keys())  # of an earlier push
-        return api.create_commit(
-            to,
-            [*(CommitOperationAdd(name, content) for name, content in files.items()), *map(CommitOperationDelete, stale)],
-            repo_type="dataset",
-            commit_message=f"{report['clean']:,} rows, clean.jsonl {report['sha256'][:16]}",
-        ).commit_url
-    except HfHubHTTPError as error:
-        said = f"the hub refused ({error.response.status_code}): {error.server_message or 'it gave no reason'}"
-        raise ValueError(said.replace(token, "...")) from None
-    except (HTTPError, OSError, RuntimeError, ValueError, KeyError) as error:
-        said = f"the upload did not end well ({type(error).__name__}: {error}): run the same command again"
-        raise ValueError(said.replace(token, "...")) from None
-
-
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", required=True, type=Path, help="the folder that pipeline.build or pipeline.filter wrote")
-    parser.add_argument("--to", required=True, metavar="ORG/NAME", help="the data set's name on the hub")
-    parser.add_argument("--dry-run", action="store_true", help="print what would be sent, send nothing; needs no token")
+    add_arguments(parser, "data set")
     args = parser.parse_args(arguments)
     try:
-        if not NAME.fullmatch(args.to):
-            raise ValueError(f"--to {args.to!r:.80} is no name on the hub: write it as ORG/NAME")
         files = files_of(args.data)
-        print(*describe(files), sep="\n")
-        if args.dry_run:
-            print("\nnothing was sent")
-            return
-        token = os.environ.get(TOKEN_VARIABLE, "").strip()
-        if not token:
-            raise ValueError(f"{TOKEN_VARIABLE} is not set: --dry-run needs no token")
-        print("", push(files, args.to, token), sep="\n")
+        report = json.loads(files["report.json"])
+        message = f"{report['clean']:,} rows, clean.jsonl {report['sha256'][:16]}"
+        publish(files, args.to, kind="dataset", message=message, dry_run=args.dry_run, owned=FILES)
     except (OSError, ValueError) as error:
         raise SystemExit(str(error)) from error
     except KeyboardInterrupt:

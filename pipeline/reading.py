@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 # Whole words; a family that needs one in a harmless sense should say it in another way.
 UNSAFE = re.compile(
@@ -18,6 +19,7 @@ PARTS_OF_SOMEONE = re.compile(
 )
 
 
+@lru_cache(maxsize=10_000)  # problems are told in few different words
 def num_syllables(word: str) -> int:
     """Groups of vowels, a silent e aside: right for most English words, close for the rest."""
     word = word.lower()

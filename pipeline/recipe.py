@@ -3,13 +3,12 @@
     recipe = load_recipe("pipeline/recipes/synth-50k.yaml", ["sources.bank=1000", "corpus.fuzzy=null"])
     recipe.limits.max_steps, recipe.corpus.skeleton_cap      # (12, 3)
 
-Unknown keys, wrong types and impossible values are refused, all in one message, with a suggestion. A
-threshold that is null switches its check off.
+Unknown keys, wrong types and impossible values are refused, all in one message, with a suggestion; whether the
+values suit one another is asked when each is right by itself. A threshold that is null switches its check off.
 """
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -75,9 +74,10 @@ class Corpus:
     seed_overlap: float | None = 0.85  # cosine of masked TF-IDF vectors from which a problem retells a seed
     seed_masked_grams: int | None = 10  # words in a row shared with a seed, numbers and names masked; where seed_overlap is on
     skeleton_cap: int | None = 3  # rows a skeleton: problems that differ in numbers and names only
-    test_grams: int = 8  # words in a row shared with a test problem; 13 is counted beside it
+    test_grams: int = 8  # words in a row shared with a test problem; 13 and 8 are counted beside it
     test_masked_grams: int | None = 10  # the same with numbers and names masked
     test_masked_cosine: float | None = 0.6  # cosine of masked TF-IDF vectors
+    test_form_cosine: float | None = 0.75  # the same of the words of grammar and quantity alone: other objects, too, do not hide a copy
     validation: float = 0.02  # share of the clean rows kept for validation, by whole clusters
 
 
@@ -121,6 +121,7 @@ RANGES: dict[str, dict[str, Range]] = {
         "test_masked_grams": Range(1),
         "seed_masked_grams": Range(1),
         "test_masked_cosine": COSINE,
+        "test_form_cosine": COSINE,
         "validation": Range(0, 1, below=True),
     },
 }
@@ -130,15 +131,16 @@ NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     """Read a recipe; `overrides` are "corpus.fuzzy=null". Raises RecipeError (a ValueError) or OSError."""
     problems: list[str] = []
-    recipe = build(Recipe, read_recipe(path, overrides), problems)
-    if not problems:
+    recipe = build(Recipe, read_recipe(path, overrides, problems), problems)
+    if recipe is not None:
         problems += _check(recipe)
+        problems += [] if problems else _compare(recipe)
     refuse(path, problems)
     return recipe
 
 
 def _check(recipe: Recipe) -> list[str]:
-    """What is wrong with the values."""
+    """What is wrong with each value by itself."""
     problems = []
     for name, ranges in RANGES.items():
         section = getattr(recipe, name) if name else recipe
@@ -148,15 +150,19 @@ def _check(recipe: Recipe) -> list[str]:
                 problems.append(f"{name}{'.' * bool(name)}{key} must {allowed}, not {value}")
     if not NAME.fullmatch(recipe.name):
         problems.append(f"name must be 1 to 64 letters, digits, _ or -, not {recipe.name!r:.80}")
+    if recipe.corpus.fuzzy_search not in SEARCHES:
+        problems.append(f"corpus.fuzzy_search must be {' or '.join(SEARCHES)}, not {recipe.corpus.fuzzy_search!r:.40}")
+    return problems
+
+
+def _compare(recipe: Recipe) -> list[str]:
+    """Which values do not suit one another."""
+    problems = []
     limits, corpus = asdict(recipe.limits), recipe.corpus
     for key, value in limits.items():
-        if isinstance(value, float) and not math.isfinite(value):
-            problems.append(f"limits.{key} must be finite, not {value}")
         most = limits.get(key.replace("min_", "max_", 1))
         if value is not None and most is not None and value > most:
             problems.append(f"limits.{key} {value} exceeds limits.{key.replace('min_', 'max_', 1)} {most}")
-    if corpus.fuzzy_search not in SEARCHES:
-        problems.append(f"corpus.fuzzy_search must be {' or '.join(SEARCHES)}, not {corpus.fuzzy_search!r:.40}")
     if corpus.validation and corpus.fuzzy is None:
         problems.append("corpus.validation needs corpus.fuzzy: without it near-twins would stand on both sides")
     elif corpus.validation and corpus.fuzzy > LOOSEST_SPLIT:

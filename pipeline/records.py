@@ -13,50 +13,36 @@ list and in Parquet it counts the records. The bounds below hold whatever the fi
 from __future__ import annotations
 
 import csv
-import gzip
-import importlib
 import io
 import json
 import math
-import zlib
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from mathtutor.io import Damaged
+from pipeline.packed import (
+    BOM,
+    BUFFER,
+    MAX_LINE,
+    PACKED,
+    PARQUET,
+    Unpacked,
+    import_or_tell,
+    read_lines,
+    refuse_other_formats,
+)
 
 MAX_LINES = 300  # lines of one record of a table; a quote that is open for longer was never closed
-MAX_LINE = 10_000_000  # bytes of one record
 MAX_LIST = 500_000_000  # bytes of a JSON list, which is held in memory
-MAX_UNPACKED = 10_000_000_000  # bytes that a packed file may grow to
-MAX_RATIO = 200  # times its size that it may grow to, beyond RATIO_FROM bytes; text stays below 20
-RATIO_FROM = 100_000_000
 MAX_DIGITS = 50  # of a number
 MAX_DEPTH = 50  # lists and objects inside each other
 RAW_CHARS = 1000  # of an unreadable record that are kept
 BATCH = 500  # records of a Parquet file that are held at a time
-BUFFER = 1 << 16  # bytes that the format is told from
-
-BOM = b"\xef\xbb\xbf"
-PACKED = {b"\x1f\x8b": ".gz", b"\x28\xb5\x2f\xfd": ".zst"}
-PARQUET = b"PAR1"
-# What people hand over instead of a data file, by its first bytes.
-OTHERS = {
-    b"\xff\xfe\x00\x00": "UTF-32: save it as UTF-8",
-    b"\x00\x00\xfe\xff": "UTF-32: save it as UTF-8",
-    b"\xff\xfe": "UTF-16: save it as UTF-8",
-    b"\xfe\xff": "UTF-16: save it as UTF-8",
-    b"PK\x03\x04": "a ZIP archive or an Excel workbook: unpack it, or save it as CSV",
-    b"BZh": "packed by bzip2: unpack it",
-    b"\xfd7zXZ": "packed by xz: unpack it",
-    b"%PDF": "a PDF: give the data that it was made from",
-    b"ARROW1": "an Arrow file: save it as Parquet",
-    b"SQLite": "a database: save its table as CSV",
-    PARQUET: "packed Parquet: unpack it",
-}
-
+TOLD_FROM_LINES, TOLD_FROM_BYTES = 8, 1_000_000  # lines that tell a JSON list from JSON lines, and bytes of each
 
 class Number(str):
     """A number of a JSON text as it was written: none is too long to be read, and none changes."""
@@ -116,71 +102,18 @@ def _read(path: Path, notes: list[str]) -> Iterator[Record | Unreadable]:
         return
     packing = next((suffix for magic, suffix in PACKED.items() if start.startswith(magic)), "")
     suffix = Path(path.name.removesuffix(packing)).suffix.lower()
-    with io.BufferedReader(_Unpacked(path, packing), BUFFER) as file:
-        head = file.peek(BUFFER).removeprefix(BOM)
-        _refuse_other_formats(path, head)
+    with io.BufferedReader(Unpacked(path, packing), BUFFER) as file:
+        head = file.peek(BUFFER)
+        if head.startswith(BOM):
+            notes.append("a byte order mark")
+        head = head.removeprefix(BOM)
+        refuse_other_formats(path, head)
         if suffix in (".csv", ".tsv"):
             yield from _csv(path, file, suffix, notes)
-        elif _is_list(head, suffix):
+        elif _is_list(path, packing, suffix):
             yield from _list(path, file)
         else:
             yield from _json_lines(file, notes)
-
-
-# --- bytes
-
-
-class _Unpacked(io.RawIOBase):
-    """The bytes of a file, unpacked, within bounds. Raises Damaged when the packed file is cut or does not hold."""
-
-    def __init__(self, path: Path, packing: str):
-        self._path, self._packed_size, self._size = path, path.stat().st_size if packing else 0, 0
-        if packing == ".zst":
-            self._file = _import("pyarrow", path).input_stream(str(path), compression="zstd")
-        else:
-            self._file = gzip.open(path, "rb") if packing else open(path, "rb", buffering=0)
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer) -> int:
-        try:
-            data = self._file.read(len(buffer))
-        except (EOFError, OSError, zlib.error) as error:  # BadGzipFile, a wrong checksum, is an OSError
-            raise Damaged(f"{self._path} is cut or damaged: fetch it again ({error})") from error
-        self._size += len(data)
-        too_dense = self._size > max(RATIO_FROM, MAX_RATIO * self._packed_size)
-        if self._packed_size and (self._size > MAX_UNPACKED or too_dense):
-            raise Damaged(f"{self._path} unpacks to over {self._size // 10**6:,} MB: that is no text; unpack it to see what it is")
-        buffer[: len(data)] = data
-        return len(data)
-
-    def close(self) -> None:
-        if not self.closed:
-            self._file.close()
-        super().close()
-
-
-def _lines(file: io.BufferedReader) -> Iterator[tuple[int, bytes]]:
-    """(number, the line with its end); of a line beyond MAX_LINE its first MAX_LINE + 1 bytes."""
-    number = 0
-    while line := file.readline(MAX_LINE + 1):
-        number += 1
-        rest = line if len(line) > MAX_LINE else b""
-        while rest and not rest.endswith(b"\n"):
-            rest = file.readline(BUFFER)
-        yield number, line.removeprefix(BOM) if number == 1 else line
-
-
-def _refuse_other_formats(path: Path, head: bytes) -> None:
-    what = next((what for magic, what in OTHERS.items() if head.startswith(magic)), None)
-    line = head.lstrip(b"\r\n").split(b"\n")[0]
-    if what is None and b"\0" in line:
-        fewer, more = sorted((line[::2].count(0), line[1::2].count(0)))
-        wide = 4 * more > len(line) > 8 * fewer
-        what = "UTF-16 without a byte order mark: save it as UTF-8" if wide else "no text: give JSON lines, CSV or Parquet"
-    if what:
-        raise Damaged(f"{path} is {what}")
 
 
 def _not_utf8(number: int, line: bytes, error: UnicodeDecodeError) -> Unreadable:
@@ -188,13 +121,6 @@ def _not_utf8(number: int, line: bytes, error: UnicodeDecodeError) -> Unreadable
     likely = f"as Windows-1252 (or Latin-1) it is {byte.decode('cp1252', 'replace')!r}"
     detail = f"byte 0x{byte.hex()} is not UTF-8; {likely}: save the file as UTF-8"
     return Unreadable(number, "not_utf8", line.decode("utf-8", "backslashreplace")[:RAW_CHARS], error.start + 1, detail)
-
-
-def _import(name: str, path: Path):
-    try:
-        return importlib.import_module(name)
-    except ImportError as error:
-        raise Damaged(f"{path} needs the package pyarrow to be read: pip install -e '.[pipeline]'") from error
 
 
 # --- JSON
@@ -247,7 +173,7 @@ def _record(number: int, value: object, raw: str | None = None) -> Record | Unre
 
 def _json_lines(file: io.BufferedReader, notes: list[str]) -> Iterator[Record | Unreadable]:
     blank, line = 0, b""
-    for number, line in _lines(file):
+    for number, line in read_lines(file):
         if number == 1 and line.endswith(b"\r\n"):
             notes.append("line ends of Windows")
         if line.strip():
@@ -285,14 +211,25 @@ def _json_line(number: int, line: bytes) -> Record | Unreadable:
     return _record(number, value, raw)
 
 
-def _is_list(head: bytes, suffix: str) -> bool:
-    """Whether the file is one JSON value and not a value a line."""
-    first, _, rest = head.strip().partition(b"\n")
+def _is_list(path: Path, packing: str, suffix: str) -> bool:
+    """Whether the file is one JSON value and not a value a line. A broken first line tells nothing: the lines after it do."""
+    with io.BufferedReader(Unpacked(path, packing), BUFFER) as file:
+        lines = (line.strip() for _, line in read_lines(file, TOLD_FROM_BYTES))
+        first, *others = list(islice(filter(None, lines), TOLD_FROM_LINES)) or [b""]
+    is_open = first.startswith(b"[")
+    if _is_whole(first):
+        return is_open and not others
+    alone = sum(line.startswith(b"{") and _is_whole(line) for line in others)
+    return (is_open or suffix == ".json") and 2 * alone <= len(others)  # of "[\n{...}\n]" one of two stands alone
+
+
+def _is_whole(line: bytes) -> bool:
+    """Whether a line is JSON by itself."""
     try:
-        _parse(first.decode("utf-8"))
+        _parse(line.decode("utf-8"))
     except (ValueError, RecursionError):
-        return first.startswith(b"[") or suffix == ".json"
-    return first.startswith(b"[") and not rest.strip()
+        return False
+    return True
 
 
 def _list(path: Path, file: io.BufferedReader) -> Iterator[Record | Unreadable]:
@@ -323,7 +260,7 @@ def _csv(path: Path, file: io.BufferedReader, suffix: str, notes: list[str]) -> 
     csv.field_size_limit(MAX_LINE)
     taken: list[tuple[int, bytes]] = []  # the lines of the record that is being read
     again: deque[tuple[int, bytes]] = deque()  # lines that a quote had swallowed
-    source = _lines(file)
+    source = read_lines(file)
     spans: list[tuple[int, int]] = []  # (how many lines, the first of them) of the records of several lines
 
     def lines() -> Iterator[str]:
@@ -409,7 +346,7 @@ def _csv_record(number: int, header: list[str], cells: list[str], line: bytes) -
 
 
 def _parquet(path: Path) -> Iterator[Record]:
-    pyarrow, parquet = _import("pyarrow", path), _import("pyarrow.parquet", path)
+    pyarrow, parquet = import_or_tell("pyarrow", path), import_or_tell("pyarrow.parquet", path)
     number = 0
     try:
         with parquet.ParquetFile(path) as file:

@@ -52,6 +52,7 @@ CLUSTER_SIZES = ((100, "100+"), (50, "50-99"), (20, "20-49"), (10, "10-19"), (2,
 SHOWN = 15  # bars in a table before the rest is folded away
 
 OFF = "not run"
+FOREIGN = "foreign"  # the recipe of pipeline.filter, which is for any data
 # stage -> (section of the recipe, settings): with all of them off, the stage drops nothing
 SWITCHES = {
     "ai_detection": ("limits", "assistant_residue"),
@@ -107,15 +108,23 @@ def read_report(folder: Path) -> dict:
     if not path.exists():
         raise ValueError(f"{path} is missing: build the data set to its end (python -m pipeline.build)")
     report = read_json(path)
+    if isinstance(report, dict) and {"plan", "problems", "usd"} <= report.keys():
+        raise ValueError(
+            f"{path} tells of rows that a teacher wrote and no filter has judged: make a data set of them first (python -m "
+            f"pipeline.build --recipe pipeline/recipes/foreign.yaml --set sources.files={folder / 'raw.jsonl'} --out FOLDER)"
+        )
     if not isinstance(report, dict) or not {"candidates", "clean", "dropped", "sha256"} <= report.keys():
         raise ValueError(f"{path} is not the report of a data set: name a folder that pipeline.build or pipeline.filter wrote")
     return report
 
 
 def name_of(report: Mapping) -> str:
-    """The name of the recipe; older reports have none."""
+    """The name of the recipe; older reports have none. Data of others that no recipe names is called after its files."""
     recipe = report.get("recipe")
     name = recipe.get("name") if isinstance(recipe, Mapping) else recipe
+    if "input" in report and name == FOREIGN:
+        first, *more = (file["name"].split(".")[0] for file in report["input"]["files"])
+        name = f"{first} and {len(more)} more" if more else first
     return " ".join(str(name or "Data set").split())
 
 
@@ -162,6 +171,30 @@ def agreement_line(found: Mapping) -> str:
         f"{found['engine']} solved {found['asked']:,} problems anew, {found['samples']} times each; "
         f"{found['not_asked']:,} were not asked. A row stayed when more than half of its solutions gave its answer."
     )
+
+
+AUDIT_HEAD = ("filter", "labelled", "found", "false alarms", "precision", "recall")
+
+
+def audit_line(found: Mapping) -> str:
+    """What pipeline.audit measured, as a sentence, and how far it carries."""
+    return (
+        f"Each filter was asked about {found['labelled']:,} rows that were labelled by hand, at the default thresholds"
+        + (f", test overlap at {found['test_grams']} words in a row" if "test_grams" in found else "")
+        + " (python -m pipeline.audit). Recall is the share of its faults that it finds, precision the share of its finds that are faults. "
+        "The rules were tuned on such rows: on the first rows of a new author they find less (assets/labelled/README.md)."
+    )
+
+
+def audit_rows(report: Mapping) -> list[tuple[str, ...]]:
+    """The cells below AUDIT_HEAD, for the stages that ran and for all together."""
+    ran = {stage.name for stage in stages_of(report) if is_on(report, stage.name)} | {"all"}
+    return [
+        (words(stage), *(f"{found[key]:,}" for key in ("labelled", "found", "false_alarms")),
+         *("" if found[key] is None else f"{found[key]:.3f}" for key in ("precision", "recall")))
+        for stage, found in report["audit"]["filters"].items()
+        if stage in ran
+    ]  # fmt: skip
 
 
 class Line(NamedTuple):
@@ -432,10 +465,18 @@ def decontamination(report: Mapping) -> str:
         f"<p>Compared with {found.get('test_problems', 0):,} problems of {esc(', '.join(found['tests']))}."
         + "".join(f" Of {esc(name)} only the very same problem counts." for name in found.get("verbatim_only", ()))
         + " What was kept is counted again, so that the claim does not rest on the filter alone." * bool(kept)
-        + "".join(f" Not compared: {esc(name)}." for name in found.get("not_compared", ()))
+        + "".join(f" {esc(name)} stands whole in {esc(other)}." for name, other in found.get("within", {}).items())
+        + (f" Not compared: {esc('; '.join(names))}." if (names := found.get("not_compared")) else "")
         + "</p>"
         + table("Rows that share text with a test set", ["shared", "dropped for it", "kept all the same"], rows)
     )
+
+
+def audit(report: Mapping) -> str:
+    if not (found := report.get("audit")):
+        return ""
+    rows = [tuple(map(esc, row)) for row in audit_rows(report)]
+    return f"<p>{esc(audit_line(found))}</p>" + table("The filters measured", AUDIT_HEAD, rows)
 
 
 def intake(report: Mapping) -> str:
@@ -529,6 +570,7 @@ def thresholds(report: Mapping) -> str:
 SECTIONS: dict[str, Callable[[Mapping], str]] = {
     "Input": intake,
     "Funnel": funnel,
+    "Filters measured": audit,
     "Sources": sources,
     "Steps": steps,
     "Operations": operations,

@@ -1,6 +1,6 @@
 """Ask an engine for every problem again, and keep the rows on whose answer independent solutions agree.
 
-    python -m pipeline.resolve --data data/claude --engine openai:http://127.0.0.1:8000/v1#qwen3 --samples 3
+    python -m pipeline.resolve --data data/claude-clean --engine openai:http://127.0.0.1:8000/v1#qwen3 --samples 3
     python -m pipeline.resolve --data data/pocket --engine pocket --samples 5 --limit 200      # the first 200 rows only
 
 That every sum of a solution adds up does not mean that it fits the story; a second solver finds that out. The

@@ -16,10 +16,11 @@ import re
 from collections.abc import Iterable
 
 from mathtutor.chat import split_reply
-from mathtutor.maths.answers import read_answer, read_gold, states_answer
-from mathtutor.maths.arithmetic import show
+from mathtutor.maths.answers import find_gold, read_answer, states_answer
+from mathtutor.maths.arithmetic import VULGAR, show
 from mathtutor.maths.claims import find_claims
 from mathtutor.maths.markup import without_markup
+from mathtutor.maths.refusals import Answer
 from pipeline.teachers.gsm8k import tidy
 
 DISPLAY = re.compile(
@@ -66,9 +67,16 @@ def to_steps(solution: str) -> tuple[str, ...]:
 
 def stated_answer(solution: str) -> str:
     """The answer that a solution states, as a worksheet prints it; "" where it states no number."""
-    value = read_gold(solution) if "####" in solution else None
-    value = read_answer(solution).value if value is None else value
-    return "" if value is None else show(value)
+    gold = find_gold(solution) if "####" in solution else None
+    return as_written(gold) or as_written(read_answer(solution))
+
+
+def as_written(answer: Answer | None) -> str:
+    """A number that was read, as a worksheet prints it; "" for none. A fraction stays one, in lowest terms: "2 3/4" is 11/4."""
+    if answer is None or answer.value is None:
+        return ""
+    is_fraction = answer.value.denominator > 1 and any(mark in answer.text for mark in ("/", *VULGAR))
+    return f"{answer.value.numerator}/{answer.value.denominator}" if is_fraction else show(answer.value)
 
 
 def plain_step(text: str) -> str:

@@ -17,14 +17,14 @@ from mathtutor.maths.claims import Claim
 
 _NUMBER = r"(?:\d[\d,]{0,20}(?:\.\d{1,20})?|\.\d{1,20})(?![\d.,]*\d)"
 _UNIT = r"(?: (?!(?:is|are|and|or|more|less|of|for|to|in|per)\b)[a-z]{2,20}){0,2}"
-_IS = r"(?:is|are|equals?|makes?|gives?|(?:is|are) equal to|comes? to)"
+_IS = r"(?:is|are|equals?|makes?|gives?(?: us| you)?|(?:is|are) equal to|comes? to)"
 _ENDS = r"(?! ?[-+*/^%=:(]|[\d.,]*\d| (?:and \d|\d|more|less|fewer|times|plus|minus|percent|dozen|hundred|thousand|million|half|hundredths?)\b|[a-z])"
 _NOT_PART = r"(?<![\w.,/$^%)+*=-])(?<![-+*/=^%(:] )"
 _ALONE = r"(?<!\d )(?<!and )(?<!and a )(?<!and one )(?<!than )(?<!plus )(?<!minus )(?<!times )(?<![-+*/=(] )"  # not "3 more than half of 10"
-_OPERATIONS = {"plus": "+", "minus": "-", "times": "*", "multiplied by": "*", "divided by": "/"}
+_OPERATIONS = {"plus": "+", "minus": "-", "times": "*", "multiplied by": "*", "divided by": "/", "divided into": "/"}
 _PARTS = {"half": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth": 5, "sixth": 6, "eighth": 8, "tenth": 10}
 
-_WORDED = re.compile(rf"(?<=\d) ({'|'.join(_OPERATIONS)}) (?=\d)", re.IGNORECASE)
+_WORDED = re.compile(rf"(?<=\d)( (?!and\b)[a-z]+)? ({'|'.join(_OPERATIONS)}) (?=\d)", re.IGNORECASE)
 _SUM = re.compile(rf"{_NOT_PART}({_NUMBER}(?:{_UNIT} ?[-+*/^] ?{_NUMBER}){{1,6}})({_UNIT}) {_IS} (?=\$?{_NUMBER}{_ENDS})", re.IGNORECASE)
 _SUM_ARROW = re.compile(rf"{_NOT_PART}({_NUMBER}(?:{_UNIT} ?[-+*/^] ?{_NUMBER}){{1,6}})({_UNIT}) ?(?:→|⇒|=>|->) ?(?=\$?{_NUMBER})", re.IGNORECASE)
 _PART_OF = re.compile(
@@ -33,6 +33,8 @@ _PART_OF = re.compile(
 )  # fmt: skip
 _TWICE = re.compile(rf"{_ALONE}\b(?:twice|double) ({_NUMBER})(?!%)({_UNIT}) {_IS} (?=\$?{_NUMBER}{_ENDS})", re.IGNORECASE)
 _PERCENT_OF = re.compile(rf"{_NOT_PART}({_NUMBER})(?:%| percent) of ({_NUMBER})(?!%)({_UNIT}) {_IS} (?=\$?{_NUMBER}{_ENDS})", re.IGNORECASE)
+_IS_PART = re.compile(r"[1-9] ?/ ?[2-9] is equal to ")  # "3 / 4 is equal to 15": of the whole
+_AND_HALF_OF = re.compile(r"(?<=\d) and (?=(?:a |one )?half of\b)", re.IGNORECASE)  # "4 and half of that" is no 4 1/2
 _ROOT = re.compile(r"(?:√|\bsqrt ?)\(?(\d{1,12})\)?(?![\d.,]*\d)")
 _FACTORIAL = re.compile(r"(?<![\w.])(\d{1,2})!(?= ?[-+*/=),])")
 
@@ -46,11 +48,13 @@ def as_equations(step: str) -> str:
     if not _MAY_BE_TOLD.search(step):
         return step
     text = _FACTORIAL.sub(lambda match: f"{math.factorial(int(match[1]))} * 1", _ROOT.sub(_root, plain(step)))
-    text = _WORDED.sub(lambda match: f" {_OPERATIONS[match[1].lower()]} ", text)
+    text = _WORDED.sub(lambda match: f"{match[1] or ''} {_OPERATIONS[match[2].lower()]} ", text)
+    text = _AND_HALF_OF.sub(", ", text)
     text = _PART_OF.sub(lambda match: f"{match[2]}{match[3]} / {_PARTS[match[1].lower()]} = ", text)
     text = _TWICE.sub(r"2 * \1\2 = ", text)
     text = _PERCENT_OF.sub(r"\1% * \2\3 = ", text)
-    return _SUM.sub(r"\1\2 = ", _SUM_ARROW.sub(r"\1\2 = ", text))
+    text = _SUM_ARROW.sub(r"\1\2 = ", text)
+    return _SUM.sub(lambda match: match[0] if _IS_PART.match(match[0]) else f"{match[1]}{match[2]} = ", text)
 
 
 def _root(match: re.Match[str]) -> str:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from fractions import Fraction
+from functools import lru_cache
 from itertools import islice
 
 from mathtutor.maths.arithmetic import VULGAR, evaluate, plain
@@ -31,7 +32,8 @@ _ONES = {word: value for value, word in enumerate(
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
     "eighteen nineteen".split())}  # fmt: skip
 _TENS = {word: value for value, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)}
-_WORDS: dict[str, tuple[str, ...]] = {
+_number = lru_cache(maxsize=4096)(Fraction)  # of its text; the same few hundred stand in most rows
+_WORDS: dict[str, tuple[Fraction, ...]] = {word: tuple(map(Fraction, values)) for word, values in {
     **{word: (str(value),) for word, value in _ONES.items()},
     **{word: (str(10 * value),) for word, value in _TENS.items()},
     "hundred": ("100",), "thousand": ("1000",), "million": ("1000000", "1000"), "billion": ("1000000000", "1000"),
@@ -42,7 +44,7 @@ _WORDS: dict[str, tuple[str, ...]] = {
     "tenth": ("10", "1/10"), "double": ("2",), "twice": ("2",), "twin": ("2",), "pair": ("2",), "couple": ("2",), "both": ("2",),
     "triple": ("3",), "thrice": ("3",), "triplet": ("3",), "quadruple": ("4",), "dozen": ("12",), "score": ("20",),
     "decade": ("10",), "century": ("100",), "fortnight": ("14", "2"), "semicircle": ("180", "2"),
-}  # fmt: skip
+}.items()}  # fmt: skip
 NUMBER_WORDS = tuple(_WORDS)
 _SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9}
 
@@ -102,16 +104,16 @@ def written_numbers(text: str) -> Iterator[Fraction]:
     text = plain(text)
     for match in _WRITTEN.finditer(text):
         number = match[0]
-        yield Fraction(VULGAR[number] if number in VULGAR else re.sub("[, ]", "", number))
+        yield _number(VULGAR[number] if number in VULGAR else number.replace(",", "").replace(" ", ""))
         if " " in number:  # or two numbers beside each other
-            yield from map(Fraction, re.sub(",", "", number).split())
+            yield from map(_number, re.sub(",", "", number).split())
     for whole, above, below in _RATIO.findall(text):
         if int(below):
             yield Fraction(int(above), int(below))
             yield int(whole or 0) + Fraction(int(above), int(below))
     words = re.findall(r"[a-z]+|\d+(?:\.\d+)?", text.lower())
     for index, word in enumerate(words):
-        yield from map(Fraction, _WORDS.get(word) or _WORDS.get(word.removesuffix("s"), ()))
+        yield from _WORDS.get(word) or _WORDS.get(word.removesuffix("s"), ())
         spoken = read_words(" ".join(words[index - 1 : index + 5]), "") if index and word in _SCALES else None
         if spoken and spoken.value is not None:
             yield spoken.value  # one hundred twenty
@@ -166,21 +168,26 @@ def _implied(row: Row, given: set[Fraction]) -> set[Fraction]:
 def _unexplained(steps: list[tuple[str, list[Claim]]], known: set[Fraction], given: set[Fraction]) -> list[Fraction]:
     """The operands that are not known when their step begins; `given` is what sums in the head may start from."""
     known, worked_out, strays = set(known), set(given), []
+    results: set[Fraction] = set()  # of sums; what follows from them is known too, and asked for only where a number is not
+
+    def is_known(number: Fraction) -> bool:
+        return number in known or not results.isdisjoint((number * 100, number / 100, 100 - number, 1 - number))
+
     for step, claims in steps:
         equations = [(claim, evaluate(claim.left).value, evaluate(claim.right).value) for claim in claims]
         if _LETTER.search(step) or any(left is None or right is None for _, left, right in equations):
             break  # 2x + 3x = 30 collects terms: from here on, numbers are worked out in ways that we do not follow
         said = list(islice(written_numbers(_outside(step, claims)), MAX_NUMBERS))
         for number in said:  # "So the film lasts 192 minutes.", "The rows have 7, 9, 11 and 13 seats.", "rounds to 4,900"
-            if number not in known and (_in_the_head(number, worked_out) or "round" in step):
+            if not is_known(number) and (_in_the_head(number, worked_out) or "round" in step):
                 known.add(number)
                 worked_out.add(number)
         for claim, left, right in equations:
             operands = _operands(claim.left)
             is_product = _PRODUCT.fullmatch(claim.left) is not None
-            strays += [n for n in operands if n not in known and not (is_product and _is_trial(n, operands, right, worked_out))]
-            results = {left, right, *_operands(claim.right)}
-            known.update(operands, results, *({number / 100, number * 100, 100 - number, 1 - number} for number in results))
+            strays += [n for n in operands if not is_known(n) and not (is_product and _is_trial(n, operands, right, worked_out))]
+            results.update((left, right, *_operands(claim.right)))
+            known.update(operands, results)
             worked_out |= results
     return strays
 
@@ -213,4 +220,5 @@ def _outside(step: str, claims: list[Claim]) -> str:
 
 
 def _operands(side: str) -> list[Fraction]:
-    return [Fraction(VULGAR.get(number, number)) for number in _OPERAND.findall(side)]
+    return [_number(VULGAR.get(number, number)) for number in _OPERAND.findall(side)]
+

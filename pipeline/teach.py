@@ -15,6 +15,9 @@ given. The last draws from the problem bank and needs nothing. Each writes to th
     report.json   what was asked, what came back, the bill beside the estimate
     journal.jsonl, results/   of teachers that are asked: how the run stands, and what the server sent
 
+`python -m pipeline.build --recipe pipeline/recipes/foreign.yaml --set sources.files=data/claude/raw.jsonl` makes a data
+set of raw.jsonl, with the bill on its card.
+
 Stop it at will, run the same command again to go on: a batch that is paid for is never sent twice, and a
 request that was answered is never asked again. Requests without a usable reply are counted; --again sends
 them once more. When the answer to a batch was lost and Anthropic does not list it, the run stops, for it may
@@ -50,7 +53,7 @@ from mathtutor.io import (
 )
 from pipeline.seeds import COUNT
 from pipeline.teachers import anthropic_batch, procedural
-from pipeline.teachers.prices import DEFAULT_MODEL, MODELS, Model, find_model
+from pipeline.teachers.prices import DEFAULT_MODEL, MODELS, Model, dollars, find_model
 from pipeline.teachers.prompts import SAMPLE, Estimate, Plan, estimate_all, load_seeds
 from pipeline.teachers.run import TeacherError
 
@@ -88,9 +91,9 @@ def foresee(teacher: str, estimate: Estimate, max_usd: float) -> list[str]:
         return []
     enough = f"--max-usd {math.ceil(estimate.worst_usd * 105) / 100:.2f} is enough for all"
     if teacher == "anthropic_batch":
-        return [f"--max-usd {max_usd:.2f} would stop this before anything is sent: {enough}"]
+        return [f"--max-usd {dollars(max_usd)} would stop this before anything is sent: {enough}"]
     how = "would stop this on the way" if estimate.usd > max_usd else "may stop this on the way, if replies are long"
-    return [f"--max-usd {max_usd:.2f} {how}: {enough}"]
+    return [f"--max-usd {dollars(max_usd)} {how}: {enough}"]
 
 
 def describe_report(report: dict) -> list[str]:

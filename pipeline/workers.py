@@ -1,39 +1,45 @@
-"""Where the work of a run is done: in processes of this machine, or on a Ray cluster. Either way the results are to be the same.
+"""Where the work of a run is done: in processes of this machine, or on a cluster. The results are the same to the byte.
 
     with Processes(2) as workers:                   # --engine local
         for squares in workers.map(Power, (2,), [[1, 2], [3]]):
             squares                                 # [1, 4], then [9]
-    with Ray(2) as workers: ...                     # --engine ray: Ray Data, on this machine
-    with Ray(64, "ray://head:10001") as workers:    # or on a cluster that runs already
-
-One process and two give the same bytes, as tests/test_pipeline.py holds. For Ray the same tests (MATHTUTOR_TEST_RAY=1 python -m pytest
-tests/test_workers.py) have not been seen to pass yet, and why is not known: that its results are the same is unproven
-until they do.
+    with Dask(2) as workers: ...                    # --engine dask: two workers of Dask, on this machine
+    with Dask(64, "tcp://head:8786") as workers:    # or on a cluster that runs already (Slurm, Kubernetes, ssh: Dask's own)
+    with Ray(64, "ray://head:10001") as workers:    # --engine ray: Ray Data, likewise
 
 `map` makes the worker's tool once (`Power(2)`), hands it each part, and gives the results in the order of the parts,
-however many workers there are and whichever is done first. Ray does a part again whose worker died.
+however many workers there are and whichever is done first. A cluster does a part again whose worker died.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
+import multiprocessing
 import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from itertools import islice
+from multiprocessing import connection
 from pathlib import Path
 from typing import Any, Protocol
 
-ENGINES = ("local", "ray")
+from mathtutor.io import sha256_file, sha256_json
+from pipeline.cluster import HOST, local_cluster, make_token
+
+ENGINES = ("local", "dask", "ray")
 AHEAD = 4  # parts a worker that are under way at once: enough to keep all busy, few enough to hold in memory
-STARTS = 3  # tries to start Ray here
+RETRIES = 3  # of a part whose worker died: Ray Data itself would try for ever, and say nothing
 WAVE = 64  # parts a worker that Ray Data gets at a time
+PATIENCE = "300s"  # with Dask's processes: a busy machine needs some of them to start
 ROOT = Path(__file__).resolve().parents[1]
-# A cluster gets the code and the bank, and nothing that only this machine needs.
+# A cluster of Ray gets the code and the bank, and nothing that only this machine needs.
+CODE = ("pipeline", "mathtutor", "assets/bank")
 LEFT_BEHIND = [".git", ".venv", "data", "runs", "evals", "docs", "tests", "assets/models", "assets/screenshots"]
 
 Tool = Callable[[Any], Any]
@@ -49,6 +55,20 @@ class Workers(Protocol):
         """make(*shared)(part) for each part, in order."""
 
 
+def _in_order(submit: Callable[[Any], Any], parts: Iterable, ahead: int) -> Iterator:
+    """The results of submit(part), which gives a future, in the order of the parts; `ahead` of them are under way at once."""
+    parts = iter(parts)
+    running = deque(map(submit, islice(parts, ahead)))
+    try:
+        while running:
+            result = running.popleft().result()
+            running.extend(map(submit, islice(parts, 1)))
+            yield result
+    finally:  # whoever asks for no more need not wait for what is under way
+        for future in running:
+            future.cancel()
+
+
 # --- this machine
 
 
@@ -57,7 +77,17 @@ _tool: Tool | None = None  # of a worker process
 
 def _start(make: Callable[..., Tool], shared: tuple) -> None:
     global _tool
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _tool = make(*shared)
+
+
+def _end_with_parent() -> None:
+    """End this worker when the main process is gone: the pool ends its workers itself, but not when it is killed.
+
+    Workers that were forked later keep the sentinel of an earlier one open: they end one after the other, the last first.
+    """
+    connection.wait([multiprocessing.parent_process().sentinel])
+    os._exit(1)
 
 
 def _work(part: Any) -> Any:
@@ -77,28 +107,94 @@ class Processes:
         if self.count == 1:
             yield from map(make(*shared), parts)
             return
-        parts, running = iter(parts), deque()
         with ProcessPoolExecutor(self.count, initializer=_start, initargs=(make, shared)) as pool:
             try:
-                while running or not running and (first := list(islice(parts, AHEAD * self.count))):
-                    if not running:
-                        running.extend(pool.submit(_work, part) for part in first)
-                    result = running.popleft().result()
-                    running.extend(pool.submit(_work, part) for part in islice(parts, 1))
-                    yield result
+                yield from _in_order(lambda part: pool.submit(_work, part), parts, AHEAD * self.count)
             except BrokenProcessPool as error:
                 raise OSError(
                     "a worker process was killed, as happens when memory runs out: run the same command again with --workers 1"
                 ) from error
-            finally:  # whoever asks for no more need not wait for what is under way
-                for future in running:
-                    future.cancel()
 
     def __enter__(self) -> Processes:
         return self
 
     def __exit__(self, *_) -> None:
         pass
+
+
+# --- Dask
+
+
+_dask_tools: dict[str, Tool] = {}  # of a Dask worker, by the name of what was sent for it
+
+
+def _dask_work(name: str, sent: tuple, part: Any) -> Any:
+    if name not in _dask_tools:
+        _dask_tools.clear()  # of an earlier stage
+        make, shared = sent
+        _dask_tools[name] = make(*shared)
+    return _dask_tools[name](part)
+
+
+class Dask:
+    """Workers of a Dask cluster: of `address`, or of one started here for as long as this lives.
+
+    Raises ValueError where Dask is not installed, `address` does not answer, or its workers have other code. Start each worker
+    of a cluster in a copy of this folder with its packages (pip install -e '.[pipeline,scale]'): python -m distributed.cli.dask_worker.
+    """
+
+    are_remote = True
+
+    def __init__(self, count: int, address: str = ""):
+        self.count, self.address = count, address
+        self._open = contextlib.ExitStack()
+
+    def __enter__(self) -> Dask:
+        try:
+            import dask
+            import distributed
+        except ImportError as error:
+            raise ValueError(f"--engine dask needs Dask: pip install -e '.[scale]' ({error})") from error
+        self._distributed = distributed
+        # One thread a worker: tools keep state. No limit of memory, beyond which Dask would kill a worker: the machine has one.
+        here = {"n_workers": self.count, "threads_per_worker": 1, "memory_limit": 0, "dashboard_address": "127.0.0.1:0"}
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(dask.config.set({"distributed.comm.timeouts.connect": PATIENCE}))
+            try:
+                if self.address:
+                    self._client = stack.enter_context(distributed.Client(self.address, timeout="10s"))
+                    if set(self._client.run(code_sha256).values()) - {code_sha256()}:
+                        raise ValueError("its workers run other code than this: start each in a copy of this folder")
+                else:
+                    # With TLS of its own making: nobody else on this machine can send it work.
+                    cluster = distributed.LocalCluster(**here, host="127.0.0.1", security=True, silence_logs=logging.CRITICAL)
+                    self._client = stack.enter_context(distributed.Client(stack.enter_context(cluster)))
+            except Exception as error:  # of a network there are many
+                raise ValueError(f"--engine dask: no cluster at {self.address or 'this machine'} ({str(error)[:300]})") from error
+            self._open = stack.pop_all()
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._open.close()
+
+    def map(self, make: Callable[..., Tool], shared: tuple, parts: Iterable) -> Iterator:
+        """As above. Raises OSError when Dask gives up a part, whose workers died again and again, or the cluster is gone."""
+        client, lost = self._client, self._distributed
+        (sent,) = client.scatter([(make, shared)], broadcast=True, hash=False)
+
+        def submit(part: Any):
+            return client.submit(_dask_work, sent.key, sent, part, pure=False)
+
+        try:
+            yield from _in_order(submit, parts, AHEAD * self.count)
+        except (lost.KilledWorker, lost.CancelledError, lost.comm.CommClosedError) as error:
+            raise OSError(f"Dask gave up ({str(error)[:300]}): run the same command again") from error
+
+
+def code_sha256() -> str:
+    """Of all that decides what a worker does: the modules and the bank."""
+    files = sorted(path for folder in CODE for path in (ROOT / folder).rglob("*") if path.suffix in (".py", ".yaml", ".yml"))
+    return sha256_json({str(path.relative_to(ROOT)): sha256_file(path) for path in files})
 
 
 # --- Ray
@@ -109,6 +205,7 @@ class _Boxed:
     """Keeps Ray Data from taking a part to pieces: a column holds it as one object."""
 
     value: Any
+    error: Exception | None = None  # that the tool raised: Ray would wrap it, differently in each version
 
 
 _tools: dict[str, Tool] = {}  # of a Ray worker, by the id of what was sent for it
@@ -118,11 +215,17 @@ def _ray_work(batch: dict, sent: list) -> dict:
     import ray
 
     (reference,) = sent
-    if (name := reference.hex()) not in _tools:
-        _tools.clear()  # of an earlier stage
-        make, shared = ray.get(reference)
-        _tools[name] = make(*shared)
-    return {"result": [_Boxed(_tools[name](part.value)) for part in batch["part"]]}
+    results = []
+    for part in batch["part"]:
+        try:
+            if (name := reference.hex()) not in _tools:
+                _tools.clear()  # of an earlier stage
+                make, shared = ray.get(reference)
+                _tools[name] = make(*shared)
+            results.append(_Boxed(_tools[name](part.value)))
+        except Exception as error:
+            results.append(_Boxed(None, error))
+    return {"result": results}
 
 
 class Ray:
@@ -136,29 +239,30 @@ class Ray:
 
     def __init__(self, count: int, address: str = ""):
         self.count, self.address = count, address
+        self._open = contextlib.ExitStack()
 
     def __enter__(self) -> Ray:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # else Ray reports home
         os.environ.setdefault("RAY_worker_niceness", "0")  # else 15: beside any other work they would stand still
+        if not self.address:
+            make_token()
         try:
             import ray
             import ray.data
         except ImportError as error:
             raise ValueError(f"--engine ray needs Ray: pip install -e '.[scale]' ({error})") from error
         self._ray = ray
-        where: dict[str, Any] = {"num_cpus": self.count, "include_dashboard": False}
-        if self.address:
-            where = {"address": self.address, "runtime_env": {"working_dir": str(ROOT), "excludes": LEFT_BEHIND}}
-        for attempt in range(STARTS):
+        with contextlib.ExitStack() as stack:
+            if self.address:
+                where = {"address": self.address, "runtime_env": {"working_dir": str(ROOT), "excludes": LEFT_BEHIND}}
+            else:
+                where = {"address": stack.enter_context(local_cluster(self.count)), "_node_ip_address": HOST}
             try:
                 ray.init(**where, logging_level=logging.ERROR, log_to_driver=False)
-                break
             except Exception as error:  # Ray raises what it likes, a bare Exception among them
-                ray.shutdown()
-                if "timed out during startup" in str(error) and attempt + 1 < STARTS:  # 30 s are few on a busy machine
-                    continue
-                where_it_is = self.address or "this machine"
-                raise ValueError(f"--engine ray: no cluster at {where_it_is} ({str(error)[:300]})") from error
+                raise ValueError(f"--engine ray: no cluster at {self.address or 'this machine'} ({str(error)[:300]})") from error
+            stack.callback(ray.shutdown)
+            self._open = stack.pop_all()
         for name in ("ray.data", "ray._private.arrow_utils", "ray.air"):
             logging.getLogger(name).setLevel(logging.ERROR)
         context = ray.data.DataContext.get_current()
@@ -167,7 +271,7 @@ class Ray:
         return self
 
     def __exit__(self, *_) -> None:
-        self._ray.shutdown()
+        self._open.close()
 
     def map(self, make: Callable[..., Tool], shared: tuple, parts: Iterable) -> Iterator:
         """As above. Raises OSError when Ray gives up a part, whose workers died again and again."""
@@ -175,29 +279,30 @@ class Ray:
         parts = iter(parts)
         while wave := [{"part": _Boxed(part)} for part in islice(parts, WAVE * self.count)]:
             parted = self._ray.data.from_items(wave, override_num_blocks=len(wave))
-            done = parted.map_batches(_ray_work, batch_size=1, fn_kwargs={"sent": [sent]}, concurrency=self.count)
+            pool = self._ray.data.TaskPoolStrategy(self.count)
+            done = parted.map_batches(_ray_work, batch_size=1, fn_kwargs={"sent": [sent]}, compute=pool, max_retries=RETRIES)
             try:
                 for row in done.iter_rows():
-                    yield row["result"].value
-            except self._ray.exceptions.RayTaskError as error:
-                raise error.cause from error
+                    if (result := row["result"]).error is not None:
+                        raise result.error
+                    yield result.value
             except self._ray.exceptions.RayError as error:
                 raise OSError(f"Ray gave up ({str(error)[:300]}): run the same command again") from error
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """--workers, --engine and --ray-address, for `make_workers`."""
+    """--workers, --engine and --address, for `make_workers`."""
     parser.add_argument("--workers", type=int, default=2, help="processes that judge rows (default: 2)")
-    parser.add_argument("--engine", choices=ENGINES, default="local", help="where they run: on this machine, or Ray's (default: local)")
-    parser.add_argument("--ray-address", default="", metavar="ADDRESS", help="of a cluster that runs (default: one is started here)")
+    parser.add_argument("--engine", choices=ENGINES, default="local", help="where they run: processes here, or a cluster's (default: local)")
+    parser.add_argument("--address", default="", help="of a Dask or Ray cluster that runs (default: one is started here)")
 
 
-def make_workers(engine: str, count: int, address: str = "") -> Processes | Ray:
-    """The workers of --engine, --workers and --ray-address. Raises ValueError for a combination without sense."""
+def make_workers(engine: str, count: int, address: str = "") -> Workers:
+    """The workers of --engine, --workers and --address. Raises ValueError for a combination without sense."""
     if engine not in ENGINES:
-        raise ValueError(f"--engine must be {' or '.join(ENGINES)}, not {engine!r:.40}")
+        raise ValueError(f"--engine must be {', '.join(ENGINES)}, not {engine!r:.40}")
     if count < 1:
         raise ValueError(f"--workers must be at least 1, not {count}")
-    if address and engine != "ray":
-        raise ValueError("--ray-address means nothing without --engine ray: leave it out, or add that")
-    return Ray(count, address) if engine == "ray" else Processes(count)
+    if address and engine == "local":
+        raise ValueError("--address means nothing without --engine dask or ray: leave it out, or add that")
+    return {"dask": Dask, "ray": Ray}[engine](count, address) if engine != "local" else Processes(count)

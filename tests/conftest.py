@@ -11,6 +11,27 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import pytest  # noqa: E402
 
 from mathtutor.bank import load_bank  # noqa: E402
+from tests import promises  # noqa: E402
+
+
+def pytest_collection_modifyitems(items):
+    """The number of a test's promise travels with its reports to the summary below."""
+    for item in items:
+        item.user_properties.extend(("promise", mark.args[0]) for mark in item.iter_markers("promises"))
+
+
+def pytest_terminal_summary(terminalreporter):
+    ends = [report for outcome in ("passed", "failed", "error", "skipped") for report in terminalreporter.getreports(outcome)]
+    if told := list(promises.lines(ends)):
+        terminalreporter.section("the thirteen promises of the page")
+        for line in told:
+            terminalreporter.write_line(line)
+
+
+@pytest.fixture
+def measured(request):
+    """Called with words that hold a number, it has them stand behind the test's promise in the summary."""
+    return lambda words: request.node.user_properties.append(("measured", words))
 
 
 def bank_texts(count: int = 200) -> list[str]:

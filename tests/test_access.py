@@ -10,8 +10,8 @@ from axe_playwright_python.sync_playwright import Axe
 
 import app
 from mathtutor.engines.scripted import ScriptedEngine
+from mathtutor.strings import ENGLISH as strings
 from tests.browser import chromium, new_page, open_browser, serve
-from ui import strings
 
 if chromium() is None and os.environ.get("CI") != "true":
     pytest.skip("no chromium on the PATH: the browser tests did not run", allow_module_level=True)
@@ -19,6 +19,7 @@ if chromium() is None and os.environ.get("CI") != "true":
 RIGHT = "Ana has 3 apples and buys 4 more. How many has she?"
 WRONG = "Ben has 9 pears and eats 2 of them. How many has he?"
 LONG = "Cam has 40 cats and 30 hens. How many legs is that?"
+BROKEN = "Dan has 8 nuts and eats 5 of them. How many has he?"  # no reply was written: the engine breaks on it
 REPLIES = {
     RIGHT: "<think>\nStep 1: She starts with 3 apples.\nStep 2: She has 3 + 4 = 7 apples.\n</think>\n\nThe answer is 7.",
     WRONG: "<think>\nStep 1: He has 9 - 2 = 6 pears.\n</think>\n\nThe answer is 6.",
@@ -40,14 +41,17 @@ STATES = {
                                 "#learn-another:not([disabled])", "#learn-another", "#learn-second .mt-notice"),
     "learn, doubtful": ("learn", WRONG, "#learn-answer .mt-warn", "#learn-hint", "#learn-steps .mt-rung:nth-child(2)"),
     "learn, refused": ("learn", "5", "#learn-status .mt-hint"),
+    "learn, broken": ("learn", BROKEN, "#learn-status .mt-retry"),
     "learn, worry words": ("learn", "I want to die", "#learn-answer .mt-worry"),
     "compare, at rest": ("compare", None, "#compare-status"),
     "compare, thinking": ("compare", LONG, "#compare-right .mt-step"),
     "compare, done": ("compare", WRONG, "#compare-summary p"),
+    "compare, broken": ("compare", BROKEN, "#compare-right .mt-notice"),
     "compare, worry words": ("compare", "I want to die", "#compare-summary .mt-worry"),
+    "evidence": ("evidence", None, ".mt-failure"),
     "for grown-ups": ("about", None, ".mt-about"),
 }  # fmt: skip
-TABS = {"learn": strings.LEARN_TAB, "compare": strings.COMPARE_TAB, "about": strings.ABOUT_TAB}
+TABS = {"learn": strings.LEARN_TAB, "compare": strings.COMPARE_TAB, "evidence": strings.EVIDENCE_TAB, "about": strings.ABOUT_TAB}
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +61,7 @@ def site():
         yield url, browser
 
 
+@pytest.mark.promises(6)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("state", STATES)
 def test_axe_finds_nothing(site, state, scheme):
@@ -79,13 +84,15 @@ def test_axe_finds_nothing(site, state, scheme):
         else:
             page.click(move)
         page.wait_for_selector(then)
-    page.wait_for_timeout(300)  # transitions of colour would be judged half-way
-    found = Axe().run(page).response["violations"]
+    for width in (1280, 390):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.wait_for_timeout(300)  # transitions of colour would be judged half-way
+        found = Axe().run(page).response["violations"]
+        assert not found, f"{width} px wide:\n" + "\n".join(
+            f"{rule['id']} ({rule['impact']}): " + "; ".join(f"{node['html'][:160]} {re.sub(chr(10), ' ', node['failureSummary'])[:300]}" for node in rule["nodes"])
+            for rule in found
+        )
     page.close()
-    assert not found, "\n".join(
-        f"{rule['id']} ({rule['impact']}): " + "; ".join(f"{node['html'][:160]} {re.sub(chr(10), ' ', node['failureSummary'])[:300]}" for node in rule["nodes"])
-        for rule in found
-    )
 
 
 def test_shift_enter_solves_and_enter_starts_a_new_line(site):

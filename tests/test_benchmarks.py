@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,7 +12,10 @@ import pytest
 
 from eval import benchmarks
 from eval.benchmarks import BENCHMARKS, KINDS, NOT_PINNED, kind_of, load_benchmark, load_with_origin, table
+from eval.tables import read_csv
 from mathtutor.sources import DATA_VARIABLE, SOURCES
+
+DATA = Path(os.environ.get(DATA_VARIABLE, Path(__file__).resolve().parents[2] / "shared" / "data"))
 
 # A row or two of each set, made up here in the format that the set is published in: (file, text, problems)
 XML = """<?xml version="1.0" encoding="UTF-8"?>
@@ -26,7 +30,7 @@ ANSWERS = 'Problem ID,Problem,Short Answer,Category,Subcategory,Source\nalg-1,"F
 PROOFS = 'Problem ID,Problem,Solution,Grading guidelines,Category,Level,Short Answer,Source\nPB-1,Prove it.,Like this.,7 for all of it.,Algebra,Basic,,x\n'
 SAMPLES = {
     "gsm8k-platinum": ("gsm8k-platinum/test.jsonl", [{"question": "How many?", "answer": "2+3=<<2+3=5>>5\n#### 5", "cleaning_status": "revised"}], [("gsm8k-platinum-0", "How many?", 5)]),
-    "gsm-plus": ("gsm-plus/test.jsonl", [{"question": "How many?", "solution": "x", "answer": "5", "perturbation_type": "distraction insertion"}, {"question": "q", "answer": "None", "perturbation_type": "critical thinking"}], [("gsm-plus-0", "How many?", 5)]),
+    "gsm-plus": ("gsm-plus/test.jsonl", [{"question": "How many?", "solution": "x", "answer": "5", "perturbation_type": "distraction insertion", "seed_question": "How many more?"}, {"question": "q", "answer": "None", "perturbation_type": "critical thinking"}], [("gsm-plus-0", "How many?", 5)]),
     "gsm-symbolic": ("gsm-symbolic/main.jsonl", [{"id": 3, "instance": 1, "question": "How many?", "answer": "So it is.\n#### 1,234"}], [("gsm-symbolic-3-1", "How many?", 1234)]),
     "gsm-hard": ("gsm-hard/test.jsonl", [{"input": "How many?", "code": "x", "target": 2833.5}], [("gsm-hard-0", "How many?", Fraction(5667, 2))]),
     "svamp-no-question": ("svamp/SVAMP.json", json.dumps([{"ID": "chal-1", "Body": "Bo has 2 nuts ", "Question": "How many?", "Answer": 2.0, "Type": "Addition"}]), [("svamp-no-question-chal-1", "Bo has 2 nuts", 2)]),
@@ -60,7 +64,7 @@ def folder(tmp_path, monkeypatch):
         (tmp_path / file).parent.mkdir(exist_ok=True)
         (tmp_path / file).write_text(text, encoding="utf-8")
         digest = {"sha256": {file: hashlib.sha256(text.encode()).hexdigest()}} if pin else {"sha256": {}}
-        monkeypatch.setitem(table(), name, table()[name] | digest | {"rows": rows or count_of(name)})
+        monkeypatch.setitem(table(), name, table()[name] | digest | {"rows": rows or count_of(name), "mend": {}})
         return tmp_path / file
 
     return lay
@@ -77,9 +81,28 @@ def test_a_published_format_is_read_from_a_folder(folder, name):
     assert origin["skipped"] == count_of(name) - len(problems) and bool(origin["skipped"]) is ("why" in origin)
 
 
+@pytest.mark.skipif(not DATA.is_dir(), reason=f"needs the public sets in {DATA_VARIABLE}")
+@pytest.mark.parametrize("name, size", [(name, entry["rows"]) for name, entry in table().items() if any((DATA / file).exists() for file in entry["files"])])
+def test_the_published_file_itself_is_read_whole(monkeypatch, name, size):
+    monkeypatch.setenv(DATA_VARIABLE, str(DATA))
+    problems, origin = load_with_origin(name)
+    assert len(problems) + origin["skipped"] == size and all(problem.question and (problem.gold or kind_of(name) == "proof") for problem in problems)
+
+
+def test_what_a_publisher_miswrote_is_mended_and_nothing_else(tmp_path):
+    """A quote is missing: strictly read the file is refused, leniently the answer would stand in the problem."""
+    file = tmp_path / "x.csv"
+    file.write_text('id,problem,answer\n1,"Find x in\ny = x\n,"$x$"\n')
+    with pytest.raises(ValueError, match="row 1 is no CSV"):
+        read_csv(file)
+    assert read_csv(file, mend={'\n,"$x$': '\n","$x$'}) == [{"id": "1", "problem": "Find x in\ny = x\n", "answer": "$x$"}]
+    with pytest.raises(ValueError, match="it is not the file that is to be mended"):
+        read_csv(file, mend={"elsewhere": ""})
+
+
 def test_what_a_set_says_of_its_problems_is_kept(folder):
     for name, meta in [
-        ("gsm-plus", {"perturbation_type": "distraction insertion"}), ("gsm-hard", {"tolerance": "1/1000"}),
+        ("gsm-plus", {"perturbation_type": "distraction insertion", "seed_question": hashlib.sha256(b"How many more?").hexdigest()[:16]}), ("gsm-hard", {"tolerance": "1/1000"}),
         ("asdiv", {"solution_type": "Addition", "grade": "1"}), ("math-500", {"subject": "Algebra", "level": 2}),
         ("imo-proofbench", {"category": "Algebra", "level": "Basic", "solution": "Like this.", "rubric": "7 for all of it."}),
     ]:  # fmt: skip
@@ -111,7 +134,7 @@ def test_a_set_of_another_size_is_refused(folder):
 @pytest.mark.parametrize("rows, says", [
     ([{"answer": 5}], "gsm-hard: row 1 has no text under input or question; it has answer"),
     ([{"input": "q", "target": "many"}], "1 of 1 rows have no answer that can be read: its format has changed"),
-    ("[1]\n", "must be a JSON object"),
+    ("[1]\n", "must hold a JSON list of objects: item 1 is 1"),
 ])  # fmt: skip
 def test_a_file_of_another_format_is_refused(folder, rows, says):
     file = folder("gsm-hard", pin=False)

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import math
 import random
-import time
 from collections import Counter
 from dataclasses import replace
 from fractions import Fraction
 
 import pytest
 
+from mathtutor.io import read_json
 from mathtutor.problem import Problem, Row
 from pipeline.algebra import check_equations
-from pipeline.chain import STAGES, report_of, sift, sift_judged
+from pipeline.chain import AUDIT, STAGES, report_of, sift, sift_judged
 from pipeline.corpus import STAGES as CORPUS_STAGES
-from pipeline.corpus import References
+from pipeline.corpus import References, count_overlaps
+from pipeline.filter import RECIPE as FOREIGN
 from pipeline.fuzzy import near_twins
-from pipeline.masks import masked_words, skeleton
+from pipeline.masks import form, masked_words, skeleton
 from pipeline.nearest import NearestText, terms
-from pipeline.recipe import Corpus, Recipe, Sources
+from pipeline.recipe import Corpus, Recipe, Sources, load_recipe
 from pipeline.split import clusters, split
 from pipeline.teachers import procedural
+from tests.clock import seconds
 
 STORY = "Ana has 3 boxes with 4 red pens in each of them. She gives 2 pens to a friend. How many pens are left for her?"
 OTHER = "A train leaves the old station at noon and needs 5 hours for 400 miles. How many miles does it go in an hour?"
@@ -116,6 +118,7 @@ TEST = "Ben fills 7 crates with 9 melons each and then sells 5 of the melons. Ho
         ("Cy fills 7 crates with 9 melons each and then stops. How many melons are that in all?", "8_gram"),
         ("So Ben fills 12 crates with 4 melons each and then sells 3 melons. How many are left?", "masked_10_gram"),
         ("Mia sells melons. She fills 12 crates with 4 melons each, and sells 3 of the melons. How many has she left?", "masked_cosine_of_0.6"),
+        ("Eva packs 15 bags with 6 scarves each and then sells 4 of the scarves. How many has she left?", "form_cosine_of_0.75"),
         ("Cy fills 7 crates with 9 melons and then stops. How many melons are that in all?", None),
         (OTHER, None),
     ],
@@ -123,8 +126,17 @@ TEST = "Ben fills 7 crates with 9 melons each and then sells 5 of the melons. Ho
 def test_a_test_problem_is_found_as_it_stands_and_masked(text, measure):
     references = References({"one": [STORY], "two": ["Sum?", TEST]})
     assert drops([text], references) == [("test_overlap", f"shares_a_{measure}_with_a_test_set", "two#1") if measure else None]
-    plain = drops([text], references, test_masked_grams=None, test_masked_cosine=None)
+    plain = drops([text], references, test_masked_grams=None, test_masked_cosine=None, test_form_cosine=None)
     assert (plain[0] is not None) == (measure in ("13_gram", "8_gram"))
+
+
+def test_eight_words_that_do_not_drop_a_row_are_counted_all_the_same():
+    references, corpus = References({"one": [TEST]}), load_recipe(FOREIGN).corpus
+    eight = "Cy fills 7 crates with 9 melons each and then stops. How many melons are that in all?"
+    assert drops([eight], references, test_grams=corpus.test_grams) == [None]
+    assert drops([eight], references) != [None]  # our own data
+    counts = count_overlaps([eight, OTHER], corpus, references)
+    assert (counts["13_gram"], counts[f"{corpus.test_grams}_gram"], counts["8_gram"]) == (0, 0, 1)
 
 
 def test_a_bare_sum_is_no_retold_test_problem():
@@ -136,6 +148,23 @@ def test_a_bare_sum_is_no_retold_test_problem():
 def test_the_twin_of_a_drop_for_overlap_names_set_and_place():
     assert drops([TEST], References({"a": [OTHER], "b": [STORY, TEST]}))[0][2] == "b#1"
     assert drops([TEST], References(None)) == [None]  # not compared
+
+
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        ("Ana has $3.50. Then Ben gives her two coins.", "thing has num . then thing gives they num thing ."),
+        ("He buys twice as many; a third of 1,200 pairs is half.", "they buys twice as many a num of num thing is half ."),
+        ("", ""),
+    ],
+)
+def test_the_form_is_what_other_objects_leave(text, words):
+    assert " ".join(form(text)) == words
+
+
+def test_a_short_form_is_anybodys():
+    references = References({"t": ["A rug is 8 feet long and 3 feet wide. What is its area in square feet?"]})
+    assert drops(["A rectangle is 9 cm long and 4 cm wide. What is its perimeter?"], references) == [None]
 
 
 def test_a_skeleton_may_stand_a_few_times_and_no_more():
@@ -216,9 +245,7 @@ def test_an_equation_holds_when_its_solution_fits(steps, verdicts):
 
 @pytest.mark.parametrize("text", ["1" * 10_000, "1 + " * 2500, "(((" * 3300 + "=", "x + 1 = " * 1200, "x=1 a " * 1600, "=5 " * 3000])
 def test_an_endless_step_is_read_at_once(text):
-    started = time.process_time()
-    check_equations((text,))
-    assert time.process_time() - started < 0.5
+    assert seconds(lambda: check_equations((text,))) < 0.5
 
 
 # --- the chain
@@ -270,6 +297,11 @@ def test_every_candidate_comes_out_once_and_the_counts_add_up(count, seed):
         assert sum(counts.values()) == report["clean"]
     assert sum(count for kind, count in report["answers"]["kinds"].items() if kind != "negative") == report["clean"]
     assert set(report["decontamination"]["clean_rows_with_overlap"].values()) == {0}
+    audited = read_json(AUDIT)
+    record = audited["filters"] | audited["filters_at_test_grams"][str(EVERYTHING.corpus.test_grams)]
+    assert report["audit"]["test_grams"] == EVERYTHING.corpus.test_grams != audited["test_grams"]
+    assert report["audit"]["filters"].keys() == {*report["dropped_by_stage"], "all"}
+    assert all(found.items() <= record[stage].items() for stage, found in report["audit"]["filters"].items())
     shown = [row for reasons in report["samples"].values() for rows in reasons.values() for row in rows]
     assert {row["id"] for row in shown} <= {d.row.id for d in sifted.dropped} and all(row["reason"] for row in shown)
 

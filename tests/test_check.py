@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from mathtutor.engines.scripted import ScriptedEngine
-from ui import practice, strings
+from mathtutor.strings import ENGLISH as strings
+from ui import practice
 from ui.check import TRIES, check
 from ui.desk import Desk
 from ui.streams import Limits

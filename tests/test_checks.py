@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import time
 from fractions import Fraction
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from mathtutor.maths.checks import State, check_claim, check_step, verify
 from mathtutor.maths.claims import Claim, find_claims
 from mathtutor.maths.steps import parse_steps
 from mathtutor.tutoring.lesson import Lesson, feed
+from tests.clock import seconds
 
 OK, WRONG, NOTHING = State.OK, State.WRONG, State.NOTHING
 
@@ -389,6 +389,5 @@ def test_gold_solutions_pass():
 @pytest.mark.parametrize("tail", ["a", "a ", "ab-", "a. ", "é", "left ", "rounded "])
 def test_a_long_text_after_an_equation_takes_no_time(tail):
     text = "Step 1: 3 * 4 = 13 " + tail * (20_000 // len(tail))
-    started = time.process_time()
     assert verify(text).first_wrong_step == 1
-    assert time.process_time() - started < 1
+    assert seconds(lambda: verify(text)) < 1

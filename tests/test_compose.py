@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import os
+import random
 import re
 import subprocess
 import sys
@@ -13,15 +15,18 @@ from pathlib import Path
 
 import pytest
 
-from mathtutor.bank.compose import MAX_DEPTH, MAX_VALUE, compose, compose_many, load_frames
+from mathtutor.bank.compose import MAX_DEPTH, MAX_VALUE, Impossible, Story, compose, compose_many, load_frames
 from mathtutor.bank.families import NUMBER, first_value
-from mathtutor.bank.language import Noun
+from mathtutor.bank.language import WORDS, Noun
+from mathtutor.bank.scenes import Kinds
 from mathtutor.chat import render_target
 from mathtutor.maths.checks import State, verify
+from mathtutor.tutoring.hints import GAP, Rung, Solved, ladder
 from pipeline.bank import GRAMMAR
 from pipeline.reading import UNSAFE
 from pipeline.teachers.composed import DEPTHS, write_rows
 
+GROUP = re.compile(rf"\b(?:{'|'.join(load_frames()['groups'])})\b", re.IGNORECASE)
 ROOT = Path(__file__).resolve().parents[1]
 COUNT = {1: 400, 2: 400, 3: 300, 4: 200, 5: 100, 6: 50, 7: 30, 8: 30}
 
@@ -70,12 +75,19 @@ def test_the_language_is_sound(composed, depth):
 def test_hints_and_mistakes_do_not_give_the_answer(composed, depth):
     for instance in composed[depth]:
         assert not re.search(r"\d", instance.plan + instance.understand)
-        assert instance.set_up.endswith("= ▢")
+        assert instance.set_up == re.search(r"([\d +*/-]+) = \d+", instance.steps[0])[1].strip() + " = ▢"  # no given number is hidden
         told = {Fraction(n) for n in NUMBER.findall(instance.set_up)}
         assert not told & {instance.answer, first_value(instance.steps[0])}, instance.set_up
         assert len({mistake.value for mistake in instance.mistakes}) == len(instance.mistakes)
         assert len(instance.mistakes) >= 2
         assert all(mistake.value != instance.answer for mistake in instance.mistakes)
+
+
+@pytest.mark.parametrize("depth", COUNT)
+def test_no_rung_of_the_ladder_has_to_hide_a_number_of_its_sum(composed, depth):
+    for instance in composed[depth]:
+        set_ups = [hint.equation for hint in ladder(Solved.of_instance(instance)) if hint.rung is Rung.SET_UP]
+        assert len(set_ups) == depth and GAP not in "".join(set_ups), (instance.problem, set_ups)
 
 
 def test_problems_differ_and_some_hold_numbers_that_are_not_needed(composed):
@@ -86,6 +98,43 @@ def test_problems_differ_and_some_hold_numbers_that_are_not_needed(composed):
         used = set(re.findall(r"\d+", " ".join(instance.steps)))
         needless += bool(set(re.findall(r"\d+", instance.problem)) - used)
     assert 0.1 < needless / len(composed[2]) < 0.7
+
+
+def test_they_are_never_everyone_where_a_group_was_named_last(composed):
+    everyone = 0
+    for instance in itertools.chain.from_iterable(composed.values()):
+        if GROUP.search(instance.problem):
+            everyone += bool(re.search(r"\b(?:both|all the) groups together\b", instance.problem))
+            assert not re.search(r"\b(?:do|did|that) they\b|\bThey (?:put|shared|sold) (?:them all|all|the rest)\b", instance.problem), instance.problem
+    assert everyone > 40
+
+
+def test_no_place_holds_more_than_it_can():
+    rng, held = random.Random(8), 0
+    for number in range(3000):
+        with contextlib.suppress(Impossible):
+            story = Story(rng, 1 + number % 8)
+            values = [quantity.value for quantity in story.quantities]
+            assert (sum(values) if isinstance(story.scene, Kinds) else max(values)) <= story.scene.most, [q.sentences for q in story.quantities]
+            held += story.scene.most < 200
+    assert held > 100
+
+
+def test_things_stand_on_shelves_and_nothing_is_lost_by_opening_it(composed):
+    onto = 0
+    for instance in itertools.chain.from_iterable(composed.values()):
+        assert not re.search(r"\binto shelves|in each shelf|shelves [^.]* in each\b|\bopened\b", instance.problem), instance.problem
+        onto += bool(re.search(r"\bonto shelves|\bon each\b", instance.problem))
+    assert onto > 3
+
+
+@pytest.mark.parametrize("depth", [2, 3, 4, 5])
+def test_nobody_is_asked_for_a_difference_that_the_text_tells(depth):
+    asked = [one for one in (compose(77, index, depth) for index in range(600)) if "How many more" in one.problem]
+    assert len(asked) > 5
+    for one in asked:
+        told = [str(one.answer), *WORDS[int(one.answer) : int(one.answer) + 1]]
+        assert not re.search(rf"\b({'|'.join(told)}) (more|fewer) ", one.problem), one.problem
 
 
 def test_another_process_with_another_hash_seed_composes_the_same():

@@ -91,7 +91,7 @@ def test_both_ways_of_decoding_write_the_same(tiny, sampling):
 # --- rows do not see each other
 
 
-def test_a_rows_scores_are_the_same_to_the_last_bit_whatever_stands_beside_it(pocket):
+def test_a_rows_scores_do_not_depend_on_what_stands_beside_it(pocket):
     forward = Qwen3(pocket._model)
     prompts = [encode_conversation(talk, pocket._tokenizer) for talk in TALKS]
 
@@ -104,7 +104,8 @@ def test_a_rows_scores_are_the_same_to_the_last_bit_whatever_stands_beside_it(po
     together = scores(list(range(20)), 640)
     for numbers, length in ((list(reversed(range(20))), 256), ([3], 256), ([7, 3, 12], 400), (list(range(9)), 300)):
         for i, row in scores(numbers, length).items():
-            assert torch.equal(row, together[i]), (i, numbers)
+            # To the last bit on one processor, not on another, whose library sums in another order: LAB.md, 2026-11-30.
+            assert torch.allclose(row, together[i], rtol=0, atol=1e-4) and row.argmax() == together[i].argmax(), (i, numbers)
 
 
 @pytest.mark.parametrize("temperature", [0.0, 1.2])

@@ -8,8 +8,9 @@ from fractions import Fraction
 import pytest
 
 from mathtutor.bank import load_bank
+from mathtutor.strings import ENGLISH
 from mathtutor.tutoring.amounts import read_line, read_words
-from mathtutor.tutoring.diagnosis import QUESTIONS, Kind, Mark, Verdict, diagnose
+from mathtutor.tutoring.diagnosis import Kind, Mark, Verdict, diagnose
 from mathtutor.tutoring.paths import Place, find_path, parse
 from mathtutor.tutoring.signs import solve
 
@@ -97,8 +98,8 @@ def test_the_banks_own_steps_are_never_doubted():
 
 
 def test_every_kind_has_a_question_and_none_tells_what_to_do():
-    assert set(QUESTIONS) == set(Kind)
-    assert all("?" in words or "again" in words for words in QUESTIONS.values())
+    assert set(ENGLISH.QUESTIONS) == set(Kind)
+    assert all("?" in words or "again" in words for words in ENGLISH.QUESTIONS.values())
 
 
 @pytest.mark.parametrize(

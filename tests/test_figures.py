@@ -7,15 +7,17 @@ import shutil
 from fractions import Fraction
 from pathlib import Path
 
+import numpy
 import pytest
 
 import eval.run
 from eval import readings
-from eval.compare import compare, first_difference
+from eval.compare import compare, first_difference, verdict_of
 from eval.compare import main as compare_main
+from eval.intervals import compare_pairs, interval_of_groups, t95, wilson
 from eval.metrics import (
     budgets,
-    compare_pairs,
+    compare_templates,
     coverage,
     error_kind,
     majority,
@@ -24,10 +26,9 @@ from eval.metrics import (
     summarize,
     topic_of,
     vote,
-    wilson,
 )
 from eval.readings import judge, read_all
-from eval.records import differences, load_run, run_hash, seed_of
+from eval.records import differences, load_run, rows_file, run_hash, seed_of
 from eval.report import main as report_main
 from eval.report_data import collect
 from eval.rerank import best, weighted
@@ -36,11 +37,15 @@ from eval.run import main as run_main
 from eval.run import result_row
 from eval.score import main as score_main
 from eval.score import reproduces
+from eval.verdicts import differing
 from mathtutor.engines import Generation, Sampling, load_engine
 from mathtutor.engines.scripted import ScriptedEngine
 from mathtutor.io import read_json, read_rows, write_json
+from mathtutor.maths.arithmetic import show
 from mathtutor.problem import Problem
 from tests.judges import moody
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def row(id: str = "p", sample: int = 0, answer: str | None = "5", correct: bool | None = True, **more) -> dict:
@@ -274,7 +279,7 @@ def test_noise_is_measured_between_runs_that_are_the_same(made, capsys, tmp_path
     # One fixed and one broken: the accuracy stands still, and is no surer for it
     for folder, place in ((a, 0), (again, 1)):
         rows = list(read_rows(folder / "results.jsonl"))
-        rows[place] |= {"correct": False, "answer": "0", "reply": "The answer is 0."}
+        rows[place] |= {"correct": False, "answer": "0", "reply": says(0)}
         (folder / "results.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     compare_main([str(a), str(again), "--noise"])
     said = capsys.readouterr().out
@@ -287,7 +292,8 @@ def test_runs_that_are_no_pair_are_refused(made, tmp_path):
         compare_main([str(a), str(b)])
     with pytest.raises(SystemExit, match="has no results.jsonl: it holds no run"):
         compare_main([str(a), str(tmp_path)])
-    (b / "results.jsonl").write_text("".join(json.dumps(r | {"gold": "1"}) + "\n" for r in read_rows(a / "results.jsonl")))
+    (tmp_path / "pens.jsonl").unlink()  # else each run is held against it
+    (b / "results.jsonl").write_text("".join(json.dumps(r | {"gold": "1", "correct": False}) + "\n" for r in read_rows(a / "results.jsonl")))
     write_json(b / "run.json", read_json(a / "run.json"))
     with pytest.raises(SystemExit, match="ask something else under the id p1"):
         compare_main([str(a), str(b)])
@@ -369,7 +375,7 @@ def test_a_record_from_before_modes_is_the_run_that_it_was():
 @pytest.mark.parametrize("folder", [path for path in sorted(Path(__file__).parents[1].glob("evals/*/results.jsonl")) if "benchmark" in read_json(path.with_name("run.json"))], ids=lambda p: p.parent.name)
 def test_committed_records_stay_loadable(folder):
     run = load_run(folder.parent)
-    assert run.stamp["samples"] == 1 and len(run.rows) == run.summary["n"]
+    assert len(run.rows) == run.summary["n"] * run.stamp["samples"]
     summary = summarize(run.rows)
     assert {key: run.summary[key] for key in ("n", "correct", "cut_off", "unparsed", "failed", "tokens")} == {key: summary[key] for key in ("n", "correct", "cut_off", "unparsed", "failed", "tokens")}
 
@@ -405,6 +411,9 @@ def test_a_gold_answer_is_right_however_the_library_parses_it_in_a_box(monkeypat
     monkeypatch.setattr(math_verify, "verify", lambda *_, **__: False)
     assert readings._judge(("So it is $\\boxed{ \\frac{x}{2} + 1}$.", "$\\frac{x}{2}+1$")) == (True, "")
     assert readings._judge(("So it is $\\boxed{\\frac{x}{3}+1}$.", "$\\frac{x}{2}+1$")) == (False, "")
+    # Words are nothing to the library, and a line's end after the answer, as one published set has it, hid a triple from it.
+    assert readings._judge(("So \\boxed{n is prime}.", "n is prime\n")) == readings._judge(("So \\boxed{(2, 251, 252)}.", "(2,251,252)\n")) == (True, "")
+    assert readings._judge(("So \\boxed{}.", "n is prime"))[0] is not True
 
 
 def test_a_reply_that_takes_too_long_or_breaks_the_library_costs_no_other(monkeypatch):
@@ -473,12 +482,13 @@ def test_a_claim_reproduces_rounded_or_cut_off(correct, claim, holds):
 
 def test_claims_are_checked_file_by_file(tmp_path, capsys):
     reply = {"question": "q", "ground_truth_answer": "#### 5"}
-    rows = [reply | {"id": n, "model_output": "#### 5" if n < 701 else "#### 6"} for n in range(1319)]
+    rows = [reply | {"id": n, "model_output": ("</think>" if n > 52 else "") + ("#### 5" if n < 701 else "#### 6")} for n in range(1319)]
     for name in ("cot_model_outputs.jsonl", "few_shot_model_outputs"):
         (tmp_path / name).write_text("".join(json.dumps(r) + "\n" for r in rows))
     score_main([str(tmp_path / "cot_model_outputs.jsonl"), str(tmp_path / "few_shot_model_outputs"), "--published"])
     printed = capsys.readouterr().out
     assert "q06: 701 of 1319 = 53.15%; README 54.13: DOES NOT REPRODUCE" in printed and "0 of 2 claims reproduce; not: cot_model_outputs, few_shot" in printed
+    assert "robust: 701 = 53.15%, 0 cut off; 53 replies lack the </think> that the others have" in printed
     (tmp_path / "mine.jsonl").write_text(json.dumps(rows[0]) + "\n")
     with pytest.raises(SystemExit, match="mine.jsonl is no published file that we know of"):
         score_main([str(tmp_path / "mine.jsonl"), "--published"])
@@ -518,7 +528,7 @@ def test_rows_of_another_run_are_read_by_no_command(made, change):
 
 def test_readings_of_other_replies_are_left_out_and_counted(made):
     a = made("a", lambda n, _: says(2 * n))
-    rewrite(a / "results.jsonl", lambda n, row: row | ({"reply": "another"} if n < 3 else {}))
+    rewrite(a / "results.jsonl", lambda n, row: row | ({"reply": "another", "answer": None, "rule": "none", "correct": False} if n < 3 else {}))
     run = load_run(a)
     assert (len(run.readings), run.stale) == (5, 3)
     assert any("readings of other replies" in warning["text"] for warning in collect([a])["warnings"])
@@ -529,7 +539,8 @@ def test_proofs_and_what_is_not_scored_are_not_compared(made):
     stamp = read_json(a / "run.json")
     rewrite(a / "results.jsonl", lambda n, row: row | {"correct": None})
     for benchmark, why in (("math-500", "8 of 8 replies were not read"), ("proofbench", "proofs are right or wrong when a judge has graded them")):
-        write_json(a / "run.json", stamp | {"benchmark": benchmark})
+        write_json(a / "run.json", (other := stamp | {"benchmark": benchmark}))
+        rewrite(a / "results.jsonl", lambda n, row, run=run_hash(other): row | {"run": run})
         (a / "readings.jsonl").unlink(missing_ok=True)
         for main, verb in ((compare_main, "compared"), (rerank_main, "reranked")):
             with pytest.raises(SystemExit, match=f"cannot be {verb}: {why}"):
@@ -552,6 +563,7 @@ def test_errors_of_a_comparison_are_those_of_the_summary(made, tmp_path):
     problem = Problem("p", "q", Fraction(5), "x\ny\n#### 5")
     assert result_row(problem, Generation(says(5), 3, 0.0, "stop"))["meta"] == {"steps": 2}
     a, b = made("a", lambda n, _: says(0)), made("b", lambda n, _: says(2 * n))
+    (tmp_path / "pens.jsonl").unlink()  # it tells no steps, and each run is held against it
     rewrite(a / "results.jsonl", lambda n, row: row | {"meta": {"steps": 2}})
     compare_main([str(a), str(b), "--out", str(tmp_path / "ab.json")])
     assert {item["error"] for item in read_json(tmp_path / "ab.json")["fixed_items"]} == {"missing step"}
@@ -572,11 +584,25 @@ def test_no_key_of_a_server_is_written(made, monkeypatch, tmp_path):
     assert compare(load_run(out), load_run(a))["a"]["engine"] == "openai:https://host.example/v1#ORG/m@1"
 
 
-def test_records_of_eval_locate_are_named_in_a_report_and_not_read(made, tmp_path):
+def test_records_of_eval_locate_stand_in_a_report_with_their_figures(made, tmp_path):
     a = made("a", lambda n, _: says(2 * n))
-    write_json(tmp_path / "located" / "run.json", {"data": "stepverify", "dev_sha256": "0"})
-    report_main([str(a), str(tmp_path / "located"), "--out", str(tmp_path / "report")])
-    assert "located: eval.locate measured" in (tmp_path / "report" / "report.html").read_text()
+    stamp = {"data": "stepverify", "engine": None, "folds": None, "n": 4, "dev_sha256": "0"}
+    figures = {"exact": 3, "exact_rate": 0.75, "exact_interval": [0.3, 0.954], "by_category": {"<b>unit</b>": [3, 4]}, "command": "python -m eval.locate --data stepverify"}
+    write_json(tmp_path / "located" / "run.json", stamp)
+    write_json(tmp_path / "located" / "summary.json", stamp | figures)
+    write_json(tmp_path / "right" / "run.json", stamp | {"data": "stepverify-right"})
+    write_json(tmp_path / "right" / "summary.json", stamp | {"data": "stepverify-right", "alarms": 1, "alarm_rate": 0.25, "alarm_interval": [0.046, 0.7]})
+    write_json(tmp_path / "begun" / "run.json", stamp | {"folds": 6})
+    report_main([str(a), *(str(tmp_path / name) for name in ("located", "right", "begun")), "--out", str(tmp_path / "report")])
+    html, text = ((tmp_path / "report" / name).read_text() for name in ("report.html", "report.md"))
+    for shown in (html, text):
+        assert "3 of 4" in shown and "30.0% to 95.4%" in shown and "called wrong although right" in shown and "1 of 4" in shown
+        assert "only --folds says what to expect" in shown.replace("\\", "") and "eval.locate was not run to its end" in shown
+        assert "python -m eval.locate --data stepverify" in shown
+    assert "&lt;b&gt;unit&lt;/b&gt;" in html and "<b>unit" not in html
+    # A report of nothing else stands too.
+    report_main([str(tmp_path / "located"), "--out", str(tmp_path / "alone")])
+    assert "sets of students&#x27; work" in (tmp_path / "alone" / "report.html").read_text()
     write_json(tmp_path / "other" / "run.json", {"data": "x"})
     with pytest.raises(SystemExit, match="other/run.json is no record of a run"):
         report_main([str(a), str(tmp_path / "other"), "--out", str(tmp_path / "report")])
@@ -609,7 +635,7 @@ def test_columns_are_taken_by_their_names(tmp_path, capsys):
     assert "robust 0, strict 0, math-verify 0" in capsys.readouterr().out
     with pytest.raises(SystemExit, match=r"row 1 needs a reply \(completion\) and a gold answer \(none\); its columns are completion, said"):
         score_main([name, "--reply", "completion", "--gold", "none"])
-    with pytest.raises(SystemExit, match="leave out --reply and --gold"):
+    with pytest.raises(SystemExit, match="leave out --reply, --gold, --samples and --constant"):
         score_main([name, "--published", "--gold", "target"])
 
 
@@ -645,3 +671,316 @@ def test_gold_answers_that_are_expressions_are_read_by_the_library_alone(tmp_pat
     assert "robust 2, math-verify 2; they disagree on 0 rows" in capsys.readouterr().out
     with pytest.raises(SystemExit, match="some gold answers are expressions, which q06 cannot read"):
         score_main([name, "--reading", "q06"])
+
+
+# --- the same run twice, no run at all, problems that are alike
+
+
+def test_the_same_run_twice_is_noise_and_no_difference(made, tmp_path, capsys):
+    a, b = made("a", lambda n, _: says(2 * n)), made("b", lambda n, _: says(2 * n if n % 2 else 0))
+    stamp = read_json(a / "run.json")  # as if the same model had been run again
+    write_json(b / "run.json", stamp)
+    rewrite(b / "results.jsonl", lambda n, row: row | {"run": run_hash(stamp)})
+    found = collect([a, b])
+    assert not found["pairs"] and len(found["noise"]) == 1
+    (noise,) = found["noise"]
+    assert noise["flips"] == sum(1 for row in read_rows(b / "results.jsonl") if not row["correct"]) > 0
+    assert noise["floor"] == pytest.approx(1.959964 * (noise["flips"] ** 0.5) / noise["n"])
+    report_main([str(a), str(b), "--out", str(tmp_path / "report")])
+    for name in ("report.html", "report.md"):
+        assert noise["means"] in (tmp_path / "report" / name).read_text().replace("\\", "")
+
+
+def test_a_folder_beside_itself_says_so(made, capsys):
+    a = made("a", lambda n, _: says(2 * n))
+    capsys.readouterr()
+    compare_main([str(a), str(a)])
+    assert capsys.readouterr().out.startswith("A and B are the same folder")
+    with pytest.raises(SystemExit, match="is named twice"):
+        compare_main([str(a), str(a), "--noise"])
+
+
+def test_a_run_without_a_row_is_one_sentence_everywhere(made, tmp_path):
+    a = made("a", lambda n, _: says(2 * n))
+    empty = tmp_path / "empty"
+    write_json(empty / "run.json", read_json(a / "run.json"))
+    (empty / "results.jsonl").write_text("")
+    for pair in ([a, empty], [empty, a], [empty, empty]):
+        with pytest.raises(SystemExit, match="empty holds no row yet: run its eval.run command to its end"):
+            compare_main([str(folder) for folder in pair])
+    with pytest.raises(SystemExit, match="holds no rows"):
+        score_main([str(empty / "results.jsonl")])
+    report_main([str(empty), str(a), "--out", str(tmp_path / "report")])
+    text = (tmp_path / "report" / "report.md").read_text()
+    assert "not run to its end" in text and "empty holds no row yet" in text
+
+
+def test_the_majority_is_charged_all_of_its_replies(made, capsys):
+    a = made("a", lambda n, _: says(2 * n))
+    b = made("b", lambda n, s: says(2 * n if s < 2 else 0), "--samples", "3", "--temperature", "0.7")
+    found = compare(load_run(a), load_run(b))
+    tokens = len(says(0).split())
+    assert (found["b"]["mean_tokens"], found["b"]["tokens_a_problem"], found["a"]["tokens_a_problem"]) == (tokens, 3 * tokens, tokens)
+    capsys.readouterr()
+    compare_main([str(a), str(b)])
+    said = capsys.readouterr().out
+    assert f"B  b: 8 of 8 right = 100.0%; {24 * tokens} tokens ({tokens} a reply, {3 * tokens:.1f} a problem for the majority of 3" in said
+    assert "Right within so many tokens, single replies (B above: a majority, which costs all of its replies):" in said and "B  66.7%" in said
+
+
+def alike(rights: list[list[bool]]) -> tuple[list[dict], list[Problem]]:
+    rows, problems = [], []
+    for family, group in enumerate(rights):
+        for index, right in enumerate(group):
+            rows.append(row(f"{family}-{index}", answer="5" if right else "6", correct=right))
+            problems.append(Problem(f"{family}-{index}", "q", Fraction(5), "5", "bank", {"family": f"f{family}"}))
+    return rows, problems
+
+
+def test_problems_of_one_template_are_not_so_many_problems():
+    # Each family is right or wrong as a whole: six instances say no more than one.
+    same = [[n % 2 == 0] * 6 for n in range(20)]
+    groups = summarize(*alike(same)[:1], None, "number", alike(same)[1])["groups"]
+    assert (groups["by"], groups["n"]) == ("family", 20)
+    assert groups["interval"] == pytest.approx(wilson(9.5, 19, t95(19)), abs=3e-3)  # of 20 families, not of 120 problems
+    # Where an instance says nothing of its family, the interval is that of the problems.
+    mixed = [[True, False, True, False, True, False] for _ in range(20)]
+    assert summarize(*alike(mixed)[:1], None, "number", alike(mixed)[1])["groups"]["interval"] == pytest.approx(wilson(60, 120, t95(19)))
+
+
+@pytest.mark.parametrize("rights", [[[True] * 3] * 4, [[False] * 3] * 4, [[True, False]], [[True] * 6] * 158, [[False] * 6] * 158])
+def test_an_interval_of_groups_stays_honest_at_the_ends(rights):
+    n, right = sum(map(len, rights)), sum(map(sum, rights))
+    low, high = interval_of_groups(rights)
+    m = len(rights)
+    assert 0 <= low <= right / n <= high <= 1 and (low, high) == pytest.approx(wilson(right, n) if m == 1 else wilson(right / n * m, m, t95(m - 1)))
+
+
+@pytest.mark.parametrize("freedom, quantile", [(1, 12.7062), (2, 4.3027), (3, 3.1824), (4, 2.7764), (9, 2.2622), (30, 2.0423), (157, 1.9752), (10**6, 1.959966)])
+def test_students_quantile_is_that_of_the_tables(freedom, quantile):
+    assert t95(freedom) == pytest.approx(quantile, abs=5e-5)
+
+
+@pytest.mark.parametrize(
+    "groups, size, share, least",
+    [(158, 6, 0.13, 0.93), (100, 50, 0.5, 0.91), (30, 50, 0.5, 0.91), (5, 6, 0.5, 0.93), (10, 50, 0.2, 0.93), (10, 50, 0.05, 0.93), (20, 50, 0.05, 0.93), (50, 50, 0.05, 0.93), (20, 50, 0.9, 0.93)],
+)
+def test_an_interval_of_groups_holds_the_share_about_as_often_as_it_says(groups, size, share, least):
+    draw = numpy.random.default_rng(1)
+    held = 0
+    for _ in range(300):
+        rights = [list(draw.random(size) < of_group) for of_group in draw.beta(share, 1 - share, groups)]
+        low, high = interval_of_groups(rights)
+        held += low <= share <= high
+    assert held / 300 >= least
+
+
+@pytest.mark.parametrize("sizes, least", [([200] + [5] * 9, 0.95), ([40] + [10] * 9, 0.93), ([100, 50, 25, 12, 6, 3, 2, 1], 0.93), ([100 // k for k in range(1, 21)], 0.89)])
+def test_and_so_it_does_where_groups_are_of_unequal_size(sizes, least):
+    draw = numpy.random.default_rng(1)
+    held = 0
+    for _ in range(300):
+        low, high = interval_of_groups([list(draw.random(size) < draw.beta(1.5, 1.5)) for size in sizes])
+        held += low <= 0.5 <= high
+    assert held / 300 >= least
+
+
+def test_a_row_of_another_benchmark_is_refused_though_model_and_prompt_are_the_same(made, tmp_path):
+    a = made("a", lambda n, _: says(2 * n))
+    write_json(tmp_path / "b" / "run.json", (other := read_json(a / "run.json") | {"benchmark": "file:others.jsonl", "problems": "0" * 64}))
+    rows = list(read_rows(a / "results.jsonl"))
+    assert run_hash(other) != rows[0]["run"] == run_hash(read_json(a / "run.json"))
+    stray = rows[0] | {"id": "stray", "run": run_hash(other)}
+    with open(a / "results.jsonl", "a") as file:
+        file.write(json.dumps(stray) + "\n")
+    with pytest.raises(ValueError, match=f"row {len(rows) + 1} is of another run"):
+        load_run(a)
+
+
+@pytest.mark.parametrize(
+    "change, says",
+    [
+        ({"correct": True}, "row 1 says correct True where its reply and gold answer give False"),
+        ({"answer": "2", "correct": True}, "row 1 says answer '2' where its reply and gold answer give '0', correct True where"),
+        ({"answer": "2"}, "row 1 says answer '2'"),  # of several samples the answers are what is voted on
+        ({"correct_strict": True}, "row 1 says correct_strict True"),
+        ({"cut_off": True, "answer": None}, "row 1 says answer None where .* give '0', cut_off True where .* give False"),
+        ({"gold": "0"}, "row 1 says correct False where its reply and gold answer give True"),
+        ({"reply": "The answer is 2."}, "row 1 says answer '0' where its reply and gold answer give '2'"),
+        ({"finish": "length"}, "row 1 says answer '0' where its reply and gold answer give None, cut_off False"),
+        ({"correct": None}, "row 1 says correct None where"),
+    ],
+)
+def test_a_verdict_that_does_not_follow_from_reply_and_gold_answer_is_refused(made, tmp_path, change, says):
+    a, b = made("a", lambda n, _: says_of(n)), made("b", lambda n, _: says_of(n))
+    rewrite(a / "results.jsonl", lambda n, row: row | (change if n == 0 else {}))
+    for call in (lambda: compare_main([str(b), str(a)]), lambda: report_main([str(a), "--out", str(tmp_path / "report")]), lambda: made("a", lambda n, _: says_of(n))):
+        with pytest.raises(SystemExit, match=says):
+            call()
+    assert not (tmp_path / "report").exists()
+
+
+def test_a_verdict_without_its_reply_is_refused(made):
+    a = made("a", lambda n, _: says_of(n))
+    rewrite(a / "results.jsonl", lambda n, row: {key: value for key, value in row.items() if n or key != "reply"} | {"correct": True})
+    with pytest.raises(ValueError, match="row 1 is no result of a run"):
+        load_run(a)
+    with pytest.raises(SystemExit, match="row 1 is no result of this run"):
+        made("a", lambda n, _: says_of(n))
+
+
+@pytest.mark.parametrize(
+    "change, says",
+    [
+        # A forged verdict cannot hide behind evidence that is taken away.
+        ({"gold": None, "correct": True}, "gold must be a text, not None"),
+        ({"gold": "", "correct": True}, "its gold answer '' is no number"),
+        ({"gold": "x", "correct": True}, "its gold answer 'x' is no number"),
+        ({"reply": None, "correct": True}, "reply must be a text, not None"),
+        ({"reply": 5}, "reply must be a text, not 5"),
+        # What a row says of its problem is what the benchmark says.
+        ({"gold": "0", "correct": True}, "row 1 says gold '0' where its benchmark has '2'"),
+        ({"question": "How many?"}, "row 1 says question 'How many.' where its benchmark has 'Ana has 1"),
+        ({"question": ""}, "row 1 says question '' where its benchmark has 'Ana has 1"),
+        ({"meta": {"topic": "sums"}}, "row 1 says meta .* where its benchmark has {}"),
+        # What is counted from the reply follows from it.
+        ({"first_wrong_step": 1, "steps": 9}, "row 1 says first_wrong_step 1 where its reply and gold answer give None, steps 9 where"),
+        ({"wrong_sums": 1}, "row 1 says wrong_sums 1"),
+        ({"rule": "boxed"}, "row 1 says rule 'boxed'"),
+        # Nothing but a sentence comes of a value of another kind.
+        ({"tokens": "x"}, "tokens must be a whole number, not below 0, not 'x'"),
+        ({"tokens": -1}, "tokens must be a whole number, not below 0, not -1"),
+        ({"tokens": True}, "tokens must be a whole number, not below 0, not True"),
+        ({"seconds": float("1e999")}, "is not JSON: Infinity is not a number"),
+        ({"steps": "x"}, "steps must be a whole number"),
+        ({"meta": [1]}, "meta must be an object"),
+        ({"meta": None}, "meta must be an object"),
+        ({"question": None}, "question must be a text"),
+        ({"sample": "x"}, "sample must be a whole number"),
+        ({"sample": -1}, "sample must be a whole number"),
+        ({"sample": 1}, "sample 1 is none of the 1 that were asked for"),
+        ({"finish": ["stop"]}, "finish must be one of stop, length, repeating, failed"),
+        ({"id": 7}, "id must be a text"),
+        ({"logprob": "x"}, "logprob must be a number"),
+    ],
+)  # fmt: skip
+def test_nothing_is_computed_from_a_row_that_says_what_it_cannot_know(made, tmp_path, change, says):
+    a, b = made("a", lambda n, _: says_of(n)), made("b", lambda n, _: says_of(n))
+    rewrite(a / "results.jsonl", lambda n, row: row | (change if n == 0 else {}))
+    for call in (lambda: compare_main([str(b), str(a)]), lambda: report_main([str(a), "--out", str(tmp_path / "report")]), lambda: made("a", lambda n, _: says_of(n))):
+        with pytest.raises(SystemExit, match=says):
+            call()
+
+
+@pytest.mark.parametrize(
+    "name, text, says",
+    [
+        ("summary.json", "[1]", "summary.json is no summary"),
+        ("summary.json", "[" * 200_000, "summary.json is not JSON"),
+        ("readings.jsonl", '{"sample": 0}\n', "readings.jsonl: row 1 was not written by eval.run"),
+        ("readings.jsonl", '{"id": "p1", "sample": 0, "reply": "", "math_verify": "yes"}\n', "readings.jsonl: row 1 was not written by eval.run"),
+        ("votes.jsonl", '{"id": "p1", "votes": [3]}\n', "votes.jsonl: row 1 was not written by eval.run"),
+        ("run.json", '{"engine": 3, "benchmark": "svamp", "sampling": {}}', "run.json is no record of a run"),
+        ("run.json", '{"engine": "e", "benchmark": "svamp", "sampling": {"max_tokens": 5}, "mode": "cot"}', "run.json is no record of a run"),
+        ("run.json", '{"engine": "e", "benchmark": "svamp", "sampling": {"max_tokens": 5}, "samples": "2"}', "samples must be a whole number"),
+    ],
+)
+def test_a_file_of_a_run_that_holds_something_else_is_one_sentence(made, tmp_path, name, text, says):
+    a, b = made("a", lambda n, _: says_of(n)), made("b", lambda n, _: says_of(n))
+    (a / name).write_text(text)
+    for call in (lambda: compare_main([str(b), str(a)]), lambda: report_main([str(a), "--out", str(tmp_path / "report")])):
+        with pytest.raises(SystemExit, match=says):
+            call()
+
+
+def test_a_run_is_held_against_its_benchmark_where_this_is_the_one_that_it_asked(made, tmp_path):
+    whole, part = made("a", lambda n, _: says_of(n)), made("b", lambda n, _: says_of(n), "--limit", "3")
+    assert load_run(whole).held and load_run(part).held
+    problems = (tmp_path / "pens.jsonl").read_text()
+    (tmp_path / "pens.jsonl").write_text(problems.replace("pens", "pencils"))
+    assert not load_run(whole).held
+    (said,) = (warning for warning in collect([whole])["warnings"] if "could not be held against" in warning["text"])
+    assert said["runs"] == ["a"]
+    (tmp_path / "pens.jsonl").write_text(problems)
+    assert not any("could not be held against" in warning["text"] for warning in collect([whole])["warnings"])
+
+
+def says_of(n: int) -> str:
+    return says(2 * n if n > 1 else 0)
+
+
+@pytest.mark.promises(13)
+def test_the_published_verdicts_follow_from_their_replies():
+    """Whoever changes the reader of answers makes these records again: they are what the figures stand on."""
+    for record in sorted([*ROOT.glob("evals/*/run.json"), *ROOT.glob("evals/*/*/run.json")]):
+        if "benchmark" in read_json(record) and rows_file(record.parent):
+            run = load_run(record.parent)
+            counted = summarize(run.rows, run.readings)
+            assert {key: run.summary[key] for key in ("n", "correct", "cut_off", "unparsed", "correct_strict", "correct_math_verify")}.items() <= counted.items()
+
+
+@pytest.mark.parametrize("answer", [Fraction(5), Fraction(-7, 2), Fraction(1, 3), Fraction(-22, 7), Fraction(10**18), Fraction(123456789, 10**6), Fraction(0)])
+@pytest.mark.parametrize("tolerance", [None, "1/1000"])
+def test_the_verdict_that_a_run_writes_is_the_one_that_its_reader_works_out(answer, tolerance):
+    problem = Problem("p", "q", answer, str(answer), meta={} if tolerance is None else {"tolerance": tolerance})
+    for said in (answer, answer + Fraction(1, 2000), answer + 1):
+        written = result_row(problem, Generation(f"The answer is {show(said)}.", 3, 0.0, "stop"))
+        assert differing(written, "number", tolerance) == {}
+        assert written["correct"] == (said == answer or tolerance is not None and said - answer < 1)
+
+
+@pytest.mark.parametrize(
+    "gains, expected",
+    [
+        ([[1, 1, 1], [1, 1, 0], [-1, 0, 0]], {"n": 3, "better": 2, "worse": 1, "p": 1.0}),
+        ([[1, -1], [0, 0]], {"n": 2, "better": 0, "worse": 0, "p": 1.0}),
+        ([[1, 1]] * 6, {"n": 6, "better": 6, "worse": 0, "p": 2 / 2**6}),
+        ([[1], [1], [1]], None),  # each problem stands for itself
+    ],
+)
+def test_instances_of_one_template_have_one_voice(gains, expected):
+    pairs, problems = {}, []
+    for family, group in enumerate(gains):
+        for place, gain in enumerate(group):
+            pairs[f"{family}-{place}"] = (gain < 0, gain > 0)
+            problems.append(Problem(f"{family}-{place}", "q", Fraction(1), meta={"family": f"f{family}"}))
+    assert compare_templates(pairs, problems) == (expected and pytest.approx(expected))
+
+
+@pytest.mark.parametrize(
+    "templates, says",
+    [
+        (None, "B is better"),
+        ({"n": 20, "better": 9, "worse": 0, "p": 0.004}, "of 20 templates B solves more in 9 and fewer in 0, exact sign test p = 0.004: B is better"),
+        ({"n": 2, "better": 2, "worse": 0, "p": 0.5}, "no difference that chance would not make"),
+        ({"n": 20, "better": 1, "worse": 12, "p": 0.003}, "no difference that chance would not make"),  # one template outweighs the others
+    ],
+)
+def test_a_comparison_of_templates_decides_where_there_are_some(templates, says):
+    assert says in verdict_of({"difference": 0.1, "interval": [0.05, 0.15], "p": 1e-6, "templates": templates})
+
+
+def test_what_differs_in_the_sampling_is_named(made):
+    a, b = made("a", lambda n, _: says(2 * n)), made("b", lambda n, _: says(2 * n), "--no-calculator", "--max-tokens", "99")
+    assert compare(load_run(a), load_run(b))["differs_in"] == ["engine", "revision", "sampling (max_tokens, calculator)"]
+
+
+def test_figures_without_rows_are_held_against_the_readings_beside_them(made):
+    a = made("a", lambda n, _: says(2 * n))
+    (a / "results.jsonl").unlink()
+    assert not any("readings.jsonl" in warning["text"] for warning in collect([a])["warnings"])
+    write_json(a / "summary.json", read_json(a / "summary.json") | {"correct": 7})
+    (said,) = (warning for warning in collect([a])["warnings"] if "does not agree with readings.jsonl" in warning["text"])
+    assert said["runs"] == ["a (correct 7 instead of 8)"]
+
+
+def test_two_replies_under_one_key_are_refused(made):
+    a = made("a", lambda n, _: says(2 * n))
+    rows = list(read_rows(a / "results.jsonl"))
+    with open(a / "results.jsonl", "a") as file:
+        file.write(json.dumps(rows[0]) + "\n")
+    assert len(load_run(a).rows) == len(rows)  # the same line twice says nothing new
+    with open(a / "results.jsonl", "a") as file:
+        file.write(json.dumps(rows[0] | {"reply": "The answer is 99."}) + "\n")
+    with pytest.raises(ValueError, match="is another reply to"):
+        load_run(a)

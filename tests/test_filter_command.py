@@ -288,6 +288,31 @@ def test_the_input_is_never_written_over_nor_read_twice(tmp_path, good, capsys):
     assert path.read_bytes() == before and [p.name for p in tmp_path.iterdir()] == ["clean.jsonl"]
 
 
+def test_links_that_go_in_a_circle_are_refused_in_a_sentence(tmp_path, capsys):
+    (tmp_path / "loop.jsonl").symlink_to(tmp_path / "loop.jsonl")
+    with pytest.raises(SystemExit) as left:
+        run(tmp_path / "loop.jsonl", tmp_path / "out")
+    assert left.value.code == 2 and "loop.jsonl cannot be read: Too many levels of symbolic links" in capsys.readouterr().err
+
+
+def test_a_file_whose_name_no_report_can_show_is_refused(tmp_path, good, capsys):
+    path = tmp_path / "their\ns.jsonl"
+    path.write_text(as_gsm8k(good[0]))
+    assert "holds characters that cannot be shown: rename it" in refused(capsys, "--in", path, "--out", tmp_path / "out", "--no-tests")
+
+
+def test_a_link_in_the_folder_is_replaced_and_never_followed(tmp_path, good):
+    path, outside = tmp_path / "theirs.jsonl", tmp_path / "diary.txt"
+    path.write_text("".join(map(as_gsm8k, good[:5])))
+    outside.write_text("mine")
+    (tmp_path / "out").mkdir()
+    for name in ("clean.jsonl", "report.json", "dropped.jsonl"):
+        (tmp_path / "out" / name).symlink_to(outside)
+    run(path, tmp_path / "out")
+    assert outside.read_text() == "mine"
+    assert not any(file.is_symlink() for file in (tmp_path / "out").iterdir())
+
+
 def test_the_command_line_refuses_without_a_traceback(tmp_path):
     result = subprocess.run(
         [sys.executable, "-m", "pipeline.filter", "--in", str(tmp_path), "--out", str(tmp_path / "out"), "--no-tests"],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from collections import Counter
 from dataclasses import replace
 from fractions import Fraction
@@ -19,7 +18,7 @@ from mathtutor.problem import Problem, Row
 from pipeline.audit import COMPARING, GOOD, LEAST, ROWS, Labelled, faults, read_labelled, retold, score
 from pipeline.chain import STAGES
 from pipeline.corpus import References
-from pipeline.filters import RULES, all_reasons
+from pipeline.filters import RULES, all_reasons, math_verification
 from pipeline.language_rules import (
     ai_detection,
     child_safety,
@@ -30,6 +29,7 @@ from pipeline.language_rules import (
 )
 from pipeline.recipe import Limits, Recipe
 from pipeline.strays import strays_of, written_numbers
+from tests.clock import seconds
 
 DEFAULT = Limits()
 PROBLEM = "Ana has 3 boxes with 4 pens each. She gives 2 pens away. How many pens are left?"
@@ -128,6 +128,47 @@ def test_a_number_out_of_the_blue_is_neither_given_nor_worked_out_nor_known(prob
 def test_a_threshold_moves_the_verdict(limits, broken):
     assert solution_quality(broken, replace(DEFAULT, **limits))
     assert solution_quality(broken, replace(DEFAULT, min_steps=1, max_strays=None, max_idle_steps=None)) is None
+
+
+# --- sums and the answer
+
+COLLECTS = "Adam picks 120 apples and Eve picks 230. How many have they?"
+
+
+@pytest.mark.parametrize(
+    "steps, answer, reason",
+    [
+        (("120 + 230 = 350 apples.", "They have 350 apples."), "350", None),
+        (("120 + 230 = 350 apples.", "They have 351 apples."), "351", "answer_is_not_the_last_result"),
+        (("120 + 230 = 350 apples.", "They have 230 apples."), "230", "answer_is_not_the_last_result"),  # given, not worked out
+        (("120 + 230 = 350 apples, so the answer is 351.",), "351", "answer_is_not_the_last_result"),
+        (("120 + 230 = 350 apples.", "Adam's apples = 351."), "351", "answer_is_not_the_last_result"),
+        (("120 + 230 = 350 apples.", "x = 351"), "351", "answer_is_not_the_last_result"),  # nobody spoke of x
+        (("120 + 230 = 350 apples.", "So 350 = 351."), "351", "step_2_does_not_add_up"),
+        (("120 + 230 = 350 apples = 351",), "351", "step_1_does_not_add_up"),
+        (("120 + 230 = 350 apples.", "So 350 red apples = 351 apples."), "351", "step_2_does_not_add_up"),
+        (("120 + 230 = 350 apples.", "They have 350 apples = 351."), "351", "step_2_does_not_add_up"),
+        (("120 + 230 = 350 apples.", "350 apples = 0"), "0", "step_2_does_not_add_up"),
+        (("120 + 230 = 350 apples.", "350 apples = 175 pairs"), "175", None),  # two units
+        (("120 + 230 = 350 apples = 35000 cents", "35000 cents = 350"), "350", None),  # a measure
+        (("At 5 dollars for 2, one costs 2.5 dollars.", "120 + 230 = 350 apples = 875", "875 + 0 = 875"), "875", None),  # a rate
+        (("15 / 2 = 7.5 = 9 boxes",), "9", "step_1_does_not_add_up"),
+        (("15 / 2 = 7.5", "so 7.5 = 8 dollars"), "8", "step_2_does_not_add_up"),
+        (("Half of 10 is 4 and half of that is 2.", "4 / 2 = 2"), "2", "step_1_does_not_add_up"),
+        (("15 / 2 = 7.5 boxes.", "They need 8 boxes."), "8", None),
+        (("15 / 2 = 7.5 boxes.", "They need 9 boxes."), "9", "answer_is_not_the_last_result"),
+        (("2x = 20", "x = 10"), "10", None),
+        (("3 Losses = 90", "Losses = 90 / 3", "Losses = 30"), "30", None),
+        (("15 * 5 = 75 cans.", "With 3 balls in a can, 75 cans have 225 balls."), "225", None),
+        (("60 * 3 = 180 minutes", "180 minutes = 3 hours"), "3", None),
+        (("24 / 3 = 8", "48 divided by 4 is 12."), "12", None),
+        (("Since 3 / 4 is equal to 15, 1 / 4 of it is 15 / 3 = 5.",), "5", None),
+        (("56 boys divided into 4 classrooms equals 14 boys.",), "14", None),
+        (("56 boys divided into 4 classrooms equals 15 boys.",), "15", "step_1_does_not_add_up"),
+    ],
+)  # fmt: skip
+def test_the_answer_is_what_the_sums_lead_to_and_not_merely_what_the_last_step_says(steps, answer, reason):
+    assert math_verification(replace(row(COLLECTS, *steps), answer=answer), DEFAULT) == reason
 
 
 # --- assistant residue
@@ -242,6 +283,22 @@ def test_prices_may_have_as_many_decimals_as_the_recipe_says():
         ("He hates girls.", "hatred_hates_girls"),
         ("Finn put $80 on the counter.", None),
         ("Nan put $20 on a horse.", "gambling_put_20_on_a_horse"),
+        ("A die is thrown 60 times.", None),
+        ("A wine glass of juice holds 5 ounces.", None),
+        ("She drinks 2 glasses of wine.", "word_wine"),
+        ("The school lottery gave 60 seats.", None),
+        ("He won $60 in the lottery.", "word_lottery"),
+        ("A late frost killed 6 tulips.", None),
+        ("The frost killed 3 men.", "violence_killed"),
+        ("Each week 5 goldfish die.", None),
+        ("Each week 5 sailors die.", "word_die"),
+        ("One spray kills 50% of germs.", None),
+        ("Each soldier kills 50% of them.", "violence_kills"),
+        ("She lists the scores she has to beat. She finds one student with 95.", None),
+        ("He has to beat his dog 3 times.", "violence_beat_his_dog"),
+        ("A man hit his wife 3 times.", "violence_hit_his_wife"),
+        ("Mia slapped her little brother 3 times.", "violence_slapped_her_little_brother"),
+        ("Jo hit the ball to her brother 3 times.", None),
     ],
 )
 def test_what_does_not_belong_before_a_child_is_found_in_any_part_of_a_row(text, reason):
@@ -316,11 +373,13 @@ def test_no_text_raises(problem, steps, answer):
 )
 def test_a_monstrous_row_costs_little_time(piece):
     monster = piece * (30_000 // len(piece))
-    started = time.process_time()
-    for broken in (row(monster), row(PROBLEM, monster), row(PROBLEM, *[monster[:200]] * 60)):
-        for rule in (solution_quality, ai_detection, units, child_safety, personal_data, reading_level):
-            rule(broken, DEFAULT)
-    assert time.process_time() - started < 2  # under 0.5 s here: a pattern that goes back and forth takes minutes
+
+    def read() -> None:
+        for broken in (row(monster), row(PROBLEM, monster), row(PROBLEM, *[monster[:200]] * 60)):
+            for rule in (solution_quality, ai_detection, units, child_safety, personal_data, reading_level):
+                rule(broken, DEFAULT)
+
+    assert seconds(read, times=1) < 2  # under 0.5 s here: a pattern that goes back and forth takes minutes
 
 
 BOMBS = {
@@ -336,11 +395,13 @@ def test_a_bomb_is_dropped_before_it_is_read_or_read_in_no_time(piece, size, dro
     numbers = " ".join(f"{1009 + 37 * index};" for index in range(size // 6))
     text = numbers if piece == "numbers" else piece * (size // len(piece))
     step = text[: size if dropped_by else 990]
-    started = time.process_time()
-    for bomb in (row(text), row(PROBLEM, *[step] * 12), row(text[: size - 900], *[step + " = 3"] * 12)):
-        stages = [stage for stage, _ in all_reasons(bomb, replace(DEFAULT, max_words=10_000))]
-        assert dropped_by is None or stages == [dropped_by]
-    assert time.process_time() - started < 4
+
+    def read() -> None:
+        for bomb in (row(text), row(PROBLEM, *[step] * 12), row(text[: size - 900], *[step + " = 3"] * 12)):
+            stages = [stage for stage, _ in all_reasons(bomb, replace(DEFAULT, max_words=10_000))]
+            assert dropped_by is None or stages == [dropped_by]
+
+    assert seconds(read, times=1) < 4
 
 
 @pytest.mark.parametrize(
@@ -380,9 +441,9 @@ def test_no_row_that_passes_structure_is_too_long_to_be_read_whole():
 @pytest.mark.parametrize(
     "answer, reason",
     [
-        *((answer, None) for answer in ("10", "-3", "2.5", "4.50", "1/3", "3/8", "0.125", "-0.50")),
+        *((answer, None) for answer in ("10", "-3", "2.5", "4.50", "1 1/2", "-2 1/3", "1/3", "3/8", "0.125", "-0.50")),
         *((answer, "answer_is_not_the_bare_number") for answer in (
-            "14.000", "10.00", "1,000", "$5", "010", "10 pens", "ten", "21 (mail bob@mail.com)", "8 #### 10", " 10", "2/16", "4.500")),
+            "14.000", "10.00", "1,000", "$5", "010", "10 pens", "ten", "21 (mail bob@mail.com)", "8 #### 10", " 10", "2/16", "1 2/4", "1 3/2", "4.500")),
         ("", "answer_is_no_number"),
     ],
 )  # fmt: skip
@@ -468,7 +529,7 @@ def test_a_filter_is_counted_where_it_is_due_and_blamed_where_it_is_not():
 
 
 @pytest.mark.parametrize(
-    "stage, share, is_fault", [("units", 0.011, True), ("units", 0.01, False), ("test_overlap", 0.02, False)]
+    "stage, share, is_fault", [("units", 0.011, True), ("units", 0.01, False), ("test_overlap", 0.011, True)]
 )
 def test_a_filter_may_not_cost_more_than_a_hundredth_of_gsm8k_train(stage, share, is_fault):
     assert bool(faults({}, {stage: {"share": share}})) is is_fault

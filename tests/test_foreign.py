@@ -5,12 +5,12 @@ from __future__ import annotations
 import gzip
 import json
 import os
-import time
 import tracemalloc
 
 import pytest
 
 import pipeline.foreign
+import pipeline.packed
 import pipeline.records
 from mathtutor.chat import render_target
 from mathtutor.io import Damaged
@@ -19,6 +19,7 @@ from pipeline.foreign import Tally, read_foreign
 from pipeline.records import Unreadable
 from pipeline.solutions import stated_answer, to_steps
 from pipeline.teachers import procedural
+from tests.clock import seconds
 
 PROBLEM = "Ana has 3 boxes with 4 pens each. She gives 2 pens away. How many pens are left?"
 SOLUTION = "Ana has 3*4 = <<3*4=12>>12 pens.\n12-2 = <<12-2=10>>10 pens are left.\n#### 10"
@@ -118,10 +119,39 @@ def test_each_line_is_a_row_or_unreadable_for_a_reason(tmp_path, content, expect
     assert read(tmp_path / "theirs.jsonl", content)[0] == expected
 
 
+LONG = line(more="x" * 70_000)
+
+
+@pytest.mark.parametrize("name", ["theirs.jsonl", "theirs.json", "theirs.ndjson.gz"])
+@pytest.mark.parametrize(
+    "content, expected",
+    [
+        (b"[" + GOOD + GOOD, ["not_json", ROW]),
+        (b'[{"question": "x",\n' + GOOD * 9, ["not_json", *[ROW] * 9]),
+        (b"[\n" + GOOD * 3 + b"hello\n", ["not_json", ROW, ROW, ROW, "not_json"]),
+        (LONG * 3, [ROW] * 3),
+        (LONG[:-4] + b"\n" + LONG * 3, ["not_json", ROW, ROW, ROW]),
+        (b"[" + LONG + LONG, ["not_json", ROW]),
+        (b"{'question': 'x'}\n" + GOOD, ["not_json", ROW]),
+        (ACCENT.encode("latin-1") + b"\n" + GOOD, ["not_utf8", ROW]),
+        # and these are lists
+        (b"[" + LONG + b"," + GOOD + b"]", [ROW, ROW]),
+        (b"[" + GOOD.rstrip() + b",\n" + GOOD + b"]", [ROW, ROW]),
+        (b"[\n" + GOOD.rstrip() + b",\n" + GOOD + b"\n]\n", [ROW, ROW]),
+        (b"[" + GOOD + b"]", [ROW]),
+        (json.dumps([json.loads(GOOD)] * 2, indent=2).encode(), [ROW, ROW]),
+    ],
+)  # fmt: skip
+def test_a_bad_or_long_first_line_hides_neither_the_lines_after_it_nor_a_list(tmp_path, name, content, expected):
+    assert read(tmp_path / name, gzip.compress(content) if name.endswith(".gz") else content)[0] == expected
+
+
 @pytest.mark.parametrize(
     "content, says",
     [
-        (b"\xef\xbb\xbf" + GOOD, []),
+        (b"\xef\xbb\xbf" + GOOD, ["a byte order mark"]),
+        (b"\xef\xbb\xbf[" + GOOD + b"]", ["a byte order mark"]),
+        (GOOD + b"\xef\xbb\xbf\n", []),
         (GOOD.replace(b"\n", b"\r\n"), ["line ends of Windows"]),
         (GOOD + b"\n\n" + GOOD, ["2 blank lines"]),
         (GOOD.rstrip(), ["no line end after the last line"]),
@@ -233,14 +263,14 @@ def test_a_huge_line_costs_no_memory_and_the_next_one_is_read(tmp_path):
 
 
 def test_a_packed_file_may_not_grow_without_end(tmp_path, monkeypatch):
-    monkeypatch.setattr(pipeline.records, "RATIO_FROM", 200_000)
+    monkeypatch.setattr(pipeline.packed, "RATIO_FROM", 200_000)
     path = tmp_path / "bomb.jsonl.gz"
     path.write_bytes(gzip.compress(b"\n" * 500_000 + GOOD))
     with pytest.raises(Damaged, match=r"unpacks to over \d+ MB"):
         list(read_foreign(path))
-    monkeypatch.setattr(pipeline.records, "MAX_RATIO", 100_000)
+    monkeypatch.setattr(pipeline.packed, "MAX_RATIO", 100_000)
     assert read(path)[0] == [ROW]
-    monkeypatch.setattr(pipeline.records, "MAX_UNPACKED", 400_000)
+    monkeypatch.setattr(pipeline.packed, "MAX_UNPACKED", 400_000)
     with pytest.raises(Damaged, match="unpacks to over"):
         list(read_foreign(path))
 
@@ -292,9 +322,9 @@ def test_records_of_several_lines_are_noted(tmp_path):
 
 
 def test_quotes_that_never_close_cost_little_time(tmp_path):
-    started = time.process_time()
-    assert len(read(tmp_path / "t.csv", b"question,answer\n" + b'z","y\n' * 5000)[0]) == 5000
-    assert time.process_time() - started < 5
+    found = []
+    assert seconds(lambda: found.extend(read(tmp_path / "t.csv", b"question,answer\n" + b'z","y\n' * 5000)[0]), times=1) < 5
+    assert len(found) == 5000
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
@@ -419,7 +449,9 @@ def test_a_wrong_role_or_name_is_refused_with_those_there_are(tmp_path):
 @pytest.mark.parametrize(
     "given, shown",
     [
-        ("10", "10"), ("10.0", "10"), ("$1,234.50", "1234.5"), ("1/2", "0.5"), ("\\frac{1}{3}", "1/3"), ("-3", "-3"), ("−3", "-3"),
+        ("10", "10"), ("10.0", "10"), ("$1,234.50", "1234.5"), ("1/2", "1/2"), ("2 3/4", "11/4"), ("4/6 cup", "2/3"), ("6/2", "3"), ("½", "1/2"),
+        ("0.5", "0.5"), ("\\frac{3}{4}", "3/4"), ("#### 1/2", "1/2"), ("The answer is 3/4.", "3/4"), ("So 1/2 of 5 is 1 / 2 * 5 = 2.5.", "2.5"),
+        ("\\frac{1}{3}", "1/3"), ("-3", "-3"), ("−3", "-3"),
         ("\\boxed{7}", "7"), ("ten", "10"), ("5 apples", "5"), ("The answer is 7.", "7"), ("so 3 + 4 = 7\n#### 7", "7"),
         ("no number", "no number"), ("1e999", "1e999"), ("B", "B"),
     ],
@@ -600,6 +632,9 @@ def test_a_row_told_in_any_style_comes_back_as_it_was(bank_rows):
     [
         ("3 + 4 = 7 #### 7", ("3 + 4 = 7",), "7"),
         ("He has 3 + 4 = 7 pens. 7 - 2 = 5 are left.#### 5", ("He has 3 + 4 = 7 pens.", "7 - 2 = 5 are left."), "5"),
+        ("1 / 2 of 3 is 1 / 2 * 3 = 1.5 #### 1.5", ("1 / 2 of 3 is 1 / 2 * 3 = 1.5",), "1.5"),
+        ("1 / 2 * 3 = 3 / 2\n#### 3/2", ("1 / 2 * 3 = 3 / 2",), "3/2"),
+        ("1 / 2 * 3 = 1.5\nThe answer is $\\frac{3}{2}$.", ("1 / 2 * 3 = 1.5",), "3/2"),
         ("3 + 4 = 7\n7 - 2 = 5 #### $5.00", ("3 + 4 = 7", "7 - 2 = 5"), "5"),
         ("#### Step 1: 3 + 4 = 7\n#### Step 2: 7 - 2 = 5", ("3 + 4 = 7", "7 - 2 = 5"), "5"),
     ],
@@ -610,9 +645,8 @@ def test_the_mark_of_the_answer_is_no_part_of_a_step(solution, steps, answer):
 
 @pytest.mark.parametrize("piece", ["1" + "," * 90_000 + "a", "1" + "." * 90_000 + "a", "." * 90_000 + "x", "1 ####" * 15_000])
 def test_a_solution_that_is_a_bomb_takes_no_time(tmp_path, piece):
-    started = time.process_time()
-    row_of(tmp_path / "t.jsonl", {"problem": "How many? " + piece, "solution": "3 + 4 = 7\n" + piece})
-    assert time.process_time() - started < 3  # hours before
+    record = {"problem": "How many? " + piece, "solution": "3 + 4 = 7\n" + piece}
+    assert seconds(lambda: row_of(tmp_path / "t.jsonl", record), times=1) < 3  # hours before
 
 
 @pytest.mark.parametrize(
@@ -622,6 +656,5 @@ def test_a_solution_that_is_a_bomb_takes_no_time(tmp_path, piece):
 )  # fmt: skip
 def test_no_text_takes_long_or_raises(tmp_path, piece):
     text = piece * (60_000 // len(piece))
-    started = time.process_time()
-    row_of(tmp_path / "t.jsonl", {"problem": "How many? " + text + "\u00e9", "solution": "So " + text})
-    assert time.process_time() - started < 3  # 0.5 s at most where this was written
+    record = {"problem": "How many? " + text + "\u00e9", "solution": "So " + text}
+    assert seconds(lambda: row_of(tmp_path / "t.jsonl", record), times=1) < 3  # 0.5 s at most where this was written

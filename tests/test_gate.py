@@ -8,12 +8,32 @@ from types import SimpleNamespace
 
 import pytest
 
-from ui.gate import BURST, HEADERS, LISTENERS, MAX_BODY, RATE, Buckets, Gate, client_address
+from ui.gate import (
+    BURST,
+    COUNTED,
+    HEADERS,
+    LISTENERS,
+    MAX_BODY,
+    QUICK,
+    RATE,
+    RUNS,
+    Buckets,
+    Gate,
+    client_address,
+)
 
 JOIN = "/gradio_api/queue/join"
 CALL = "/gradio_api/call/solve"
 GOOD = b'{"data": ["3 + 4", true], "fn_index": 5, "session_hash": "a1b2", "event_data": null, "trigger_id": 7}'
-BLOCKS = SimpleNamespace(fns={5: SimpleNamespace(api_name="solve"), 6: SimpleNamespace(api_name=False)})
+RUN = {"concurrency_id": RUNS, "api_visibility": "public"}
+MOVE = {"concurrency_id": "quick", "api_visibility": "private"}
+BLOCKS = SimpleNamespace(
+    fns={
+        5: SimpleNamespace(api_name="solve", **RUN),
+        6: SimpleNamespace(api_name=False, **MOVE),
+        7: SimpleNamespace(api_name="learn_hint", **MOVE),
+    }
+)
 GRADIO = SimpleNamespace(get_blocks=lambda: BLOCKS)
 
 
@@ -77,6 +97,8 @@ def test_lets_the_page_through(method, path):
         (CALL, b'{"data": ["3 + 4", true]}'),
         ("/gradio_api/cancel", b'{"session_hash": "a1b2", "fn_index": 5, "event_id": "c3"}'),
         ("/gradio_api/reset", b""),
+        ("/gradio_api/mcp", b'{"method": "initialize"}'),
+        ("/gradio_api/mcp/", b'{"method": "tools/call"}'),
     ],
 )
 def test_lets_the_page_post(path, body):
@@ -97,7 +119,8 @@ def changed(**fields) -> bytes:
         (JOIN, changed(data="3 + 4")), (JOIN, changed(session_hash=5)), (JOIN, changed(session_hash="a" * 65)),
         (JOIN, changed(session_hash="a b")), (JOIN, changed(batched=True)),
         (CALL, b'{"data": 5}'), (CALL, b'{"data": [], "session_hash": "a1b2"}'), (CALL + "s", b'{"data": []}'),
-        ("/gradio_api/call/False", b'{"data": []}'), ("/gradio_api/cancel", b"x"), ("/gradio_api/cancel", b"[]"),
+        ("/gradio_api/call/False", b'{"data": []}'), ("/gradio_api/call/learn_hint", b'{"data": []}'),
+        ("/gradio_api/mcp/", b"[]"), ("/gradio_api/mcp/", b"x"), ("/gradio_api/cancel", b"x"), ("/gradio_api/cancel", b"[]"),
     ],
 )  # fmt: skip
 def test_refuses_a_body_that_gradio_would_break_on(path, body):
@@ -114,7 +137,8 @@ def test_refuses_a_body_that_gradio_would_break_on(path, body):
         ("POST", "/gradio_api/process_recording"), ("POST", "/gradio_api/component_server"), ("POST", "/login"),
         ("POST", "/gradio_api/run/predict"), ("POST", "/gradio_api/api/predict"), ("POST", "/gradio_api/call/v2/solve"),
         ("POST", "/"), ("PUT", "/"), ("DELETE", "/"), ("PATCH", JOIN), ("GET", "/gradio_api/call/solve/../../file=x"),
-        ("GET", "//"), ("GET", "/gradio_api/stream/a/b/1/playlist.m3u8"),
+        ("GET", "//"), ("GET", "/gradio_api/mcp/sse"), ("POST", "/gradio_api/mcp/messages/"), ("GET", "/gradio_api/mcp/schema"),
+        ("DELETE", "/gradio_api/mcp/"), ("GET", "/gradio_api/stream/a/b/1/playlist.m3u8"),
     ],
 )  # fmt: skip
 def test_keeps_everything_else_out(method, path):
@@ -189,6 +213,44 @@ def test_one_address_may_ask_so_often_and_no_more():
     assert ask("POST", JOIN, (GOOD,), gate=gate, client="192.0.2.2")[0] == 200  # somebody else
     assert ask("POST", "/gradio_api/cancel", (b"{}",), gate=gate)[0] == 200  # Stop is never refused
     assert ask("GET", "/", gate=gate)[0] == 200
+
+
+def test_a_move_that_asks_no_model_leaves_the_runs_of_a_class_alone():
+    gate = Gate(app, rate=0.0)
+    move = changed(fn_index=7)
+    assert [ask("POST", JOIN, (move,), gate=gate)[0] for _ in range(BURST * QUICK + 1)] == [200] * BURST * QUICK + [429]
+    assert [ask("POST", JOIN, (GOOD,), gate=gate)[0] for _ in range(BURST + 1)] == [200] * BURST + [429]
+
+
+def test_what_is_refused_counts_as_a_move():
+    gate = Gate(app, burst=1, rate=0.0)
+    assert [ask("POST", JOIN, (b"x",), gate=gate)[0] for _ in range(QUICK + 1)] == [400] * QUICK + [429]
+    assert ask("POST", JOIN, (GOOD,), gate=gate)[0] == 200
+
+
+MCP = "/gradio_api/mcp/"
+
+
+def test_a_tools_call_counts_once_and_for_its_caller():
+    passed = []
+
+    async def seen(scope, receive, send):
+        passed.append(scope["headers"])
+        await app(scope, receive, send)
+
+    gate = Gate(seen, burst=1, rate=0.0)
+    made_up = (COUNTED[0], b"0" * 32)
+    assert ask("POST", MCP, (b'{"method": "tools/list"}',), gate=gate)[0] == 200 and COUNTED not in passed[-1]
+    assert ask("POST", MCP, (b'{"method": "tools/call"}',), headers=(made_up,), gate=gate)[0] == 200
+    assert passed[-1] == [COUNTED]
+    here = {"gate": gate, "client": "127.0.0.1"}
+    assert [ask("POST", JOIN, (GOOD,), headers=(COUNTED,), **here)[0] for _ in range(3)] == [200] * 3  # to ourselves
+    assert [ask("POST", JOIN, (GOOD,), headers=(made_up,), **here)[0] for _ in range(2)] == [200, 429]
+    assert ask("POST", MCP, (b'{"method": "tools/call"}',), gate=gate)[0] == 429
+
+
+def test_tools_are_asked_by_post_alone():
+    assert ask("GET", MCP)[0] == 405
 
 
 def test_a_bucket_fills_again_and_the_table_of_them_is_bounded():

@@ -8,7 +8,19 @@ from fractions import Fraction
 import pytest
 
 from mathtutor.bank import load_bank
-from mathtutor.tutoring.hints import Rung, Solved, asked, hide, ladder, numbers_in, quantities, question
+from mathtutor.tutoring.hints import (
+    Rung,
+    Solved,
+    as_fractions,
+    asked,
+    checked,
+    hide,
+    ladder,
+    numbers_in,
+    quantities,
+    question,
+    sums_of,
+)
 from mathtutor.tutoring.replies import Says, judge
 
 BUS = Solved(
@@ -20,12 +32,16 @@ WORDS = dict(zip("zero one two three four five six seven eight nine ten eleven t
                  "eighteen nineteen twenty".split(), range(21), strict=True))  # fmt: skip
 
 
-def seen(text: str) -> set[Fraction]:
-    """Every number that a reader could find in a text, by other rules than those of `hide`: more than really stand there."""
+def seen(text: str, quotients: bool = False) -> set[Fraction]:
+    """Every number that a reader could find in a text, by other rules than those of `hide`: more than really stand there.
+
+    `quotients`: "2 / 11" and "2 ÷ 11" too, which answer a question for a fraction.
+    """
     found = {Fraction(WORDS[word]) for word in re.findall(r"[a-z]+", text.lower()) if word in WORDS}
     for digits in re.findall(r"\d+(?:,\d{3})*(?:\.\d+)?(?:/\d+)?", text):
         whole, _, under = digits.replace(",", "").partition("/")
         found.add(Fraction(whole) / (int(under or 1) or 1))
+    found |= {Fraction(int(a), int(b)) for a, b in re.findall(r"(?<![\d/])(\d+) [/÷] (\d+)\b", text) if quotients and int(b)}
     return found
 
 
@@ -36,8 +52,9 @@ def instances():
     return [families[i % len(families)].instantiate(41, i // len(families)) for i in range(600)]
 
 
+@pytest.mark.promises(10)
 @pytest.mark.parametrize("kind", ["cut from the steps", "made by the writer"])
-def test_no_rung_before_the_worked_step_gives_away_what_is_asked_for(instances, kind):
+def test_no_rung_before_the_worked_step_gives_away_what_is_asked_for(instances, kind, measured):
     checked = 0
     for instance in instances:
         bare = Solved(instance.problem, instance.steps, instance.answer)
@@ -45,13 +62,33 @@ def test_no_rung_before_the_worked_step_gives_away_what_is_asked_for(instances, 
         for hint in ladder(solved):
             if hint.rung is Rung.WORKED:
                 continue
-            shown = seen(" ".join((*hint.lines, hint.equation)))
+            shown = seen(" ".join((*hint.lines, hint.equation)), quotients=instance.as_fraction)
             assert instance.answer not in shown, (hint, instance)
             assert hint.value is None or hint.value not in shown, (hint, instance)
             if hint.rung is Rung.PLAN and not solved.ready:
                 assert not re.search(r"\d", " ".join(hint.lines)), hint
             checked += 1
     assert checked > 4 * len(instances)
+    measured(f"{kind}: {checked:,} hints of {len(instances)} problems, none with its answer")
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [("2 / 11 = ▢", "2/11 = ▢"), ("Share: 2 ÷ 11 = ▢", "Share: 2/11 = ▢"), ("2/11", "2/11"), ("1/2 / 3", "1/2 / 3"), ("1/3 / (1/2)", "1/3 / (1/2)"),
+     ("5 * 2 / 11", "5 * 2 / 11"), ("2 / 11 + 1", "2 / 11 + 1"), ("4.5 / 3", "4.5 / 3"), ("omelets ÷ cousins = ▢", "omelets ÷ cousins = ▢")],
+)  # fmt: skip
+def test_a_division_of_two_whole_numbers_alone_reads_as_a_fraction(text, read):
+    assert as_fractions(text) == read
+
+
+@pytest.mark.parametrize(
+    ("step", "equations"),
+    [("The chance is 3 / 8 = 3/8.", []), ("In hours that is 90 / 60 = 1 1/2 hours.", []), ("Each pays 3 / 8 = 0.375 dollars.", ["3 ÷ 8 = ▢"]),
+     ("That is 1/2 / 3 = 1/6 meter.", ["1 ÷ 2 ÷ 3 = ▢"]), ("Each gets 24 / 8 = 3 pens.", ["24 ÷ 8 = ▢"])],
+)  # fmt: skip
+def test_a_sum_that_is_itself_the_fraction_it_comes_to_is_not_set_up(step, equations):
+    answer = sums_of(checked([step])[0])[0].value
+    assert [hint.equation for hint in ladder(Solved("How much is it?", (step,), answer)) if hint.rung is Rung.SET_UP] == equations
 
 
 def test_the_first_rung_before_anything_is_solved_holds_no_number(instances):

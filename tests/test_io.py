@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import gzip
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -206,6 +207,29 @@ def test_a_journal_whose_file_was_replaced_between_open_and_lock_is_not_used(tmp
     monkeypatch.setattr(io.fcntl, "flock", late)
     with pytest.raises(Busy):
         Journal(path)
+
+
+def test_a_forked_process_holds_no_journal_and_leaves_its_parents_held(tmp_path):
+    context = multiprocessing.get_context("fork")
+    born, done = context.Event(), context.Event()
+
+    def live() -> None:
+        born.set()
+        done.wait()
+
+    with Journal(tmp_path / "a.jsonl") as journal:
+        journal.extend(ROWS)
+        journal.retain(lambda row: row["id"] != "2")  # the new file is held as the old one was
+        child = context.Process(target=live)
+        child.start()
+        born.wait()
+        with pytest.raises(Busy):
+            Journal(tmp_path / "a.jsonl")
+    try:
+        Journal(tmp_path / "a.jsonl").close()
+    finally:
+        done.set()
+        child.join()
 
 
 def make_folder(path: Path, text: str) -> Path:

@@ -21,7 +21,8 @@ MAY_IMPORT = {
     "mathtutor.chat": set(),
     "mathtutor.io": set(),
     "mathtutor.problem": set(),
-    "mathtutor.engines": {"mathtutor.engines", "mathtutor.chat", "mathtutor.maths", "mathtutor.io"},
+    "mathtutor.strings": set(),
+    "mathtutor.engines": {"mathtutor.engines", "mathtutor.chat", "mathtutor.maths", "mathtutor.io", "mathtutor.recipes"},
     "mathtutor.bank": {"mathtutor.bank", "mathtutor.maths"},
     "mathtutor.tutoring": {
         "mathtutor.tutoring",
@@ -29,6 +30,7 @@ MAY_IMPORT = {
         "mathtutor.maths",
         "mathtutor.bank",
         "mathtutor.chat",
+        "mathtutor.strings",
     },
 }
 PROJECT = {"app", "ui", "pipeline", "training", "eval", "mathtutor", "tests", "benchmarks"}

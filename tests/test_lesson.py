@@ -44,6 +44,7 @@ def seen(lesson: Lesson) -> tuple:
     return lesson.text, lesson.computed, lesson.phase, lesson.answer, lesson.cards, lesson.growing
 
 
+@pytest.mark.promises(4)
 @pytest.mark.parametrize("reply", ALL)
 def test_every_split_point_gives_the_same_lesson(reply):
     whole = seen(told(reply))

@@ -9,9 +9,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from eval import readings
+from eval.report_data import collect
+from eval.run import main as run_main
 from mathtutor.chat import conversation
 from mathtutor.engines import Sampling, gather
 from mathtutor.engines.openai import EngineError, OpenAIEngine
+from mathtutor.io import read_json, read_rows
 
 
 class Server(BaseHTTPRequestHandler):
@@ -39,6 +43,9 @@ class Server(BaseHTTPRequestHandler):
         problem = next(m["content"] for m in reversed(body["messages"]) if m["role"] == "user")
         if problem == "silent":  # not even a status line
             return self.wait()
+        if problem == "old" and "stream_options" in body:
+            self.start(422, "application/json")
+            return self.wfile.write(b'{"error": {"message": "extra fields"}}')
         if problem == "refuse":
             self.start(400, "application/json")
             return self.wfile.write(b'{"error": {"message": "too long"}}')
@@ -47,6 +54,15 @@ class Server(BaseHTTPRequestHandler):
             return self.wfile.write(b"<html>Welcome</html>")
         self.start()
         if problem == "empty":
+            return self.data("[DONE]")
+        if problem.startswith("ends with "):
+            self.event("The answer is 7.", finish=problem.removeprefix("ends with "))
+            return self.data("[DONE]")
+        if problem == "counted":  # four tokens in a piece, nine with what a client never sees; a count so far comes with the piece
+            so_far, whole = ({"prompt_tokens": 5, "completion_tokens": n, "total_tokens": 5 + n} for n in (4, 9))
+            choice = {"index": 0, "delta": {"content": "The answer is 7."}, "finish_reason": "length" if body["max_tokens"] == 9 else "stop"}
+            for given in ({"choices": [choice], "usage": so_far}, {"choices": [], "usage": whole}):
+                self.data(json.dumps({"id": "1", "object": "chat.completion.chunk", "created": 1, "model": "m", **given}))
             return self.data("[DONE]")
         if problem == "ponder" and not body.get("continue_final_message"):
             for word in ("Let ", "me ", "see ")[: body["max_tokens"]]:
@@ -141,6 +157,47 @@ def test_log_probabilities_come_where_they_are_asked_for(server, engine):
     assert reply.logprob is None and "logprobs" not in server.asked[1]
 
 
+def test_tokens_are_those_that_the_server_counts(server, engine):
+    ((_, reply),) = engine.replies([conversation("counted")])
+    assert (reply.text, reply.num_tokens, reply.pieces) == ("The answer is 7.", 9, False)
+    assert server.asked[0]["stream_options"] == {"include_usage": True}
+    # and a budget of thinking is spent by them: 20 - 9 are left
+    gather(engine.stream(conversation("counted"), Sampling(max_tokens=20, think_budget=9)))
+    assert [body["max_tokens"] for body in server.asked[1:]] == [9, 11]
+
+
+@pytest.mark.parametrize("problem, asked", [("well", [True, True]), ("old", [True, False, False])])
+def test_where_a_server_counts_none_its_pieces_are_counted_and_called_that(server, engine, problem, asked):
+    for _ in range(2):
+        ((_, reply),) = engine.replies([conversation(problem)])
+        assert (reply.text, reply.finish, reply.num_tokens, reply.pieces) == ("The answer is 7.", "stop", 2, True)
+    assert ["stream_options" in body for body in server.asked] == asked  # a refusal is remembered
+
+
+@pytest.mark.parametrize("problem, pieces", [("well", 1), ("counted", None)])
+def test_a_run_and_its_report_say_that_pieces_were_counted(server, tmp_path, capsys, monkeypatch, problem, pieces):
+    def absent():
+        raise readings.NotInstalled("math-verify is not installed")
+
+    monkeypatch.setattr(readings, "_pool", absent)
+    (tmp_path / "q.jsonl").write_text(json.dumps({"question": problem, "answer": 7}) + "\n")
+    run_main(["--engine", f"openai:http://127.0.0.1:{server.server_port}/v1#m", "--benchmark", f"file:{tmp_path / 'q.jsonl'}", "--out", str(tmp_path / "out")])
+    (row,) = read_rows(tmp_path / "out" / "results.jsonl")
+    assert (row.get("pieces"), row["tokens"]) == ((True, 2) if pieces else (None, 9))
+    assert read_json(tmp_path / "out" / "summary.json").get("counted_in_pieces") == pieces
+    assert ("did not tell how many tokens 1 replies took" in capsys.readouterr().out) is bool(pieces)
+    assert any("pieces of its stream" in warning["text"] for warning in collect([tmp_path / "out"])["warnings"]) is bool(pieces)
+
+
+@pytest.mark.parametrize("word, finish", [("stop", "stop"), ("eos_token", "stop"), ("length", "length"), ("content_filter", "failed"), ("tool_calls", "failed")])
+def test_a_reply_that_ended_for_another_reason_than_its_own_or_a_limit_is_none(server, engine, word, finish):
+    ((_, reply),) = engine.replies([conversation(f"ends with {word}")])
+    assert (reply.finish, reply.text) == (finish, "" if finish == "failed" else "The answer is 7.")
+    if finish == "failed":
+        with pytest.raises(EngineError, match=f"ended a reply with '{word}', so it is not whole"):
+            gather(engine.stream(conversation(f"ends with {word}")))
+
+
 @pytest.mark.parametrize("problem", ["stall", "silent"])
 def test_stop_ends_the_reply_of_a_server_that_says_nothing(server, engine, problem):
     stop, pressed = threading.Event(), []
@@ -162,7 +219,15 @@ def test_a_reply_without_an_end_is_an_error_in_words(server, engine, problem):
     with pytest.raises(EngineError) as caught:
         list(engine.stream(conversation(problem)))
     assert "m at 127.0.0.1" in str(caught.value) and "hunter2" not in str(caught.value)
-    assert len(server.asked) == 1  # no second try while a student waits
+    # No second try while a student waits, but for the one that tells whether the request for usage was what was refused.
+    assert ["stream_options" in body for body in server.asked] == ([True, False] if problem == "refuse" else [True])
+
+
+def test_a_server_that_takes_the_request_for_usage_is_refused_once(server, engine):
+    gather(engine.stream(conversation("well")))
+    with pytest.raises(EngineError):
+        list(engine.stream(conversation("refuse")))
+    assert len(server.asked) == 2
 
 
 def test_one_refused_request_costs_no_other_reply(engine):

@@ -34,7 +34,7 @@ from pipeline.teachers.openai_compatible import (
     read_completion,
     teach,
 )
-from pipeline.teachers.prices import find_model
+from pipeline.teachers.prices import dollars, find_model
 from pipeline.teachers.prompts import JSON_RULE, SHOTS, Plan
 from pipeline.teachers.run import TeacherError
 
@@ -626,6 +626,11 @@ def test_a_dry_run_foresees_where_the_budget_ends(server, seeds, tmp_path, capsy
     assert "may stop this on the way, if replies are long" in (told := foresee((usd + worst) / 2))
     enough = float(re.search(r"--max-usd ([\d.]+) is enough for all", told)[1])
     assert "stop this" not in foresee(enough) and enough > worst
+
+
+@pytest.mark.parametrize("usd, said", [(5.0, "5.00"), (0.006, "0.006"), (0.5, "0.50"), (1.234, "1.234"), (1e-5, "0.00001")])
+def test_a_budget_is_told_as_it_was_given(usd, said):
+    assert dollars(usd) == said
 
 
 def test_only_one_work_at_a_time_goes_on_in_a_folder(server, seeds, tmp_path):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import importlib.util
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -23,6 +25,7 @@ from mathtutor.problem import Row
 from mathtutor.sources import DATA_VARIABLE, SOURCES, load_source
 from pipeline.benchmarks import benchmark_problems
 from pipeline.chain import STAGES, Sifted, report_of
+from pipeline.cluster import NOT_UP
 from pipeline.corpus import References, exact_key
 from pipeline.decontaminate import GramIndex
 from pipeline.filters import RULES, all_reasons, first_reason
@@ -288,6 +291,15 @@ def test_the_teacher_reads_the_trainable_split_only(small_sets, monkeypatch):
         list(gsm8k.write_rows())
 
 
+def test_masked_words_count_where_they_say_what_a_text_is_about():
+    text = "Ola ran 3 miles on Monday, 5 on Tuesday and 9 on Friday. How many is that?"
+    other = "Ben took 4 naps on Sunday, 1 on Monday and 2 on Tuesday. How many is that?"
+    story = "Ola peels 3 ripe mangoes on Monday for the school picnic, then bakes 9 tarts."
+    retold = "On Monday Ben heard that Ida peels 7 ripe mangoes on Tuesday for the school picnic."
+    assert not GramIndex([text], 10, mask_names=True).overlaps(other)
+    assert GramIndex([story], 10, mask_names=True).overlaps(retold)
+
+
 def test_every_split_that_may_not_be_trained_on_is_compared_with(small_sets):
     assert benchmark_problems() == {
         "gsm8k/test": [TEST[0]["question"], TEST[1]["question"]], "svamp/test": ["Ed had 8 nuts. How many now?"],
@@ -357,8 +369,8 @@ def test_a_build_accounts_for_every_candidate(small_sets, tmp_path, monkeypatch,
     assert report["sha256"] == report["files"]["clean.jsonl"]["sha256"] == hashlib.sha256((out / "clean.jsonl").read_bytes()).hexdigest()
     decontamination = report["decontamination"]
     held_out = [family for family in read_bank() if split_of(family) == "held-out"]
-    assert decontamination["tests"] == ["gsm8k/test", "svamp/test", "bank/held-out"] and decontamination["verbatim_only"] == ["bank/known"]
-    assert decontamination["test_problems"] == 3 + 6 * len(held_out)
+    assert decontamination["tests"] == ["gsm8k/test", "svamp/test", "bank/held-out", "typed"] and decontamination["verbatim_only"] == ["bank/known"]
+    assert decontamination["test_problems"] == 3 + 6 * len(held_out) + 300  # typed
     assert set(decontamination["clean_rows_with_overlap"].values()) == {0}
     assert all(row["source"] in ("bank", "gsm8k-train") for row in clean + dropped)
     assert all(first_reason(Row.from_dict(row)) is None for row in clean)
@@ -417,6 +429,47 @@ def test_a_build_killed_amid_its_files_leaves_no_report_and_ends_alike_when_run_
     names = sorted(path.name for path in whole.iterdir())
     assert sorted(path.name for path in out.iterdir()) == names  # nothing of the killed one lies about
     assert names == ["README.md", "clean.jsonl", "clean.parquet", "dropped.jsonl", "report.html", "report.json", "validation.jsonl"]
+    assert [(out / name).read_bytes() for name in names] == [(whole / name).read_bytes() for name in names]
+
+
+KILLED_AMID_ROWS = """
+import os, signal, sys
+import pipeline.workers
+engine = getattr(pipeline.workers, sys.argv.pop(1))
+results = engine.map
+def dying(self, *arguments):
+    for result in results(self, *arguments):
+        os.kill(os.getpid(), signal.SIGKILL)  # the workers are waiting for more
+        yield result
+engine.map = dying
+import pipeline.build
+pipeline.build.main()
+"""
+
+
+@pytest.mark.parametrize("engine, name, workers", [("local", "Processes", 1), ("local", "Processes", 2), ("dask", "Dask", 2), ("ray", "Ray", 2)])
+def test_a_build_whose_main_process_is_killed_can_be_run_again_at_once_and_no_worker_outlives_it(tmp_path, monkeypatch, recipe, engine, name, workers):
+    if engine != "local" and importlib.util.find_spec("distributed" if engine == "dask" else engine) is None:
+        pytest.skip("needs pip install -e '.[scale]'")
+    arguments = ["--no-tests", *BANK_ONLY, *setting(sources__bank=12)]
+    whole, out = tmp_path / "whole", tmp_path / "killed"
+    run_build(monkeypatch, recipe, whole, *arguments, "--workers", 1)
+    command = ["--recipe", str(recipe), "--out", str(out), *arguments, "--workers", str(workers), "--engine", engine]
+
+    def must(process: subprocess.Popen, code: int) -> None:
+        said = process.communicate(timeout=600)[1].decode()  # its pipes end with the last process that was born with it
+        if NOT_UP in said:
+            pytest.skip(said[:120])
+        assert process.returncode == code, said
+
+    pipes = {"cwd": ROOT, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", KILLED_AMID_ROWS, name, *command], **pipes) as killed:
+        killed.wait()
+        with subprocess.Popen([sys.executable, "-m", "pipeline.build", *command], **pipes) as again:
+            must(again, 0)
+        must(killed, -signal.SIGKILL)
+    names = sorted(path.name for path in whole.iterdir())
+    assert sorted(path.name for path in out.iterdir()) == names
     assert [(out / name).read_bytes() for name in names] == [(whole / name).read_bytes() for name in names]
 
 
@@ -565,6 +618,16 @@ def test_a_wrong_argument_is_answered_with_a_sentence(tmp_path, monkeypatch, rec
     with pytest.raises(SystemExit, match=says):
         run_build(monkeypatch, recipe, tmp_path / "out", *arguments)
     assert not (tmp_path / "out").exists()
+
+
+def test_all_that_is_wrong_with_a_recipe_is_told_at_once(recipe):
+    wrong = ["sources.bnak=20", "corpus.fuzzy=2", "limits.max_steps=ten", "limits.min_words=0", "limits.max_answer=.inf"]
+    with pytest.raises(ValueError) as caught:
+        load_recipe(recipe, wrong)
+    _, *lines = str(caught.value).split("\n  ")
+    assert [line.split(" must ")[0] for line in lines] == [
+        "unknown key sources.bnak: did you mean bank?", "limits.max_steps", "limits.min_words", "limits.max_answer", "corpus.fuzzy",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "pipeline" / "recipes").glob("*.yaml")), ids=lambda path: path.stem)

@@ -9,8 +9,9 @@ import pytest
 
 from mathtutor.bank.families import TOPICS
 from mathtutor.maths.arithmetic import show
+from mathtutor.strings import ENGLISH as strings
 from mathtutor.tutoring.mastery import Record
-from ui import practice, strings
+from ui import practice
 
 
 def tasks(topic=practice.ANY, grade=practice.ANY, known=None, count=20):

@@ -6,6 +6,7 @@ is a test here.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import os
@@ -21,7 +22,7 @@ from pathlib import Path
 import pytest
 
 import eval.grade as grade
-from eval.metrics import wilson
+from eval.intervals import wilson
 from eval.proofs.grading import Plan
 from eval.proofs.judges import check_settings, load_judge
 from eval.proofs.marks import SOLVED, read_points, read_verdict
@@ -540,10 +541,28 @@ def test_a_wrong_call_is_one_sentence_before_anything_is_sent(server, tmp_path, 
     assert server.asked == [] and not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("spec", ["openai:{}?key=SECRET#tiny", "openai:{}/?api_key=SECRET&x=1#tiny", "openai:http://ana:SECRET@{host}#tiny"])
+def test_no_key_in_the_address_of_a_judge_is_written(server, tmp_path, spec):
+    given = spec.format(f"{server.url}/v1", host=f"{server.url.removeprefix('http://')}/v1")
+    for judge in (["--judge", given], [f"--judge={given}"]):
+        out = tmp_path / str(len(judge))
+        with contextlib.suppress(SystemExit):  # where the server does not know such an address
+            grade.main(["--proofs", str(write_proofs(tmp_path / "p.jsonl")), *judge, "--out", str(out), "--graders", "1"])
+        written = {path.name: path.read_text() for path in out.iterdir()}
+        assert "run.json" in written and not any("SECRET" in text for text in written.values())
+        assert f"{server.url.partition('://')[2]}/v1" in written["run.json"]
+
+
 def test_without_a_key_claude_is_not_asked(monkeypatch):
     monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
     with pytest.raises(ValueError, match="ANTHROPIC_API_KEY is not set"):
         load_judge("anthropic:claude-haiku-4-5")
+
+
+def test_a_dry_run_needs_no_key(monkeypatch, tmp_path, capsys):
+    monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
+    grade.main(["--proofs", str(write_proofs(tmp_path / "p.jsonl")), "--judge", "anthropic:claude-sonnet-4-6", "--dry-run"])
+    assert "nothing was sent" in capsys.readouterr().out
 
 
 def test_settings_must_be_json():
@@ -664,6 +683,8 @@ def test_the_interval_is_of_problems_and_not_of_their_proofs():
     low, high = summarize(many, {w.key: [7 * (i % 2)] for i, w in enumerate(many)})["interval"]
     assert 0.38 < low < 0.45 and 0.55 < high < 0.62
     assert summarize([work()], {"p/0": [7]})["interval"] is None
+    three = [work(name, problem_id=name) for name in "abc"]  # all full marks: three problems make nothing certain
+    assert summarize(three, {w.key: [7] for w in three})["interval"] == [wilson(3, 3)[0], 1.0]
 
 
 # --- the judge against people
@@ -783,7 +804,7 @@ def test_a_whole_table_is_read(tmp_path):
 
 
 def write_run(folder: Path, benchmark: str, rows: list[dict], readings: list[dict] | None = None) -> Path:
-    full = {"answer": None, "correct": None, "correct_strict": False, "cut_off": False, "finish": "stop", "first_wrong_step": None, "tokens": 1, "seconds": 0.1, "sample": 0}
+    full = {"question": "Problem", "gold": "5", "answer": None, "correct": None, "correct_strict": False, "cut_off": False, "finish": "stop", "first_wrong_step": None, "tokens": 1, "seconds": 0.1, "sample": 0}
     stamp = {"engine": "e", "revision": "", "benchmark": benchmark, "problems": "x", "samples": 1, "mode": {"name": "proof"}, "sampling": {"max_tokens": 9}}
     write_json(folder / "run.json", stamp)
     write_rows(folder / "results.jsonl", [full | {"run": run_hash(stamp)} | row for row in rows])
@@ -817,7 +838,7 @@ def test_the_proofs_of_a_run_meet_the_references_of_their_benchmark(server, tmp_
 
 
 def test_a_run_of_numbers_needs_no_judge(server, tmp_path):
-    run = write_run(tmp_path / "run", "gsm8k", [{"id": "a", "reply": "5"}])
+    run = write_run(tmp_path / "run", "gsm8k", [{"id": "a", "reply": "5", "answer": "5", "correct": True}])
     with pytest.raises(SystemExit, match="need no judge"):
         command(server, "openai", run, tmp_path / "out")
 
@@ -827,13 +848,13 @@ def test_math_verify_comes_first_and_the_judge_second(server, tmp_path, monkeypa
     rows = [
         {"id": "eq", "question": "Problem eq", "reply": "It is x."},
         {"id": "odd", "question": "Problem odd", "reply": "the letter x, squared and rooted"},
-        {"id": "not", "question": "Problem not", "reply": "It is 4."},
+        {"id": "not", "question": "Problem not", "reply": "It is 4.", "answer": "4"},
         {"id": "cut", "question": "Problem cut", "reply": "<think>x", "finish": "length", "cut_off": True},
         {"id": "lost", "question": "Problem lost", "reply": "", "finish": "failed"},
     ]
     verdicts = {"eq": True, "odd": None, "not": False, "cut": None, "lost": None}
     readings = [{"id": row["id"], "sample": 0, "reply": hash_of_reply(row["reply"]), "math_verify": verdicts[row["id"]]} for row in rows]
-    run = write_run(tmp_path / "run", "imo-answerbench", rows, readings)
+    run = write_run(tmp_path / "run", "imo-answerbench", [{"gold": "$x$"} | row for row in rows], readings)
     grade.main(["--answers", str(run), "--judge", spec_of("openai", server), "--out", str(tmp_path / "out"), "--graders", "3"])
     summary = read_json(tmp_path / "out" / "summary.json")
     asked = {re.search(r"Problem (\w+)", body["messages"][-1]["content"])[1] for body in server.asked}

@@ -135,16 +135,16 @@ def folder(tmp_path):
     return folder
 
 
-def run(folder: Path, hub, *options: str, **environment: str) -> subprocess.CompletedProcess:
-    """The command in a process of its own: the hub's client reads its address when it is imported."""
+def run(folder: Path, hub, *options: str, command: tuple[str, ...] = (), **environment: str) -> subprocess.CompletedProcess:
+    """A command, pipeline.push if no other, in a process of its own: the hub's client reads its address when it is imported."""
     home = folder.parent / "home"
     (home / "hf").mkdir(parents=True, exist_ok=True)
     (home / "hf" / "token").write_text("hf_somebody_logged_in")
     proxies = {name: "" for name in os.environ if name.lower().endswith("_proxy")}
     settings = {"HF_ENDPOINT": hub.url, "HF_HUB_OFFLINE": "0", "HF_HUB_DISABLE_XET": "1", "HF_HOME": str(home / "hf")}
     environment = {**os.environ, **proxies, **settings, "HOME": str(home), "HF_TOKEN": TOKEN, **environment}
-    command = [sys.executable, "-m", "pipeline.push", "--data", str(folder), "--to", TO, *options]
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
+    command = command or ("-m", "pipeline.push", "--data", str(folder), "--to", TO, *options)
+    return subprocess.run([sys.executable, *command], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
 
 
 # --- what is sent
@@ -180,6 +180,14 @@ def test_a_push_into_a_repository_that_is_there_is_welcome(folder, hub):
     assert len(hub.commits) == 1
 
 
+def test_a_model_goes_there_as_a_model(folder, hub):
+    code = f"from mathtutor.publish import publish; publish({{'README.md': b'# Card'}}, {TO!r}, kind='model', message='m', dry_run=False)"
+    done = run(folder, hub, command=("-c", code))
+    assert done.returncode == 0, done.stderr
+    assert hub.created[0].get("type", "model") == "model" and hub.created[0]["visibility"] == "private"
+    assert (hub.files, hub.commits) == ({"README.md": b"# Card"}, ["m"])
+
+
 # --- a dry run
 
 
@@ -207,6 +215,9 @@ def spoil_clean(folder: Path) -> None:
 REFUSED = {
     "no report": (lambda folder: (folder / "report.json").unlink(), "report.json is missing"),
     "another report": (lambda folder: write_json(folder / "report.json", {"sha256": "0"}), "is not the report of a data set"),
+    "a teacher's": (
+        lambda folder: write_json(folder / "report.json", {"plan": {}, "problems": {}, "usd": {}}), "make a data set of them first",
+    ),
     "a torn report": (lambda folder: (folder / "report.json").write_text("{"), "is not JSON"),
     "other rows": (spoil_clean, "clean.jsonl is not the file that report.json stands for"),
     "no rows": (lambda folder: (folder / "clean.jsonl").unlink(), "clean.jsonl is missing"),
@@ -219,7 +230,7 @@ REFUSED = {
 def test_a_folder_that_is_not_its_reports_is_refused(folder, capsys, monkeypatch, case):
     spoil, sentence = REFUSED[case]
     spoil(folder)
-    monkeypatch.setattr(push, "push", lambda *_: pytest.fail("sent"))
+    monkeypatch.setattr(push, "publish", lambda *_, **__: pytest.fail("sent"))
     monkeypatch.setenv("HF_TOKEN", TOKEN)
     with pytest.raises(SystemExit, match=sentence):
         push.main(["--data", str(folder), "--to", TO])

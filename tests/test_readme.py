@@ -52,6 +52,19 @@ def test_the_funnel_of_the_data_set_is_the_one_on_record(stage):
     assert f"{DATASET['candidates']:,} candidates and keeps {DATASET['clean']:,} ({DATASET['train']:,} to train on" in README
 
 
+def test_the_figures_of_the_page_without_a_server_are_those_on_record():
+    record = read_json(ROOT / "benchmarks" / "records" / "static.json")
+    size = {name: f"{count / 1e6:.1f} MB" for name, count in record["bytes"].items()}
+    told = [
+        f"`build/static`, {size['all']}", f"weights ({size['model/model.onnx']})", f"WebAssembly ({size['runtime/ort-wasm-simd-threaded.wasm']})",
+        f"{record['replies that are the same text']} of {record['typed problems compared with Python']} typed problems",
+        f"ready in {record['seconds until it is ready']} s", f"{record['tokens a second, median']} tokens a second", record["command"].split(" --out")[0],
+        f"first step after {record['seconds to the first step, median']} s (at most {record['seconds to the first step, most']})",
+    ]  # fmt: skip
+    unfolded = " ".join(README.split())
+    assert [words for words in told if words not in unfolded] == []
+
+
 def test_the_card_of_the_shipped_model_holds_the_same_results():
     card = (POCKET / "README.md").read_text(encoding="utf-8")
     assert all(line in card for line in RESULTS)
@@ -74,7 +87,7 @@ def test_pocket_solves_the_examples_that_the_page_offers():
     from mathtutor.chat import conversation
     from mathtutor.engines import load_engine
     from mathtutor.maths.answers import read_answer
-    from ui.strings import EXAMPLES
+    from ui.examples import EXAMPLES
 
     replies = dict(load_engine("pocket").replies([conversation(text) for text in EXAMPLES.values()]))
     found = {name: read_answer(replies[i].text).value for i, name in enumerate(EXAMPLES)}
@@ -119,7 +132,7 @@ def test_the_bank_has_as_many_families_as_the_readme_says():
 
 
 def test_the_space_header_pins_the_gradio_that_the_requirements_pin():
-    pinned = re.search(r"^gradio==(\S+)$", (ROOT / "requirements.txt").read_text(), re.MULTILINE)[1]
+    pinned = re.search(r"^gradio\[mcp\]==(\S+)$", (ROOT / "requirements.txt").read_text(), re.MULTILINE)[1]
     assert f"sdk_version: {pinned}" in README
 
 

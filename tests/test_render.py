@@ -50,6 +50,7 @@ TEXTS = [
 ]  # fmt: skip
 
 
+@pytest.mark.promises(3)
 @pytest.mark.parametrize("text", TEXTS)
 def test_what_the_model_wrote_comes_out_as_it_was_written(text):
     page = Reader(everything(told(f"Step 1: see {text} here")))
@@ -60,6 +61,7 @@ def test_what_the_model_wrote_comes_out_as_it_was_written(text):
     assert page.open == []
 
 
+@pytest.mark.promises(3)
 @pytest.mark.parametrize("text", TEXTS)
 def test_a_growing_line_is_escaped_too(text):
     page = Reader(render.step_list(fold([Delta(f"<think>\nStep 1: see {text}")])))

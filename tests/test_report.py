@@ -15,7 +15,7 @@ import yaml
 from mathtutor.io import write_json
 from mathtutor.problem import Row
 from pipeline import card, report
-from pipeline.card import FIELDS, data_card, fenced, header_of, licence_of
+from pipeline.card import FIELDS, LICENCES, SYNTHETIC, data_card, fenced, header_of, licence_of
 from pipeline.report import (
     GSM8K_STEPS,
     SECTIONS,
@@ -81,6 +81,16 @@ REPORT = {
     "samples": {
         "math_verification": {"step_2_does_not_add_up": [row_of("sample-wrong-step")]},
         "test_overlap": {"shares_a_8_gram_with_a_test_set": [row_of("sample-test-item")]},
+    },
+    "audit": {
+        "labelled": 1139,
+        "sha256": "a" * 64,
+        "filters": {
+            "math_verification": {"labelled": 55, "found": 54, "false_alarms": 2, "precision": 0.9643, "recall": 0.9818},
+            "skeleton_cap": {"labelled": 28, "found": 28, "false_alarms": 0, "precision": 1.0, "recall": 1.0},  # which did not run
+            "test_overlap": {"labelled": 0, "found": 0, "false_alarms": 0, "precision": None, "recall": None},
+            "all": {"labelled": 1083, "found": 1082, "false_alarms": 2, "precision": 0.9982, "recall": 0.9991},
+        },
     },
     "example": {name: value for name, value in row_of("bank-0000001").items() if name in FIELDS},
     "train": 98,
@@ -221,7 +231,7 @@ def test_a_long_table_is_folded_and_nothing_of_it_is_lost():
     [
         ("sources", "Sources"), ("steps", "Steps"), ("operations", "Operations"), ("answers", "Answers"), ("lengths", "Words a problem"),
         ("topics", "Topics"), ("grades", "Grades"), ("clusters", "Near-duplicates"), ("decontamination", "Decontamination"),
-        ("samples", "Dropped rows"), ("recipe", "Thresholds"),
+        ("samples", "Dropped rows"), ("audit", "Filters measured"), ("recipe", "Thresholds"),
     ],
 )  # fmt: skip
 def test_a_section_without_figures_is_left_out(lacking, title):
@@ -460,6 +470,18 @@ def test_balance_is_told_beside_what_people_wrote():
 # --- the card
 
 
+AUDITED = [
+    ["math verification", "55", "54", "2", "0.964", "0.982"], ["test overlap", "0", "0", "0", "", ""], ["all", "1,083", "1,082", "2", "0.998", "0.999"],
+]  # fmt: skip
+
+
+def test_the_page_names_the_precision_and_recall_of_the_filters_that_ran():
+    found = Page(page(REPORT))
+    assert found.tables["The filters measured"][1:] == AUDITED
+    for text in (page(REPORT), data_card(REPORT)):
+        assert "1,139 rows that were labelled by hand" in text and "on the first rows of a new author they find less" in text
+
+
 def test_the_funnel_of_the_card_adds_up_to_the_report():
     head, *rows = card_tables(data_card(REPORT))["What the filters dropped"]
     assert head == ["stage", "what passes", "rows in", "dropped", "share"]
@@ -475,6 +497,7 @@ def test_the_funnel_of_the_card_adds_up_to_the_report():
     [
         ("How it was made", [["problem bank", f"`{'b' * 64}`"], ["clean.jsonl", f"`{'c' * 64}`"], ["validation.jsonl", f"`{'d' * 64}`"]]),
         ("Test sets", [["13 words in a row", "1", "0"], ["8 words in a row", "3", "0"], ["10 words in a row, masked", "", "6"]]),
+        ("How good the filters are", AUDITED),
         ("What it cost", [["claude/raw.jsonl", "claude-haiku-4-5", "9", "12,345", "6,789", "$1.50"], ["mine/raw.jsonl", "my-model", "8", "not told", "not told", "not told"]]),
     ],
 )  # fmt: skip
@@ -507,21 +530,66 @@ def test_the_licence_is_that_of_the_sources(sources, licence):
     assert licence_of({"sources": sources}) == licence
 
 
+def test_the_licence_of_every_source_of_ours_is_known():
+    assert SYNTHETIC - LICENCES.keys() == set()
+    assert licence_of({"sources": dict.fromkeys(["bank", "composed", "stories", "gsm8k-train", "gsm8k-rewritten"], 1)}) == ["apache-2.0", "mit"]
+
+
 @pytest.mark.parametrize("source", ["bank", "composed", "gsm8k-train"])
 def test_what_others_made_has_no_licence_of_ours_whatever_it_calls_itself(source):
-    files = [{"name": "theirs.jsonl", "sha256": "e" * 64, "notes": []}]
-    given = {"files": files, "columns": {}, "lines": 120, "rows": 120, "further_rows": 0, "turns_left_out": 0,
-             "unreadable": 0, "unreadable_by_reason": {}}  # fmt: skip
-    theirs = REPORT | {"sources": {source: 100}, "input": given}
+    theirs = REPORT | {"sources": {source: 100}, "input": given("theirs.jsonl")}
     card = data_card(theirs)
     assert licence_of(theirs) == "unknown"
     assert "the terms of whoever wrote it hold" in card and "apache-2.0" not in card and "made by a program" not in card
+
+
+def given(*names: str) -> dict:
+    files = [{"name": name, "sha256": "e" * 64, "notes": []} for name in names]
+    return {"files": files, "columns": {}, "lines": 120, "rows": 120, "further_rows": 0, "turns_left_out": 0,
+            "unreadable": 0, "unreadable_by_reason": {}}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "change, is_synthetic",
+    [
+        ({"sources": {"bank": 1}}, True),
+        ({"sources": {"gsm8k-train": 9, "gsm8k-rewritten": 1}}, True),
+        ({"sources": {"openai-compatible": 1}}, True),
+        ({"sources": {"gsm8k-train": 1}}, False),  # people wrote it
+        ({"sources": {"raw.jsonl": 1}}, False),  # nobody knows
+        ({"sources": {"bank": 1}, "input": given("theirs.jsonl")}, False),  # it may call itself as it likes
+        ({"sources": {}}, False),
+    ],
+)
+def test_only_what_a_program_or_a_model_wrote_is_called_synthetic(change, is_synthetic):
+    _, head, _ = data_card(REPORT | change).split("---\n", 2)
+    assert ("synthetic" in yaml.safe_load(head)["tags"]) is is_synthetic
+
+
+@pytest.mark.parametrize(
+    "recipe, files, name",
+    [
+        ("foreign", ["theirs.jsonl.gz"], "theirs"),
+        ("foreign", ["part-0.parquet", "part-1.parquet", "b.csv"], "part-0 and 2 more"),
+        ("mine", ["theirs.jsonl"], "mine"),
+    ],
+)
+def test_a_filtered_set_is_called_after_its_files_where_no_recipe_names_it(recipe, files, name):
+    report = REPORT | {"recipe": {"name": recipe}, "input": given(*files)}
+    assert f"\n# {name}\n" in data_card(report) and f"<h1>{name}</h1>" in page(report)
+
+
+def test_one_row_is_told_in_the_singular():
+    card = data_card(REPORT | {"clean": 1})
+    assert "**1 row**" in card and "note = {1 row," in card and "1 rows" not in card
 
 
 @pytest.mark.parametrize("text", [page, data_card])
 def test_what_rows_were_not_compared_with_is_told(text):
     found = REPORT["decontamination"] | {"not_compared": ["held-out families"]}
     assert "Not compared: held-out families." in text(REPORT | {"decontamination": found})
+    found = found | {"not_compared": ["one", "two", "three"]}
+    assert "Not compared: one; two; three." in text(REPORT | {"decontamination": found})
     assert "Not compared: " not in text(REPORT)
 
 

@@ -13,15 +13,20 @@ import pytest
 import yaml
 
 import eval.report
+from eval.benchmarks import NOT_PINNED
 from eval.charts import esc
 from eval.compare import compare
-from eval.metrics import rate, wilson
+from eval.intervals import rate, wilson
 from eval.records import hash_of_reply, load_run, run_hash
-from eval.report_data import collect, decoding_of, label, model_index
-from eval.report_page import SECTIONS, page, percent
+from eval.report_data import collect, decoding_of, label
+from eval.report_html import percent
+from eval.report_hub import model_index
+from eval.report_page import SECTIONS, page
 from eval.report_text import cell, fence, markdown
+from eval.verdicts import verdict_of
 from eval.visible import mark
 from mathtutor.io import read_json, read_rows, write_json, write_rows
+from mathtutor.maths.answers import read_gold
 from tests.browser import chromium, open_browser
 from tests.test_proofs import command, running, server, write_proofs  # noqa: F401  fixtures
 
@@ -32,12 +37,13 @@ SAMPLING = {"max_tokens": 320, "temperature": 0.0, "top_p": 1.0, "top_k": 0, "se
 
 def row(id: str, answer: str | None, gold: str = "5", sample: int = 0, **changes) -> dict:
     right = answer == gold
-    reply = f"<think>\nStep 1: 2 + 3 = 5\n</think>\n\nThe answer is {answer}."
-    return {
+    reply = f"<think>\nStep 1: 2 + 3 = {'6' if changes.get('first_wrong_step') else '5'}\n</think>\n\nThe answer is {answer}."
+    whole = {
         "id": id, "sample": sample, "question": f"Question {id}", "prompt": f"<|im_start|>user\nQuestion {id}<|im_end|>\n", "reply": reply, "answer": answer,
         "rule": "answer is", "gold": gold, "correct": right, "correct_strict": False, "cut_off": False, "finish": "stop", "first_wrong_step": None,
         "wrong_sums": 0, "steps": 1, "tokens": 20, "seconds": 0.1, "meta": {"steps": 1, "topic": "sums"},
     } | changes  # fmt: skip
+    return whole | verdict_of(whole["reply"], read_gold(whole["gold"]), whole["finish"], "number") | {"correct_strict": False}
 
 
 def write_run(folder: Path, rows: list[dict], readings: dict[str, bool | None] | None = None, **stamp) -> Path:
@@ -98,6 +104,44 @@ def test_samples_of_one_run_can_agree_on_a_wrong_answer_too(tmp_path):
     run = found["runs"][0]
     assert [(a["agree"], a["n"], a["accuracy"]) for a in run["agreement"]] == [(3, 1, 0.0), (2, 1, 1.0)]
     assert "majority of 3" in run["decoding"] and "right by how many replies agree" in page(found)
+    # One problem of two is right, and two replies of six: readings that count replies stand beside those.
+    assert (run["correct"], run["n"], run["right_replies"], run["replies"]) == (1, 2, 2, 6)
+    assert "0 of 6 replies" in markdown(found)
+
+
+def test_a_model_that_repeats_itself_does_not_agree_with_anybody(tmp_path):
+    """The same model with another setting, or once more without chance, is no second voice."""
+    rows = [row("p", "6"), row("q", "5")]
+    same = [write_run(tmp_path / "on", rows), write_run(tmp_path / "off", rows, sampling=SAMPLING | {"calculator": False})]
+    assert [item["flags"] for item in collect(same)["items"]] == [["wrong"], ["right"]]
+    other = write_run(tmp_path / "other", rows, revision="another")
+    assert [item["flags"] for item in collect([*same, other])["items"]] == [["unanimous", "wrong"], ["right"]]
+
+
+def test_the_first_failures_are_not_all_of_one_benchmark(tmp_path):
+    folders = [write_run(tmp_path / name, [row(f"{name}{n}", "6") for n in range(3)], benchmark=name) for name in ("svamp", "gsm8k")]
+    assert [item["id"] for item in collect(folders)["items"]] == ["svamp0", "gsm8k0", "svamp1", "gsm8k1", "svamp2", "gsm8k2"]
+
+
+@pytest.mark.parametrize(
+    "stamp, says",
+    [
+        ({"benchmark": "file:mine.jsonl", "data": {"file": "mine.jsonl", "pinned": False}}, "a file of somebody's own"),
+        ({"benchmark": "gsm-hard", "data": {"file": "gsm-hard/test.jsonl", "pinned": False}}, "no commit or hash of this set was known"),
+        ({"benchmark": "multiarith", "data": {"hub": "ChilleD/MultiArith", "revision": NOT_PINNED}}, "no commit or hash of this set was known"),
+        ({"benchmark": "svamp", "data": {"file": "svamp/SVAMP.json", "pinned": True}}, None),
+        ({"benchmark": "svamp", "data": {"hub": "ChilleD/SVAMP", "revision": "5e0bf1e5e7c0e9c4bc39180d224f41f3f801b7ef"}}, None),
+    ],
+)
+def test_a_set_that_nobody_checked_is_told(tmp_path, stamp, says):
+    text = markdown(collect([write_run(tmp_path / "a", [row("p", "6")], **stamp)]))
+    for sentence in ("a file of somebody's own", "no commit or hash of this set was known"):
+        assert (sentence in text) is (sentence == says)
+
+
+def test_several_replies_are_told_with_what_they_cost_together(tmp_path):
+    text = markdown(collect([write_run(tmp_path / "sc", [row("p", "6", sample=n) for n in range(3)], samples=3, sampling=SAMPLING | {"temperature": 0.7})]))
+    assert "| 20 (60 a problem) |" in text and "majority of 3, calculator on |" in text
 
 
 def test_warnings_name_what_speaks_against_a_figure(runs, tmp_path):
@@ -148,10 +192,10 @@ def test_folders_of_the_same_name_are_told_apart(tmp_path):
 
 def test_the_committed_records_make_a_report(tmp_path, capsys):
     """One has its figures only, and predates prompt modes."""
-    folders = [str(ROOT / "evals" / name) for name in ("pocket-svamp", "pocket-bank", "pocket-base-bank")]
+    folders = [str(ROOT / "evals" / name) for name in ("pocket-base-svamp", "pocket-bank", "pocket-base-bank")]
     eval.report.main([*folders, "--out", str(tmp_path)])
     assert len(capsys.readouterr().out.split()) == 4
-    summary, text = read_json(ROOT / "evals" / "pocket-svamp" / "summary.json"), (tmp_path / "report.md").read_text()
+    summary, text = read_json(ROOT / "evals" / "pocket-base-svamp" / "summary.json"), (tmp_path / "report.md").read_text()
     assert f"| {summary['correct']:,} | {percent(summary['accuracy'])} |" in text and "rows were not kept" in text
     bank = read_json(ROOT / "evals" / "pocket-bank" / "summary.json")
     assert percent(bank["accuracy"]) in text and "pocket-base-bank" in text
@@ -199,7 +243,18 @@ def test_a_folder_that_holds_no_run_is_one_sentence(tmp_path, make, says):
     ],
 )
 def test_decoding_is_said_in_words(change, says):
-    assert says in decoding_of({"sampling": SAMPLING | change, "samples": 1})
+    assert says in decoding_of({"engine": "pocket", "sampling": SAMPLING | change, "samples": 1})
+
+
+@pytest.mark.parametrize("engine, says", [
+    ("pocket", "on"), ("pocket-base", "on"), ("hf:ORG/NAME", "on"), ("openai:http://127.0.0.1:8000/v1#m", "off"), ("scripted:x.json", "off"),
+])  # fmt: skip
+def test_no_calculator_is_claimed_of_an_engine_that_has_none(tmp_path, engine, says):
+    """Whatever its run asked for: the record says what was asked, and the report what was done."""
+    found = collect([write_run(tmp_path / "a", [row("p", "5")], engine=engine)])
+    index = yaml.safe_dump(model_index(found["runs"]))
+    for text in (markdown(found), page(found), index.replace("\n", " ")):
+        assert f"calculator {says}" in re.sub(r"\s+", " ", text) and f"calculator {'off' if says == 'on' else 'on'}" not in re.sub(r"\s+", " ", text)
 
 
 # --- the hub
@@ -215,6 +270,22 @@ def test_the_hubs_own_library_reads_the_metadata_back(runs):
     assert name == "pocket" and results[0].metric_value == 40.0 and results[0].metric_type == "accuracy"
     assert results[0].dataset_type == "ChilleD/SVAMP" and results[0].verified is None
     assert results[0].metric_args["n"] == 5 and results[0].metric_args["cut_off"] == 1
+
+
+def test_a_part_of_a_set_is_not_told_as_the_whole(runs):
+    (run,) = collect(runs[:1])["runs"]
+    part = {**run, "n": 40, "data": {**run["data"], "rows": 1000, "skipped": 0}}
+    assert model_index([part])["pocket"][0]["results"][0]["metrics"][0]["name"].endswith(", 40 of 1,000 problems")
+    whole = {**part, "n": 990, "data": {**part["data"], "skipped": 10}}
+    assert "problems" not in model_index([whole])["pocket"][0]["results"][0]["metrics"][0]["name"]
+
+
+def test_a_folder_of_runs_stands_for_its_runs(runs, tmp_path):
+    shutil.copytree(runs[0], tmp_path / "evals" / "inside")
+    assert len(collect([tmp_path / "evals"])["runs"]) == 1
+    (tmp_path / "none").mkdir()
+    with pytest.raises(ValueError, match="holds no run"):
+        collect([tmp_path / "none"])
 
 
 def test_models_that_are_called_the_same_have_a_card_each(runs, tmp_path):

@@ -14,6 +14,9 @@ from eval import readings
 from eval.benchmarks import table
 from eval.modes import load_mode
 from eval.records import load_run
+from eval.report_data import collect
+from eval.report_page import readings as readings_of
+from eval.report_text import markdown
 from eval.run import main as run_main
 from eval.run import parser_of_run, sampling_of
 from mathtutor.chat import open_reply
@@ -87,7 +90,10 @@ def test_an_answer_that_is_an_expression_is_judged_by_the_library(laid, tmp_path
     assert [row["correct"] for row in run.rows] == [None] * 3 and run.rows[0]["gold_text"] == "\\frac{1}{2}"
     assert [run.readings[f"math-500-{q}", 0]["math_verify"] for q in golds] == [True, True, False]
     assert (run.summary["correct"], run.summary["n"]) == (2, 3) and run.stamp["data"]["pinned"] is True
-    assert "2 of 3 right" in capsys.readouterr().out
+    assert "2 of 3 right" in (said := capsys.readouterr().out) and "math-verify decides" in said
+    assert "strict" not in said and "disagree" not in said  # neither reading applies
+    found = collect([tmp_path / "out"])
+    assert "reads no expressions | decides |" in markdown(found) and readings_of(found) == ""
 
 
 def test_a_proof_is_kept_and_graded_by_nobody_here(laid, tmp_path, capsys):

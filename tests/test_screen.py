@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from mathtutor.tutoring.screen import MAX_CHARS, PRIVATE, Finding, clean, screen
+from tests.clock import seconds
 
 PASSES = [
     "What is 5 / 0.5?", "What is 0 / 5?",
@@ -71,6 +70,8 @@ REFUSED = [
     ("i dont want to live anymore 3 + 4", Finding.WORRY),
     ("I think about killing myself. 3 + 4 = ?", Finding.WORRY),
     ("my uncle touches me", Finding.WORRY),
+    ("quiero morir", Finding.WORRY), ("Me quiero morir, 3 + 4", Finding.WORRY), ("no quiero vivir", Finding.WORRY),
+    ("Voy a matarme", Finding.WORRY), ("pienso en hacerme daño", Finding.WORRY), ("mi papá me pega", Finding.WORRY),
     ("Dad beats me when I get 5 sums wrong", Finding.WORRY),
     ("i don\u2019t want to live anymore 3 + 4", Finding.WORRY),
     ("i don\u2018t want to live anymore 3 + 4", Finding.WORRY),
@@ -137,6 +138,16 @@ def test_cleans_text_without_changing_what_it_says(text, cleaned):
 @pytest.mark.parametrize("unit", ["my ", "a@a.", "want to ", "555-", "write a ", "1", "(", "ignore a b c "])
 def test_takes_no_longer_for_text_that_almost_matches(unit):
     text = (unit * MAX_CHARS)[:MAX_CHARS]
-    started = time.process_time()
-    screen(text)
-    assert time.process_time() - started < 0.05
+    assert seconds(lambda: screen(text)) < 0.05
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Quiero morirme de risa con 3 chistes y 4 bromas",
+        "Mi hermano me da 3 manzanas y yo tengo 4",
+        "No quiero vivir en 3 casas, sino en 4",
+    ],
+)
+def test_spanish_that_only_looks_like_worry_is_none(text):
+    assert screen(text).finding is not Finding.WORRY

@@ -10,6 +10,7 @@ from pipeline.english import common_share, not_english
 from pipeline.filters import all_reasons
 from pipeline.recipe import Limits
 from pipeline.spoken import as_equations, unread
+from pipeline.teachers.procedural import write_rows
 
 PROBLEM = "Ana has 3 apples, 2 plums and buys 4 more apples. How many apples does she have?"
 STEP = "She has 3 + 4 = 7 apples."
@@ -94,3 +95,14 @@ def test_a_sum_that_changes_nothing_is_padding(steps, is_idle):
     limits = Limits(max_strays=None)
     assert (("solution_quality", "idle_sum") in reasons(PROBLEM, *steps, limits=limits)) is is_idle
     assert ("solution_quality", "idle_sum") not in reasons(PROBLEM, *steps, limits=Limits(max_strays=None, max_idle_sums=1))
+
+
+@pytest.mark.parametrize("split, families", [("train", 696), ("validation", 27), ("held-out", 161)])
+def test_no_family_writes_what_our_own_filters_drop_as_wrong(split, families):
+    dropped = [
+        (row.family, stage, reason)
+        for row in write_rows(2 * families, seed=5, split=split)
+        for stage, reason in all_reasons(row, Limits())
+        if stage in ("structure", "solution_quality", "ai_detection", "math_verification", "units")
+    ]
+    assert not dropped

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import os
 import random
@@ -11,7 +12,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
 import pipeline.build
-from mathtutor.chat import conversation, render_prompt, render_target
+from mathtutor.chat import END, conversation, render_prompt, render_target
 from mathtutor.engines import Sampling, gather, load_engine
 from mathtutor.io import Journal, read_json, read_rows, sha256_file, write_json
 from mathtutor.problem import Row
@@ -37,17 +38,19 @@ from training.data import (
     hide_words,
     is_validation,
     plan_epoch,
+    share_of,
     show_mask,
     tokenize,
     write_prose,
 )
 from training.loop import rate_factor, token_loss
 from training.recipe import RANGES, Data, Model, Phase, Recipe, RecipeError, Tokenizer, load_recipe
-from training.run import audit, keep_records, load_rows
+from training.run import audit, examples_for, keep_records, load_rows, parser, prepare
 from training.tokenizer import load_or_train
 
 ROOT = Path(__file__).resolve().parents[1]
-RECIPES = sorted((ROOT / "training" / "recipes").glob("*.yaml"))
+# Those of training.tune have a method, see test_recipes.py.
+RECIPES = [path for path in sorted((ROOT / "training" / "recipes").glob("*.yaml")) if "method" not in yaml.safe_load(path.read_text())]
 
 # --- recipes
 
@@ -110,6 +113,9 @@ def test_a_value_can_be_overridden_on_the_command_line(tmp_path, override, secti
     [
         ({"sft_setps": 5}, r"unknown key sft.setps: did you mean steps\?"),
         ({"modle": {}}, r"unknown key modle: did you mean model\?"),
+        ({"method": "lora"}, "tiny.yaml is a recipe of training.tune: python -m training.tune"),
+        ({"sft_setps": 5, "model_head_dim": 15, "pretrain_clip": 0}, r"(?s)pretrain.clip must be finite and above 0.*sft.setps.*model.head_dim 15 must be even"),
+        ({"sft_learning_rate": 10**400}, "sft.learning_rate must be finite, not 1000"),
         ({"pretrain_zebra": 1}, "unknown key pretrain.zebra: known are steps, batch_tokens"),
         ({"model": {"hidden": 32}}, "missing key model.layers"),
         ({"model": 5}, "model. must be a section, not 5"),
@@ -317,6 +323,12 @@ def test_rows_that_are_dropped_are_counted_with_the_reason(tiny_tokenizer):
     assert examples.dropped == {"longer than 300 tokens": 1, "source has share 0": 1}
     with pytest.raises(ValueError, match="no row is left to train on: dropped .*longer than 300"):
         tokenize([long], tiny_tokenizer, "sft", 300)
+
+
+@pytest.mark.parametrize("steps, share", [(1, 0.5), (2, 2.0), (3, 2.0)])
+def test_a_share_holds_for_a_source_or_for_its_rows_of_so_many_steps(steps, share):
+    assert share_of(replace(ROW, steps=ROW.steps[:steps]), {"bank": 2.0, "bank/1": 0.5}) == share
+    assert share_of(replace(ROW, source="stories"), {"bank": 2.0}) == 1.0
 
 
 def test_the_mask_can_be_looked_at(tiny_tokenizer):
@@ -740,6 +752,23 @@ def test_a_share_of_a_source_that_no_row_has_is_refused(work):
         load_rows(load_recipe(work / "tiny.yaml", ["sft.shares={gsm8k-train: 2}"]))
 
 
+def test_pocket_is_looked_at_like_any_other_tuning_before_it_starts(work, tmp_path, tiny_tokenizer, capsys):
+    recipe = load_recipe(work / "tiny.yaml")
+    examples, _, _ = examples_for("sft", recipe, tiny_tokenizer)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if line.startswith("template: ") and "the same text in training and at inference" in line]
+    assert [line for line in lines if line.startswith("tokenizer: ") and f"a reply ends with {END}" in line]
+    assert [line for line in lines if line.startswith("decontamination: ") and "clean.jsonl was" in line]
+    other = copy.deepcopy(tiny_tokenizer)
+    other.eos_token = "<|endoftext|>"
+    with pytest.raises(SystemExit, match=r"sft: tokenizer: it ends a text with <\|endoftext\|>, training with"):
+        examples_for("sft", recipe, other)
+    other = copy.deepcopy(tiny_tokenizer)
+    other.chat_template = "{% for m in messages %}{{ m.content }}{% endfor %}"
+    with pytest.raises(SystemExit, match="sft: template: the model's own template renders this conversation otherwise"):
+        examples_for("sft", recipe, other)
+
+
 def test_a_report_of_other_rows_is_refused(work, tmp_path):
     shutil.copy(work / "clean.jsonl", tmp_path / "clean.jsonl")
     recipe = load_recipe(work / "tiny.yaml", [f"data.rows={tmp_path / 'clean.jsonl'}"])
@@ -929,6 +958,15 @@ def test_a_command_that_cannot_work_ends_with_a_sentence(work, tmp_path, argv, s
 def test_a_missing_gpu_is_told(work, tmp_path):
     with pytest.raises(SystemExit, match="this torch sees no GPU; use --device cpu"):
         run_here(command("training.pretrain", work, str(tmp_path), "--device", "cuda"))
+
+
+@pytest.mark.parametrize("asked, in_hardware, used", [("auto", True, True), ("auto", False, False), ("bf16", True, True), ("bf16", False, True), ("fp32", True, False)])
+def test_half_precision_is_used_where_it_is_fast_and_its_imitation_is_told(monkeypatch, tmp_path, capsys, asked, in_hardware, used):
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: in_hardware)
+    options = ["--recipe", str(ROOT / "training/recipes/pocket.yaml"), "--out", str(tmp_path), "--device", "cpu", "--precision", asked]
+    _, _, compute = prepare(parser("").parse_args(options))
+    assert compute.bf16 == used
+    assert ("can only imitate it" in capsys.readouterr().out) == (used and not in_hardware)
 
 
 # --- a crew

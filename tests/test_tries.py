@@ -14,7 +14,7 @@ from mathtutor.tutoring.hints import Solved, checked
 from mathtutor.tutoring.lesson import Phase
 from mathtutor.tutoring.tries import Standing, lesson_of_steps, tries_of
 from mathtutor.tutoring.twins import twin
-from ui.strings import EXAMPLES
+from ui.examples import EXAMPLES
 
 GOOD = "<think>\nStep 1: 3 + 4 = 7\n</think>\n\nThe answer is 7."
 SLIP = "<think>\nStep 1: 3 + 4 = 8\nStep 2: 8 - 1 = 7\n</think>\n\nThe answer is 7."
@@ -31,7 +31,8 @@ def tries(*texts: str, finish: str = "stop"):
     ("texts", "standing", "answer", "unanimous"),
     [
         ([GOOD] * 5, Standing.AGREED, 7, True),
-        ([GOOD, SLIP, SLIP, OTHER, LOST], Standing.AGREED, 7, False),  # one of the three ways is sound, and that is shown
+        ([GOOD, SLIP, SLIP, SLIP, LOST], Standing.AGREED, 7, False),  # one of the four ways is sound, and that is shown
+        ([GOOD, SLIP, SLIP, OTHER, LOST], Standing.DOUBTFUL, 7, False),
         ([SLIP] * 5, Standing.DOUBTFUL, 7, False),  # they agree, and no way of them adds up
         ([BARE] * 5, Standing.DOUBTFUL, 7, False),  # nothing could be checked
         ([GOOD, GOOD, OTHER, OTHER, LOST], Standing.DOUBTFUL, 7, False),

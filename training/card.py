@@ -50,6 +50,7 @@ def model_card(folder: Path, evals: Path, recipe: dict) -> str:
         "|---|---|---|---|---|---|",
         *[phase_line(phase, rows) for phase, rows in logs.items()],
         "",
+        *mean_lines(folder),
         "Every hyperparameter: `recipe.json` beside this card. Made by `make pocket`; for the very rows, at the commit that docs/LAB.md names.",
         "",
         "## Limits and licence",
@@ -83,8 +84,9 @@ def results_table(summaries: list[dict]) -> list[str]:
     ]
     for s in summaries:
         low, high = s["interval"]
+        tries = f", majority of {s['samples']} tries" if s.get("samples", 1) > 1 else ""
         lines.append(
-            f"| {s['engine']} | {s['benchmark']} | {s['n']:,} | {s['correct']:,} | {s['accuracy']:.1%} | "
+            f"| {s['engine']}{tries} | {s['benchmark']} | {s['n']:,} | {s['correct']:,} | {s['accuracy']:.1%} | "
             f"{low:.1%} to {high:.1%} | {'on' if s['calculator'] else 'off'} | {s['cut_off']} | {s['tokens'] / s['n']:.0f} |"
         )
     return [*lines, "", "Each line is one run of `python -m eval.run`; its record in `evals/` holds the command."]
@@ -100,6 +102,18 @@ def refill(text: str, sections: dict[str, list[str]]) -> str:
             raise ValueError(f"it has no lines {first.strip()} and {last}")
         text = before + first + "\n".join(lines) + "\n" + last + after
     return text
+
+
+def mean_lines(folder: Path) -> list[str]:
+    """What the tuned weights are the mean of, where they are one (`training.mean`)."""
+    if not (path := folder / "tuned" / "mean.json").exists():
+        return []
+    made = read_json(path)
+    return [
+        f"The tuned weights are a mean (`python -m training.mean`): {made['share_of_second']:g} of those that this training ended with "
+        f"(sha256 {made['second'][:16]}) and {1 - made['share_of_second']:g} of those that it began with (sha256 {made['first'][:16]}).",
+        "",
+    ]
 
 
 def size_lines(folder: Path, recipe: dict) -> list[str]:

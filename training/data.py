@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,6 +85,11 @@ def is_validation(row_id: str, count: int, total: int) -> bool:
     return int(hashlib.sha256(row_id.encode()).hexdigest(), 16) % max(total, 1) < count
 
 
+def share_of(row: Row, shares: Mapping[str, float]) -> float:
+    """How often `row` is seen an epoch: by "source/number of steps" where `shares` names it, else by its source, else once."""
+    return shares.get(f"{row.source}/{len(row.steps)}", shares.get(row.source, 1.0))
+
+
 def tokenize(
     rows: Sequence[Row],
     tokenizer,
@@ -104,7 +109,7 @@ def tokenize(
     is_word = plain_words(tokenizer)
     dtype = np.uint16 if len(tokenizer) < 65536 else np.uint32
     for row in rows:
-        repeat = (shares or {}).get(row.source, 1.0)
+        repeat = share_of(row, shares or {})
         if repeat == 0:
             dropped["source has share 0"] += 1
             continue

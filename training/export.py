@@ -73,7 +73,7 @@ def main() -> None:
             change = export(run / name, target / name)
             print(f"{target / name}: 16-bit rounding moves a probability by at most {change:.4f}")
         # The records travel with the weights, so that the card can be written again anywhere.
-        for record in ("recipe.json", "data.json"):
+        for record in ("recipe.json", "data.json", "tuned/mean.json"):
             if (run / record).exists():
                 write_atomic(target / record, (run / record).read_bytes())
         for phase in ("pretrain", "sft"):

@@ -84,8 +84,11 @@ class Compute:
 
     @property
     def bf16(self) -> bool:
-        if self.precision != "auto":
-            return self.precision == "bf16"
+        return self.has_bf16 if self.precision == "auto" else self.precision == "bf16"
+
+    @property
+    def has_bf16(self) -> bool:
+        """Whether the hardware multiplies in bfloat16 itself; where it does not, asking for it costs several times the time."""
         return torch.cuda.is_bf16_supported(including_emulation=False) if self.device == "cuda" else torch.cpu._is_amx_tile_supported()
 
     def autocast(self) -> torch.autocast:

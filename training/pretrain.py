@@ -8,7 +8,7 @@ Writes checkpoints to `runs/<name>/pretrain/` and the finished model to `runs/<n
 
 from __future__ import annotations
 
-from training.run import examples_for, keep_records, load_rows, parser, prepare  # isort: skip  (sets OpenMP up before torch)
+from training.run import examples_for, keep_records, load_rows, parser, prepare, say_memory  # isort: skip  (sets OpenMP up before torch)
 
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
@@ -64,6 +64,7 @@ def main() -> None:
     embedding = model.get_input_embeddings().weight.numel()
     total = sum(p.numel() for p in model.parameters())
     print(f"model: {total:,} parameters, {total - embedding:,} outside the embedding, on {compute.device}")
+    say_memory(model.config, recipe.pretrain, compute)
 
     # Train
     done = train(

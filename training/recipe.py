@@ -69,7 +69,7 @@ class Phase:
     max_tokens: int = 512  # longer rows are dropped and counted, never cut
     word_dropout: float = 0.0  # in half of the examples, up to this share of the problem's words is hidden
     learn_problem: bool = False  # sft: learn the problem's own words as well as the reply
-    shares: dict[str, float] = field(default_factory=dict)  # source -> how often a row of it is seen an epoch
+    shares: dict[str, float] = field(default_factory=dict)  # source, or source/number of steps -> how often such a row is seen an epoch
     method: Literal["full", "lora"] = "full"
     lora_rank: int = 16
     lora_alpha: int = 32
@@ -114,10 +114,12 @@ NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # it names a folder
 
 def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     """Read a recipe; `overrides` are "pretrain.steps=100". Raises RecipeError or OSError."""
-    raw = read_recipe(path, overrides)
     problems: list[str] = []
-    recipe = build(Recipe, raw, problems)
-    if not problems:
+    raw = read_recipe(path, overrides, problems)
+    if "method" in raw:
+        raise RecipeError(f"{path} is a recipe of training.tune: python -m training.tune --recipe {path}")
+    recipe = build(Recipe, raw, problems, ranges=RANGES)
+    if recipe is not None:
         problems += _check(recipe, raw)
     refuse(path, problems)
     return recipe
@@ -126,12 +128,6 @@ def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
 def _check(recipe: Recipe, raw: dict) -> list[str]:
     """What is wrong with the values; `raw` tells which of them were written down."""
     problems = []
-    sections = {"": recipe, **{f"{name}.": getattr(recipe, name) for name in ("data", "tokenizer", "model")}}
-    sections |= {"pretrain.": recipe.pretrain, "sft.": recipe.sft}
-    for where, section in sections.items():
-        for name, allowed in RANGES[type(section)].items():
-            if not allowed.holds(value := getattr(section, name)):
-                problems.append(f"{where}{name} must {allowed}, not {value}")
     if not NAME.fullmatch(recipe.name):
         problems.append(f"name must be 1 to 64 letters, digits, _ or -, not {recipe.name!r:.80}")
     if not recipe.data.files:

@@ -15,12 +15,17 @@ os.environ.setdefault("GOMP_SPINCOUNT", "0")
 
 import torch  # noqa: E402
 
+from mathtutor.chat import END, conversation, render_target  # noqa: E402
 from mathtutor.io import Damaged, number_rows, read_json, sha256_file, sha256_json, write_json  # noqa: E402
 from mathtutor.problem import Row  # noqa: E402
 from training.crew import join  # noqa: E402
-from training.data import Examples, is_validation, show_mask, tokenize  # noqa: E402
+from training.data import IGNORED, Examples, is_validation, show_mask, tokenize  # noqa: E402
 from training.loop import Compute  # noqa: E402
-from training.recipe import Recipe, RecipeError, load_recipe  # noqa: E402
+from training.recipe import Phase, Recipe, RecipeError, load_recipe  # noqa: E402
+from training.tuning import audit as checks  # noqa: E402
+from training.tuning import memory  # noqa: E402
+from training.tuning.items import Item  # noqa: E402
+from training.tuning.recipe import Data, Lora, Memory, Model, Train, TuneRecipe  # noqa: E402
 
 
 def parser(doc: str) -> argparse.ArgumentParser:
@@ -57,7 +62,10 @@ def prepare(args: argparse.Namespace) -> tuple[Recipe, Path, Compute]:
     crew = join(device)
     if not crew.leads:
         sys.stdout = open(os.devnull, "w")
-    return recipe, folder, Compute(device, args.precision, args.compile, crew)
+    compute = Compute(device, args.precision, args.compile, crew)
+    if compute.bf16 and not compute.has_bf16:
+        print("--precision bf16: this machine can only imitate it, several times slower than fp32; leave the option out and run again to go on faster", flush=True)
+    return recipe, folder, compute
 
 
 def reports_of(recipe: Recipe) -> list[dict] | None:
@@ -114,8 +122,9 @@ def load_rows(recipe: Recipe) -> tuple[list[Row], list[Row], str]:
     """(training rows, validation rows, hash of the files). Ends with `file:line` on a row that is none."""
     rows = [row for path in recipe.data.files for row in read_data_rows(path)]
     sources = {row.source for row in rows}
+    with_steps = {f"{row.source}/{len(row.steps)}" for row in rows}
     for name in ("pretrain", "sft"):
-        if unknown := sorted(getattr(recipe, name).shares.keys() - sources):
+        if unknown := sorted(getattr(recipe, name).shares.keys() - sources - with_steps):
             raise SystemExit(
                 f"{name}.shares names {', '.join(unknown)}, which no row of {recipe.data.rows} comes from: "
                 f"its sources are {', '.join(sorted(sources)) or 'none'}"
@@ -149,6 +158,20 @@ def audit(name: str, examples: Examples, tokenizer, learn_problem: bool = False)
         raise SystemExit("nearly every token is learned from: the prompt is not masked")
 
 
+def say_memory(config, phase: Phase, compute: Compute) -> None:
+    """Print the parameters and the memory they will want, by the estimate of training.tune; end where the GPU has less."""
+    lora = Lora(phase.lora_rank, phase.lora_alpha) if phase.method == "lora" else None
+    model = Model(weights="fp32", precision="bf16" if compute.bf16 else "fp32")
+    train = Train(batch=1, max_tokens=phase.batch_tokens, learning_rate=phase.learning_rate, steps=phase.steps)
+    recipe = TuneRecipe("", "lora" if lora else "full", model, Data(), train, lora, memory=Memory(checkpointing=False))
+    print(*memory.describe(config, recipe, on_gpu=compute.device == "cuda"), sep="\n")
+    try:
+        if compute.device == "cuda":
+            memory.check_fits(config, recipe)
+    except ValueError as error:
+        raise SystemExit(str(error)) from error
+
+
 def examples_for(phase_name: str, recipe: Recipe, tokenizer) -> tuple[Examples, Examples | None, str]:
     phase = getattr(recipe, phase_name)
     training, validation, data_hash = load_rows(recipe)
@@ -158,4 +181,16 @@ def examples_for(phase_name: str, recipe: Recipe, tokenizer) -> tuple[Examples, 
     except ValueError as error:
         raise SystemExit(f"{phase_name}: {error}") from error
     audit(phase_name, examples, tokenizer, phase.learn_problem)
+    try:  # what training.tune looks at before its start
+        first = slice(examples.starts[0], examples.starts[1])
+        ids = examples.ids[first].tolist()
+        labels = [token if learned else IGNORED for token, learned in zip(ids, examples.mask[first], strict=True)]
+        lines = checks.check_tokenizer(tokenizer, END, len(tokenizer), (ids, labels))
+        if phase_name == "sft":
+            items = [Item(conversation(row.problem), render_target(row.steps, row.answer).removesuffix(END), row.source) for row in training[:: max(1, len(training) // checks.LOOKED_AT)]]
+            lines += checks.check_template(items, tokenizer, END)
+        lines += checks.quote(checks.quoted(recipe.data.files))
+    except (ValueError, Damaged) as error:
+        raise SystemExit(f"{phase_name}: {error}") from error
+    print(*lines, sep="\n")
     return examples, held, data_hash

@@ -10,7 +10,7 @@ model to `runs/<name>/tuned/`. `--base` starts from another model than `runs/<na
 
 from __future__ import annotations
 
-from training.run import examples_for, keep_records, parser, prepare  # isort: skip  (sets OpenMP up before torch)
+from training.run import examples_for, keep_records, parser, prepare, say_memory  # isort: skip  (sets OpenMP up before torch)
 
 from pathlib import Path
 
@@ -41,6 +41,7 @@ def main() -> None:
         model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32, use_safetensors=True)
     except (OSError, ValueError, SafetensorError) as error:
         raise SystemExit(f"{base} cannot be loaded: {error}") from error
+    say_memory(model.config, recipe.sft, compute)
     if recipe.sft.method == "lora":
         from peft import LoraConfig, get_peft_model
 

@@ -19,28 +19,20 @@ import gradio as gr
 
 from mathtutor.chat import conversation
 from mathtutor.engines import Engine, Sampling
+from mathtutor.strings import Strings
 from mathtutor.tutoring import render
 from mathtutor.tutoring.agreement import tally
 from mathtutor.tutoring.diagnosis import MAX_LINES, Diagnosis, Verdict, diagnose
 from mathtutor.tutoring.lesson import Lesson, Phase, feed
 from mathtutor.tutoring.screen import MAX_CHARS, Finding, clean, screen
-from ui import strings, wiring
+from ui import wiring
 from ui.desk import Desk, refusal, status, wait_for_turn
+from ui.language import Page
 from ui.practice import known_problem
 from ui.streams import FRAME, Full, Place, Race, has_failed
 
 TRIES = 3  # own solutions that must agree before a student's line is doubted by them
 WARM = 0.7  # temperature of all but the first
-
-
-@dataclass(frozen=True)
-class View:
-    """What the tab shows at one moment, as HTML."""
-
-    status: str = ""
-    lines: str = ""
-    note: str = ""
-    busy: bool = True
 
 
 @dataclass(frozen=True)
@@ -52,9 +44,30 @@ class Solution:
     source: str
 
 
+@dataclass(frozen=True)
+class Checked:
+    """The student's lines, what was found in them, and what they were laid beside."""
+
+    lines: list[str]
+    found: Diagnosis
+    solution: Solution
+
+
+@dataclass(frozen=True)
+class View:
+    """What the tab shows at one moment, as HTML; the last one of work that could be checked has it as `checked` too."""
+
+    status: str = ""
+    lines: str = ""
+    note: str = ""
+    busy: bool = True
+    checked: Checked | None = None
+
+
 def check(problem: object, work: object, desk: Desk) -> Iterator[View]:
     """Views of one check. Nothing of what was typed is kept."""
-    refused = _refused(problem, work)
+    strings = desk.strings
+    refused = _refused(problem, work, strings)
     if refused is not None:
         yield refused
         return
@@ -62,11 +75,11 @@ def check(problem: object, work: object, desk: Desk) -> Iterator[View]:
     lines = [line.strip() for line in clean(work).split("\n") if line.strip()][:MAX_LINES]
     instance = known_problem(question)
     if instance is not None:
-        yield _result(question, lines, Solution(instance.steps, instance.answer, "bank"))
+        yield _result(question, lines, Solution(instance.steps, instance.answer, "bank"), strings)
         return
     try:
         with desk.line.place() as place:
-            for words in wait_for_turn(desk, place, ("tuned",)):
+            for words in wait_for_turn(desk, place, [desk.engines["tuned"]]):
                 yield View(words)
             solution = Solution(None, None, "")
             if not has_failed(desk.engines["tuned"]):
@@ -76,12 +89,12 @@ def check(problem: object, work: object, desk: Desk) -> Iterator[View]:
                             solution = step
                         else:
                             yield View(step)
-            yield _result(question, lines, solution)
+            yield _result(question, lines, solution, strings)
     except Full:
         yield View(status(strings.FULL, kind="hint"), busy=False)
 
 
-def _refused(problem: object, work: object) -> View | None:
+def _refused(problem: object, work: object, strings: Strings) -> View | None:
     """What is shown where the problem or the lines must not be worked on."""
     finding = screen(problem).finding
     if finding is not Finding.WORRY:
@@ -91,7 +104,7 @@ def _refused(problem: object, work: object) -> View | None:
     if finding is Finding.EMPTY:
         return View(status(strings.CHECK_START, kind="hint"), busy=False)
     if finding is not Finding.OK:
-        words, card = refusal(finding)
+        words, card = refusal(finding, strings)
         return View(words, note=card, busy=False)
     if not any(char.isalnum() for char in clean(work)):
         return View(status(strings.CHECK_NO_LINES, kind="hint"), busy=False)
@@ -105,8 +118,8 @@ def _own_solution(desk: Desk, problem: str, place: Place) -> Iterator[str | Solu
         sampling = Sampling(desk.limits.max_tokens, 0.0 if number == 0 else WARM, seed=number)
         with closing(_stream(desk.engines["tuned"], problem, sampling, place, desk.limits.max_seconds)) as lessons:
             for lesson in lessons:  # noqa: B007  the last one counts
-                words = strings.CHECK_SOLVING.format(seconds=int(time.monotonic() - started))
-                yield status(words, spoken=words.split("…")[0])
+                words = desk.strings.CHECK_SOLVING.format(seconds=int(time.monotonic() - started))
+                yield status(words, said=words.split("…")[0])
         tries.append(lesson)
         if _answer(lesson) is None or len({_answer(each) for each in tries}) > 1:
             break  # one that differs settles it: all must agree
@@ -135,19 +148,20 @@ def _stream(engine: Engine, problem: str, sampling: Sampling, place: Place, max_
                 yield lesson
 
 
-def _result(problem: str, lines: list[str], solution: Solution) -> View:
+def _result(problem: str, lines: list[str], solution: Solution, strings: Strings) -> View:
     """The last view: every line marked, and what the marks rest on."""
-    found = diagnose(problem, lines, solution.steps, solution.answer)
-    return View(_words(found), render.work_list(lines, found, strings.CHECK_LINES_LABEL), _note(found, solution), busy=False)
+    found = diagnose(problem, lines, solution.steps, solution.answer, strings=strings)
+    marked = render.work_list(lines, found, strings.CHECK_LINES_LABEL, strings)
+    return View(_words(found, strings), marked, _note(found, solution, strings), busy=False, checked=Checked(lines, found, solution))
 
 
-def _words(found: Diagnosis) -> str:
+def _words(found: Diagnosis, strings: Strings) -> str:
     if found.verdict is Verdict.DOUBT:
         return status(strings.CHECK_DOUBT.format(line=found.at + 1), kind="done")
     return status(strings.CHECK_VERDICTS[found.verdict], kind="done" if found.verdict is not Verdict.NOTHING else "hint")
 
 
-def _note(found: Diagnosis, solution: Solution) -> str:
+def _note(found: Diagnosis, solution: Solution, strings: Strings) -> str:
     if found.verdict is Verdict.NOTHING:
         return ""
     if found.verdict is Verdict.RIGHT:
@@ -177,33 +191,35 @@ def carry_over(tab: gr.Tab, learned: gr.Textbox, box: gr.Textbox) -> None:
     tab.select(None, learned, None, js=carry, api_visibility="private", show_progress="hidden")
 
 
-def build(desk: Desk) -> tuple[gr.Textbox, gr.Textbox]:
+def build(desk: Desk, page: Page) -> tuple[gr.Textbox, gr.Textbox]:
     """The Check tab, inside an open `gr.Tab`; returns the boxes for the problem and for the lines."""
-    gr.HTML(f'<p class="mt-lead">{strings.CHECK_INTRO}</p>')
+    gr.HTML(page(lambda strings: f'<p class="mt-lead">{strings.CHECK_INTRO}</p>'))
     with gr.Row(elem_classes="mt-columns"):
         with gr.Column(scale=5, min_width=300, elem_classes=["mt-left", "mt-ask"]):
-            problem = wiring.problem_box("check", lines=3)
+            problem = wiring.problem_box(page, "check", lines=3)
             work = gr.Textbox(
-                label=strings.CHECK_WORK_LABEL, placeholder=strings.CHECK_WORK_HINT, lines=6, max_lines=16, max_length=MAX_CHARS + 1,
+                label=page.CHECK_WORK_LABEL, placeholder=page.CHECK_WORK_HINT, lines=6, max_lines=16, max_length=MAX_CHARS + 1,
                 elem_id="check-work", elem_classes="mt-problem", html_attributes=gr.InputHTMLAttributes(autocomplete="off"),
             )  # fmt: skip
             with gr.Row(elem_classes="mt-buttons"):
-                check_button = gr.Button(strings.CHECK_BUTTON, variant="primary", elem_id="check-solve")
-                stop_button = gr.Button(strings.STOP, variant="stop", interactive=False, elem_id="check-stop")
+                check_button = gr.Button(page.CHECK_BUTTON, variant="primary", elem_id="check-solve")
+                stop_button = gr.Button(page.STOP, variant="stop", interactive=False, elem_id="check-stop")
         with gr.Column(scale=7, min_width=300, elem_classes="mt-right"):
-            gr.HTML(f'<h2 class="mt-h2">{strings.CHECK_RESULT}</h2>')
-            status_line = gr.HTML(status(strings.CHECK_START, kind="idle"), elem_id="check-status")
+            gr.HTML(page(lambda strings: f'<h2 class="mt-h2">{strings.CHECK_RESULT}</h2>'))
+            status_line = gr.HTML(page(lambda strings: status(strings.CHECK_START, kind="idle")), elem_id="check-status")
             marked = gr.HTML("", elem_id="check-lines")
             note = gr.HTML("", elem_id="check-note")
     fields = ("status", "lines", "note")
-    sorry = View(status(strings.SORRY, kind="retry"), busy=False)
 
-    def check_work(problem, work, request: gr.Request):
-        yield from wiring.updates(check(problem, work, desk), fields, sorry, request)
+    def sorry(strings: Strings) -> View:
+        return View(status(strings.SORRY, kind="retry"), busy=False)
+
+    def check_lines(problem, work, request: gr.Request):
+        yield from wiring.updates(check(problem, work, desk.in_language_of(request)), fields, sorry, request)
 
     event = wiring.run(
-        check_button, check_work, [problem, work], [status_line, marked, note, stop_button], ["", ""],
-        resting=[check_button], again=None, api_name="check_work",
+        check_button, check_lines, [problem, work], [status_line, marked, note, stop_button], ["", ""],
+        resting=[check_button], again=None, api_name="check_lines",
     )  # fmt: skip
     wiring.enter(work, check_button)
     wiring.stop(stop_button, [event], status_line, work)

@@ -2,7 +2,8 @@
 
     POST /gradio_api/queue/join  with 17 KB            ->  413
     POST /gradio_api/queue/join  {"fn_index": 999}     ->  400
-    POST /gradio_api/queue/join  the 13th in a second  ->  429
+    POST /gradio_api/queue/join  the 13th in a second  ->  429, for what asks a model; the 121st for what does not
+    POST /gradio_api/mcp/        a tool's call         ->  counted as the run that it starts
     POST /gradio_api/upload                            ->  404
     GET  /                                             ->  200 + Content-Security-Policy, ...
 
@@ -18,17 +19,21 @@ import ipaddress
 import json
 import os
 import re
+import secrets
 import threading
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs
 
 MAX_BODY = 16 * 1024  # bytes; the longest problem is 2,000 characters, 8 KB at most
 BURST = 12  # runs that one address may ask for at once
 RATE = 30 / 60  # and, after those, per second
+QUICK = 10  # as often what asks no model: a hint, a twin, the next exercise. A whole class sits behind one address
+RUNS = "model"  # Gradio's `concurrency_id` of everything that asks a model
 MAX_ADDRESSES = 4096  # remembered, and only in memory
 
 # Gradio's page starts from inline scripts and compiles its templates, hence the two unsafe words. What
@@ -59,7 +64,7 @@ HEADERS = (
 
 # For what is typed and answered: a browser keeps whatever it may in its cache, on disk, an event stream too.
 NO_STORE = (b"cache-control", b"no-store")
-_PRIVATE = re.compile(r"/gradio_api/(?:queue|call|cancel)\b.*")
+_PRIVATE = re.compile(r"/gradio_api/(?:queue|call|cancel|mcp)\b.*")
 
 # What the page and `gradio_client` use, and nothing else. `tests/test_gate.py` holds the page to it.
 ALLOWED = {
@@ -68,13 +73,18 @@ ALLOWED = {
         r"|/(?:assets|static|svelte)/.*"
         r"|/gradio_api/(?:info|app_id|startup-events|theme\.css|queue/data|heartbeat/[\w-]+|call/\w+/\w+)/?"
     ),
-    "POST": re.compile(r"/gradio_api/(?:queue/join|cancel|reset|call/\w+)/?"),
+    "POST": re.compile(r"/gradio_api/(?:queue/join|cancel|reset|call/\w+|mcp)/?"),
 }
 ALLOWED["HEAD"] = ALLOWED["GET"]
 
 _CALL = re.compile(r"/gradio_api/call/(\w+?)(?:/(\w+))?/?")
 _JOIN = re.compile(r"/gradio_api/queue/join/?")
+_MCP = re.compile(r"/gradio_api/mcp/?")
 _SESSION = re.compile(r"[\w-]{1,64}", re.ASCII)
+
+# Gradio answers a tool's call by a request to itself, with the headers of the call: so this one, which nobody else can
+# know, tells that the run is counted already, for the address that it came from and not for our own.
+COUNTED = (b"x-counted", secrets.token_hex(16).encode())
 
 Receive = Callable[[], Awaitable[dict]]
 Send = Callable[[dict], Awaitable[None]]
@@ -171,7 +181,8 @@ class Gate:
     def __init__(self, app: Callable, max_body: int = MAX_BODY, burst: int = BURST, rate: float = RATE):
         self.app = app
         self.max_body = max_body
-        self.buckets = Buckets(burst, rate)
+        self.runs = Buckets(burst, rate)
+        self.quick = Buckets(burst * QUICK, rate * QUICK)
 
     async def __call__(self, scope: dict, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -193,25 +204,35 @@ class Gate:
 
         if method == "OPTIONS":
             return await self.app(scope, receive, send_with_headers)
+        if method == "GET" and _MCP.fullmatch(path):  # of its two ways to answer, we have the one without an open stream
+            return await _refuse(send_with_headers, 405, b"POST only")
         allowed = ALLOWED.get(method)
         if allowed is None or not allowed.fullmatch(path):
             return await _refuse(send_with_headers, 404, b"Not found")
         if method == "POST":
-            asks_for_a_run = _JOIN.fullmatch(path) or _CALL.fullmatch(path)
-            if asks_for_a_run and not self.buckets.take(client_address(scope)):
-                return await _refuse(send_with_headers, 429, b"Too many problems at once. Wait a few seconds.")
             body = await self._body(scope, receive)
             if body is None:
                 return await _refuse(send_with_headers, 413, b"Too long")
-            fault = _fault(scope, path, body)
-            if fault is not None:
-                return await _refuse(send_with_headers, 400, fault.encode())
+            request = _read(scope, path, body)
+            if not self._may(scope, request):
+                return await _refuse(send_with_headers, 429, b"Too many problems at once. Wait a few seconds.")
+            if request.fault:
+                return await _refuse(send_with_headers, 400, request.fault.encode())
+            if request.is_tool:
+                scope = {**scope, "headers": [*(pair for pair in scope["headers"] if pair[0] != COUNTED[0]), COUNTED]}
             receive = _replay(body, receive)
         listener = _listener(scope, path) if method == "GET" else None
         if listener is None:
             return await self.app(scope, receive, send_with_headers)
         with LISTENERS.listening(listener):
             await self.app(scope, receive, send_with_headers)
+
+    def _may(self, scope: dict, request: Posted) -> bool:
+        """Take a token for what is asked, of the bucket for its kind; Stop and the like need none."""
+        if not request.starts or COUNTED in scope["headers"]:
+            return True
+        buckets = self.runs if request.asks_a_model else self.quick
+        return buckets.take(client_address(scope))
 
     async def _body(self, scope: dict, receive: Receive) -> bytes | None:
         """The whole body, or None where it is too long, whatever length it claims to have."""
@@ -239,36 +260,51 @@ def _listener(scope: dict, path: str) -> str | None:
     return call[2] if call else None
 
 
-def _fault(scope: dict, path: str, body: bytes) -> str | None:
-    """What is wrong with the body of a POST, where Gradio would break on it rather than refuse it."""
+@dataclass(frozen=True)
+class Posted:
+    """What a POST asks for. `fault` says what is wrong with it, where Gradio would break on it rather than refuse it."""
+
+    starts: bool = False  # a run or a quick move
+    asks_a_model: bool = False
+    is_tool: bool = False  # a tool's call by MCP
+    fault: str = ""
+
+
+def _read(scope: dict, path: str, body: bytes) -> Posted:
+    """The request as far as the gate must know it."""
     if path.rstrip("/") == "/gradio_api/reset":
-        return None
+        return Posted()
+    starts = path.rstrip("/") != "/gradio_api/cancel"
     try:
         posted = json.loads(body)
     except (ValueError, RecursionError):
-        return "The body must be JSON"
+        return Posted(starts, fault="The body must be JSON")
     if not isinstance(posted, dict):
-        return "The body must be a JSON object"
+        return Posted(starts, fault="The body must be a JSON object")
+    if _MCP.fullmatch(path):
+        calls = posted.get("method") == "tools/call"
+        return Posted(starts, asks_a_model=calls, is_tool=calls)
     session = posted.get("session_hash")
     if session is not None and not (isinstance(session, str) and _SESSION.fullmatch(session)):
-        return "session_hash must be a short word"
+        return Posted(starts, fault="session_hash must be a short word")
     functions = _functions(scope)
     call = _CALL.fullmatch(path)
     if call:
-        names = {function.api_name for function in functions.values()}
         if session is not None:  # such a call is listened to by its event alone
-            return "a call takes no session_hash"
-        function = None if call[1] not in names else next(f for f in functions.values() if f.api_name == call[1])
+            return Posted(starts, fault="a call takes no session_hash")
+        public = (each for each in functions.values() if each.api_visibility == "public" and each.api_name == call[1])
+        function = next(public, None)
     elif _JOIN.fullmatch(path):
         index = posted.get("fn_index")
         function = functions.get(index) if type(index) is int else None
         if posted.get("batched"):
-            return "batched is not for this app"
+            return Posted(starts, fault="batched is not for this app")
     else:
-        return None
+        return Posted()
     if function is None:
-        return "There is no such function"
-    return None if isinstance(posted.get("data"), list) else "data must be a list"
+        return Posted(starts, fault="There is no such function")
+    fault = "" if isinstance(posted.get("data"), list) else "data must be a list"
+    return Posted(starts, asks_a_model=function.concurrency_id == RUNS, fault=fault)
 
 
 def _functions(scope: dict) -> dict[int, Any]:

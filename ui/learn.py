@@ -14,7 +14,7 @@ from __future__ import annotations
 import random
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 
@@ -23,6 +23,7 @@ import gradio as gr
 from mathtutor.chat import conversation
 from mathtutor.engines import Engine, Sampling
 from mathtutor.maths.arithmetic import show
+from mathtutor.strings import ENGLISH, Strings
 from mathtutor.tutoring import render
 from mathtutor.tutoring.hints import Hint, Rung, Solved, asked, ladder
 from mathtutor.tutoring.lesson import Lesson, Phase, better, feed, wants_second_try
@@ -38,8 +39,10 @@ from mathtutor.tutoring.tries import (
     tries_of,
 )
 from mathtutor.tutoring.twins import twin as twin_of
-from ui import strings, wiring
+from ui import wiring
 from ui.desk import Desk, refusal, status, wait_for_turn
+from ui.language import Page, spoken
+from ui.lock import is_locked
 from ui.streams import FRAME, Batch, Full, Limits, Place, Race, has_failed
 
 WORK_SECONDS = 1800  # that a problem on the desk is remembered
@@ -60,6 +63,7 @@ class Work:
     shown: int = 1  # rungs
     tried: bool = False  # the student has given a number
     is_whole: bool = False  # the whole solution has been shown
+    locked: bool = False  # by the teacher's link: hints and nothing else
 
     @classmethod
     def of_solved(cls, solved: Solved) -> Work:
@@ -79,7 +83,7 @@ class Work:
     def may_see_all(self) -> bool:
         """After a number of one's own, or with the first worked step."""
         given = self.hints[: self.shown]
-        return self.solved is not None and (self.tried or any(hint.rung is Rung.WORKED for hint in given))
+        return not self.locked and self.solved is not None and (self.tried or any(hint.rung is Rung.WORKED for hint in given))
 
     @property
     def blank(self) -> tuple[int, object] | None:
@@ -102,27 +106,27 @@ class View:
     problem: str | None = None
 
 
-def _thinking(lesson: Lesson, started: float) -> str:
+def _thinking(lesson: Lesson, started: float, strings: Strings) -> str:
     seconds = int(time.monotonic() - started)
     words = strings.THINKING_FOR.format(seconds=seconds) if seconds else strings.THINKING
-    spoken = strings.STEP_READY.format(step=lesson.cards[-1].number) if lesson.cards else strings.THINKING
-    return status(words, spoken)
+    said = strings.STEP_READY.format(step=lesson.cards[-1].number) if lesson.cards else strings.THINKING
+    return status(words, said)
 
 
-def _finished(lesson: Lesson, first: Lesson | None, no_calculator: bool) -> View:
+def _finished(lesson: Lesson, first: Lesson | None, no_calculator: bool, strings: Strings) -> View:
     """The last view of a run. `first` is a try that was replaced, shown raw beneath."""
     words = strings.PHASES[lesson.phase]
     kind = "done" if lesson.phase is Phase.ANSWERED else "retry"
-    answer = render.answer_card(lesson, _notes(lesson, first))
+    answer = render.answer_card(lesson, _notes(lesson, first, strings), strings=strings)
     if no_calculator:
         answer += render.notice(strings.NO_CALCULATOR, "key")
     elif any(card.computed for card in lesson.cards):
         answer += render.notice(strings.COMPUTED_KEY, "key")
-    answer += render.raw(lesson, strings.RAW) + (render.raw(first, strings.RAW_FIRST) if first else "")
-    return View(status(words, kind=kind), render.step_list(lesson, strings.STEPS_LABEL), answer=answer, busy=False)
+    answer += render.raw(lesson, strings.RAW, strings) + (render.raw(first, strings.RAW_FIRST, strings) if first else "")
+    return View(status(words, kind=kind), render.step_list(lesson, strings.STEPS_LABEL, strings=strings), answer=answer, busy=False)
 
 
-def _notes(lesson: Lesson, first: Lesson | None) -> tuple[str, ...]:
+def _notes(lesson: Lesson, first: Lesson | None, strings: Strings) -> tuple[str, ...]:
     wrong = lesson.first_wrong
     notes = [strings.NOT_PROOF if wrong is None else strings.WRONG_TO_ME_TOO.format(step=wrong)]
     if first is not None:
@@ -138,9 +142,9 @@ def solve(problem: object, calculator: object, desk: Desk, fresh: bool = False) 
     A finished reply with a sum that does not add up is worked out once more, out of sight; the second
     try is shown only if all its sums check.
     """
-    screening = screen(problem)
+    screening, strings = screen(problem), desk.strings
     if screening.finding is not Finding.OK:
-        words, card = refusal(screening.finding)
+        words, card = refusal(screening.finding, strings)
         yield View(words, answer=card, busy=False)
         return
     engine = desk.engines["tuned"]
@@ -153,7 +157,7 @@ def solve(problem: object, calculator: object, desk: Desk, fresh: bool = False) 
     )
     try:
         with desk.line.place() as place:
-            for words in wait_for_turn(desk, place, ("tuned",)):
+            for words in wait_for_turn(desk, place, [desk.engines["tuned"]]):
                 yield View(words)
             if has_failed(engine):
                 yield View(status(strings.ASLEEP, kind="hint"), busy=False)
@@ -163,19 +167,19 @@ def solve(problem: object, calculator: object, desk: Desk, fresh: bool = False) 
             with closing(_stream(engine, screening.problem, sampling, place, desk.limits)) as lessons:
                 for lesson in lessons:
                     if lesson.phase is Phase.THINKING:
-                        yield View(_thinking(lesson, started), render.step_list(lesson, strings.STEPS_LABEL))
+                        yield View(_thinking(lesson, started, strings), render.step_list(lesson, strings.STEPS_LABEL, strings=strings))
             shown, first = lesson, None
             if wants_second_try(lesson):
-                steps = render.step_list(lesson, strings.STEPS_LABEL)
+                steps = render.step_list(lesson, strings.STEPS_LABEL, strings=strings)
                 second = Lesson()
                 warm = replace(sampling, temperature=WARM, seed=seed + 1)
                 with closing(_stream(engine, screening.problem, warm, place, desk.limits)) as lessons:
                     for second in lessons:  # noqa: B007  the last one counts
                         words = strings.SECOND_TRY.format(seconds=int(time.monotonic() - started))
-                        yield View(status(words, spoken=words.split("…")[0]), steps)
+                        yield View(status(words, said=words.split("…")[0]), steps)
                 shown = better(lesson, second)
                 first = lesson if shown is second else None
-            yield _finished(shown, first, no_calculator=bool(calculator) and not engine.calculates)
+            yield _finished(shown, first, bool(calculator) and not engine.calculates, strings)
     except Full:
         yield View(status(strings.FULL, kind="hint"), busy=False)
 
@@ -200,9 +204,9 @@ def _stream(
 
 def coach(problem: object, calculator: object, desk: Desk, fresh: bool = False) -> Iterator[View]:
     """Views of a problem being solved out of sight, K times in one batch; the last has the work and its first rung."""
-    screening = screen(problem)
+    screening, strings = screen(problem), desk.strings
     if screening.finding is not Finding.OK:
-        words, card = refusal(screening.finding)
+        words, card = refusal(screening.finding, strings)
         yield View(words, answer=card, busy=False)
         return
     engine = desk.engines["tuned"]
@@ -210,10 +214,10 @@ def coach(problem: object, calculator: object, desk: Desk, fresh: bool = False) 
     sampling = Sampling(
         max_tokens=desk.limits.max_tokens, temperature=TEMPERATURE, seed=seed, calculator=bool(calculator)
     )
-    first = _ladder((asked(screening.problem),), doubtful=False)
+    first = _ladder((asked(screening.problem),), strings, doubtful=False)
     try:
         with desk.line.place() as place:
-            for words in wait_for_turn(desk, place, ("tuned",)):
+            for words in wait_for_turn(desk, place, [desk.engines["tuned"]]):
                 yield View(words, first)
             if has_failed(engine):
                 yield View(status(strings.ASLEEP, kind="hint"), busy=False)
@@ -226,24 +230,25 @@ def coach(problem: object, calculator: object, desk: Desk, fresh: bool = False) 
                     if now - last >= FRAME:
                         last = now
                         words = strings.TRYING.format(seconds=int(now - started))
-                        yield View(status(words, spoken=strings.TRYING_SPOKEN), first)
+                        yield View(status(words, said=strings.TRYING_SPOKEN), first)
                 replies, failed = batch.replies, batch.failed
         if failed or all(reply.finish == "failed" for reply in replies) and replies:
-            yield View(status(strings.SORRY, kind="retry"), busy=False)
+            yield View(status(strings.PHASES[failed or Phase.FAILED], kind="retry"), busy=False)
         elif not replies:
             yield View(status(strings.PHASES[Phase.CUT_OFF], kind="retry"), busy=False)
         else:
-            yield opened(Work.of_tries(screening.problem, tries_of(replies)))
+            yield opened(Work.of_tries(screening.problem, tries_of(replies)), strings)
     except Full:
-        yield View(status(strings.FULL, kind="hint"), busy=False)
+        yield View(status(strings.FULL, kind="hint"), first, busy=False)
 
 
-def _ladder(hints: tuple[Hint, ...], doubtful: bool, ready: bool = False) -> str:
-    words = strings.RUNG_WORDS_READY if ready else strings.RUNG_WORDS
-    return render.hint_ladder(hints, strings.LADDER_LABEL, doubtful, words)
+def _ladder(hints: tuple[Hint, ...], strings: Strings, doubtful: bool, ready: bool = False) -> str:
+    # Hints that were written for the problem say themselves what to understand.
+    words = strings.RUNG_WORDS | ({Rung.UNDERSTAND: ""} if ready else {})
+    return render.hint_ladder(hints, strings.LADDER_LABEL, doubtful, words, strings)
 
 
-def _doubts(work: Work) -> str:
+def doubts(work: Work, strings: Strings = ENGLISH) -> str:
     """What there is to say against the work, as a notice; "" where nothing is."""
     if work.is_sure:
         return ""
@@ -254,23 +259,23 @@ def _doubts(work: Work) -> str:
     return render.notice(f"{words} {strings.STRONGER}", "warn")
 
 
-def _shown(work: Work, words: str, kind: str = "done", said: str = "", **more: object) -> View:
+def _shown(work: Work, words: str, strings: Strings, kind: str = "done", said: str = "", **more: object) -> View:
     """The work as it stands."""
     if work.is_whole:
         lesson = work.tries.best if work.tries else lesson_of_steps(work.solved)
-        steps = render.step_list(lesson, strings.STEPS_LABEL)
+        steps = render.step_list(lesson, strings.STEPS_LABEL, strings=strings)
         heading = {} if work.is_sure else {"heading": strings.ONE_WAY_GIVES}
-        answer = render.answer_card(lesson, _certainty(work, lesson), **heading)
+        answer = render.answer_card(lesson, certainty(work, lesson, strings), **heading, strings=strings)
         if any(card.computed for card in lesson.cards):
             answer += render.notice(strings.COMPUTED_KEY, "key")
-        answer += render.raw(lesson, strings.RAW) if work.tries else ""
+        answer += render.raw(lesson, strings.RAW, strings) if work.tries else ""
     else:
         ready = work.solved is not None and work.solved.ready is not None
-        steps, answer = _ladder(work.hints[: work.shown], not work.is_sure, ready), ""
-    return View(status(words, kind=kind), steps, said, _doubts(work) + answer, busy=False, work=work, **more)
+        steps, answer = _ladder(work.hints[: work.shown], strings, not work.is_sure, ready), ""
+    return View(status(words, kind=kind), steps, said, doubts(work, strings) + answer, busy=False, work=work, **more)
 
 
-def _certainty(work: Work, lesson: Lesson) -> tuple[str, ...]:
+def certainty(work: Work, lesson: Lesson, strings: Strings = ENGLISH) -> tuple[str, ...]:
     """The lines beneath an answer: how sure it is, in words."""
     if work.tries is None:
         return (strings.COMPUTED_ANSWER,)
@@ -278,50 +283,50 @@ def _certainty(work: Work, lesson: Lesson) -> tuple[str, ...]:
     if work.is_sure:
         words = strings.AGREE.format(votes=agreement.votes, tries=agreement.tries)
         return (words, strings.AGREE_NO_PROOF)
-    notes = _notes(lesson, None)
+    notes = _notes(lesson, None, strings)
     if agreement.rivals:
         given = [show(value) for value in (agreement.answer, *agreement.rivals)]
-        listed = f"{', '.join(given[:-1])} and {given[-1]}"
-        notes = (strings.DISAGREE_WITH.format(answers=listed), *notes)
+        notes = (strings.DISAGREE_WITH.format(answers=strings.listed(given)), *notes)
     return notes
 
 
-def opened(work: Work) -> View:
+def opened(work: Work, strings: Strings = ENGLISH) -> View:
     """The first view of a work."""
     if work.solved is None:
-        return _shown(work, strings.NO_WAY, kind="retry")
-    return _shown(work, strings.READY_SURE if work.is_sure else strings.READY_DOUBTFUL)
+        return _shown(work, strings.NO_WAY, strings, kind="retry")
+    return _shown(work, strings.READY_SURE if work.is_sure else strings.READY_DOUBTFUL, strings)
 
 
-def _is_other(work: Work | None, problem: object) -> View | None:
+def _is_other(work: Work | None, problem: object, strings: Strings) -> View | None:
     """A view that says so where the box holds another problem than the desk."""
     if work is None:
         return View(status(strings.EMPTY_DESK, kind="hint"), busy=False)
     if screen(problem).problem != work.problem:
-        return _shown(work, strings.OTHER_PROBLEM, kind="hint")
+        return _shown(work, strings.OTHER_PROBLEM, strings, kind="hint")
     return None
 
 
-def hint(work: Work | None, problem: object) -> View:
+def hint(work: Work | None, problem: object, strings: Strings = ENGLISH) -> View:
     """One more rung."""
-    other = _is_other(work, problem)
+    other = _is_other(work, problem, strings)
     if other is not None:
         return other
     if work.shown >= len(work.hints):
-        return _shown(work, strings.NO_MORE_HINTS if work.solved else strings.NO_WAY)
+        return _shown(work, strings.NO_MORE_HINTS if work.solved else strings.NO_WAY, strings)
     work = replace(work, shown=work.shown + 1)
-    return _shown(work, strings.HINT_READY.format(rung=render.rung_name(work.hints[work.shown - 1])))
+    return _shown(work, strings.HINT_READY.format(rung=render.rung_name(work.hints[work.shown - 1], strings)), strings)
 
 
-def whole(work: Work | None, problem: object) -> View:
+def whole(work: Work | None, problem: object, strings: Strings = ENGLISH) -> View:
     """All of the solution, once the student has tried or has seen a worked step."""
-    other = _is_other(work, problem)
+    other = _is_other(work, problem, strings)
     if other is not None:
         return other
     if not work.may_see_all:
-        return _shown(work, strings.FIRST_TRY if work.solved else strings.NO_WAY, kind="hint")
+        words = strings.NO_WAY if work.solved is None else strings.LOCKED if work.locked else strings.FIRST_TRY
+        return _shown(work, words, strings, kind="hint")
     work = replace(work, is_whole=True, shown=len(work.hints))
-    return _shown(work, strings.WHOLE_SHOWN if work.is_sure else strings.WHOLE_DOUBTFUL)
+    return _shown(work, strings.WHOLE_SHOWN if work.is_sure else strings.WHOLE_DOUBTFUL, strings)
 
 
 def check(typed: object, work: Work | None, problem: object, calculator: object, desk: Desk) -> Iterator[View]:
@@ -332,19 +337,19 @@ def check(typed: object, work: Work | None, problem: object, calculator: object,
         work = view.work
         if work is None:
             return
-    yield checked_view(typed, work)
+    yield checked_view(typed, work, desk.strings)
 
 
-def checked_view(typed: object, work: Work) -> View:
+def checked_view(typed: object, work: Work, strings: Strings = ENGLISH) -> View:
     """The work after the student's number."""
     if work.solved is None:
         words = strings.SAID_NO_WAY.format(value=str(typed)[:40]) if str(typed or "").strip() else strings.SAID_NOTHING
-        return _shown(work, strings.NO_WAY, "retry", render.feedback(words, "hint"))
+        return _shown(work, strings.NO_WAY, strings, "retry", render.feedback(words, "hint"))
     reply = judge(typed, work.solved, work.blank)
     value = show(reply.value) if reply.value is not None else ""
     if reply.says in (Says.NOTHING, Says.UNREADABLE):
         words = strings.SAID_NOTHING if reply.says is Says.NOTHING else strings.SAID_UNREADABLE
-        return _shown(work, words, said=render.feedback(words, "hint"))
+        return _shown(work, words, strings, said=render.feedback(words, "hint"))
     work = replace(work, tried=True)
     kind = "part"
     if reply.says is Says.SAME:
@@ -356,26 +361,27 @@ def checked_view(typed: object, work: Work) -> View:
     elif reply.says is Says.PARTWAY:
         words = strings.SAID_PARTWAY
     elif reply.says is Says.MISTAKE:
-        kind, words = "other", reply.words.replace("{", "(").replace("}", ")")
+        kind, words = "other", strings.english(reply.words.replace("{", "(").replace("}", ")"))
     else:
         kind, words = "other", strings.SAID_OTHER if work.is_sure else strings.SAID_OTHER_DOUBTFUL
     words = words.format(value=value, step=reply.step)
-    return _shown(work, strings.CHECKED, said=render.feedback(words, kind))
+    return _shown(work, strings.CHECKED, strings, said=render.feedback(words, kind))
 
 
 def another(work: Work | None, problem: object, calculator: object, desk: Desk) -> Iterator[View]:
     """Views of one more solution, sampled and shown beneath the first as it grows."""
-    other = _is_other(work, problem)
+    strings = desk.strings
+    other = _is_other(work, problem, strings)
     if other is not None or not work.is_whole:
-        yield other or _shown(work, strings.FIRST_TRY, kind="hint")
+        yield other or _shown(work, strings.FIRST_TRY, strings, kind="hint")
         return
-    engine, still = desk.engines["tuned"], _shown(work, "")
+    engine, still = desk.engines["tuned"], _shown(work, "", strings)
     sampling = Sampling(
         max_tokens=desk.limits.max_tokens, temperature=WARM, seed=secrets.randbelow(2**31), calculator=bool(calculator)
     )  # fmt: skip
     try:
         with desk.line.place() as place:
-            for words in wait_for_turn(desk, place, ("tuned",)):
+            for words in wait_for_turn(desk, place, [desk.engines["tuned"]]):
                 yield replace(still, status=words, busy=True)
             if has_failed(engine):
                 yield replace(still, status=status(strings.ASLEEP, kind="hint"))
@@ -384,17 +390,17 @@ def another(work: Work | None, problem: object, calculator: object, desk: Desk) 
             with closing(_stream(engine, work.problem, sampling, place, desk.limits)) as lessons:
                 for lesson in lessons:
                     if lesson.phase is Phase.THINKING:
-                        yield replace(still, status=_thinking(lesson, started), another=_second(work, lesson), busy=True)
-            failed = lesson.phase is Phase.FAILED
-            words = status(strings.SORRY, kind="retry") if failed else status(strings.ANOTHER_DONE, kind="done")
-            yield replace(still, status=words, another=_second(work, lesson))
+                        yield replace(still, status=_thinking(lesson, started, strings), another=_second(work, lesson, strings), busy=True)
+            failed = lesson.phase in (Phase.FAILED, Phase.USED_UP)
+            words = status(strings.PHASES[lesson.phase], kind="retry") if failed else status(strings.ANOTHER_DONE, kind="done")
+            yield replace(still, status=words, another=_second(work, lesson, strings))
     except Full:
         yield replace(still, status=status(strings.FULL, kind="hint"))
 
 
-def _second(work: Work, lesson: Lesson) -> str:
+def _second(work: Work, lesson: Lesson, strings: Strings) -> str:
     """Another solution, under its own heading, with what it says of the first."""
-    body = f'<h3 class="mt-h2">{strings.ANOTHER_TITLE}</h3>' + render.step_list(lesson, strings.ANOTHER_LABEL)
+    body = f'<h3 class="mt-h2">{strings.ANOTHER_TITLE}</h3>' + render.step_list(lesson, strings.ANOTHER_LABEL, strings=strings)
     if lesson.phase is Phase.THINKING:
         return body
     found = lesson.answer.value if lesson.answer is not None else None
@@ -405,54 +411,62 @@ def _second(work: Work, lesson: Lesson) -> str:
     return body + render.notice(words, "said" if found == first and is_sound(lesson) else "warn")
 
 
-def twin(work: Work | None, problem: object) -> View:
+def twin(work: Work | None, problem: object, strings: Strings = ENGLISH) -> View:
     """The same kind of problem with other numbers, laid on the desk; its answer is computed."""
-    other = _is_other(work, problem)
+    other = _is_other(work, problem, strings)
     if other is not None:
         return other
     if work.solved is None or work.tries is not None and not work.tries.is_unanimous:
-        return _shown(work, strings.NO_TWIN, kind="hint")
+        return _shown(work, strings.NO_TWIN, strings, kind="hint")
     made = twin_of(work.solved, random.SystemRandom())
     if made is None:
-        return _shown(work, strings.NO_TWIN_HERE, kind="hint")
-    return _shown(Work.of_solved(made), strings.TWIN_READY, problem=made.problem)
+        return _shown(work, strings.NO_TWIN_HERE, strings, kind="hint")
+    return _shown(Work.of_solved(made), strings.TWIN_READY, strings, problem=made.problem)
 
 
 # --- layout and wiring --------------------------------------------------------------------------------------
 
 
-def build(desk: Desk) -> gr.Textbox:
-    """The Learn tab, inside an open `gr.Tab`; returns the box for the problem."""
+def kept_locked(views: Generator[View], locked: bool) -> Iterator[View]:
+    """The views of one run, with what lies on the desk locked where it is or was."""
+    with closing(views):
+        for view in views:
+            work = view.work
+            yield view if work is None else replace(view, work=replace(work, locked=locked or work.locked))
+
+
+def build(desk: Desk, page: Page) -> tuple[gr.Textbox, list[gr.Component]]:
+    """The Learn tab, inside an open `gr.Tab`; returns the box for the problem and what the teacher's link hides."""
     work = gr.State(None, time_to_live=WORK_SECONDS)
     with gr.Row(elem_classes="mt-columns"):
         with gr.Column(scale=5, min_width=300, elem_classes=["mt-left", "mt-ask"]):
-            problem = wiring.problem_box("learn", lines=4)
+            problem = wiring.problem_box(page, "learn", lines=4)
             with gr.Row(elem_classes="mt-buttons"):
-                solve_button = gr.Button(strings.HELP_ME, variant="primary", elem_id="learn-solve")
-                stop_button = gr.Button(strings.STOP, variant="stop", interactive=False, elem_id="learn-stop")
-                again_button = gr.Button(strings.AGAIN, interactive=False, elem_id="learn-again")
-            wiring.examples(problem)
+                solve_button = gr.Button(page.HELP_ME, variant="primary", elem_id="learn-solve")
+                stop_button = gr.Button(page.STOP, variant="stop", interactive=False, elem_id="learn-stop")
+                again_button = gr.Button(page.AGAIN, interactive=False, elem_id="learn-again")
+            wiring.examples(page, problem)
             watch = gr.Checkbox(
-                value=False, label=strings.WATCH, info=strings.WATCH_INFO, elem_classes="mt-calculator", elem_id="learn-watch"
+                value=False, label=page.WATCH, info=page.WATCH_INFO, elem_classes="mt-calculator", elem_id="learn-watch"
             )  # fmt: skip
-            calculator = wiring.calculator_box()
+            calculator = wiring.calculator_box(page)
         with gr.Column(scale=7, min_width=300, elem_classes="mt-right"):
-            gr.HTML(f'<h2 class="mt-h2">{strings.WORKING}</h2>')
-            status_line = gr.HTML(status(strings.START_LEARN, kind="idle"), elem_id="learn-status")
+            gr.HTML(page(lambda strings: f'<h2 class="mt-h2">{strings.WORKING}</h2>'))
+            status_line = gr.HTML(page(lambda strings: status(strings.START_LEARN, kind="idle")), elem_id="learn-status")
             steps = wiring.live_html("learn-steps")
             with gr.Row(elem_classes="mt-answer-row"):
                 typed = gr.Textbox(
-                    label=strings.YOUR_ANSWER, placeholder=strings.YOUR_ANSWER_HINT, max_lines=1, max_length=60,
+                    label=page.YOUR_ANSWER, placeholder=page.YOUR_ANSWER_HINT, max_lines=1, max_length=60,
                     elem_id="learn-typed", elem_classes="mt-typed", scale=3, min_width=160,
                     html_attributes=gr.InputHTMLAttributes(autocomplete="off"),
                 )  # fmt: skip
-                check_button = gr.Button(strings.CHECK, elem_id="learn-check", scale=1, min_width=88)
+                check_button = gr.Button(page.CHECK, elem_id="learn-check", scale=1, min_width=88)
             feedback = gr.HTML("", elem_id="learn-feedback")
             with gr.Row(elem_classes="mt-moves"):
                 hint_button, whole_button, another_button, twin_button = (
                     gr.Button(words, interactive=False, elem_id=f"learn-{name}", min_width=120)
                     for name, words in (
-                        ("hint", strings.NEXT_HINT), ("whole", strings.WHOLE), ("another", strings.ANOTHER_WAY), ("twin", strings.TWIN),
+                        ("hint", page.NEXT_HINT), ("whole", page.WHOLE), ("another", page.ANOTHER_WAY), ("twin", page.TWIN),
                     )
                 )  # fmt: skip
             answer = wiring.live_html("learn-answer")
@@ -462,7 +476,9 @@ def build(desk: Desk) -> gr.Textbox:
     moves = [hint_button, whole_button, another_button, twin_button]
     fields = ("status", "steps", "feedback", "answer", "another")
     outputs, kept = [status_line, *blocks, stop_button], [work, *moves, problem]
-    sorry = View(status(strings.SORRY, kind="retry"), busy=False)
+
+    def sorry(strings: Strings) -> View:
+        return View(status(strings.SORRY, kind="retry"), busy=False)
 
     def more(view: View) -> list:
         """Updates of what lies on the desk, of the moves that it allows, and of the box."""
@@ -475,41 +491,42 @@ def build(desk: Desk) -> gr.Textbox:
         return [now, *(gr.update(interactive=bool(each)) for each in can), new]
 
     def shown(views, request: gr.Request):
-        yield from wiring.updates(views, fields, sorry, request, more)
+        yield from wiring.updates(kept_locked(views, is_locked(request)), fields, sorry, request, more)
 
-    def start(problem, calculator, watch, request: gr.Request):
-        yield from shown((solve if watch else coach)(problem, calculator, desk), request)
+    def start(problem, calculator, watch, request: gr.Request, fresh: bool = False):
+        way = solve if watch and not is_locked(request) else coach
+        yield from shown(way(problem, calculator, desk.in_language_of(request), fresh=fresh), request)
 
     def start_again(problem, calculator, watch, request: gr.Request):
-        yield from shown((solve if watch else coach)(problem, calculator, desk, fresh=True), request)
+        yield from start(problem, calculator, watch, request, fresh=True)
 
     def check_answer(problem, typed, work, calculator, request: gr.Request):
-        yield from shown(check(typed, work, problem, calculator, desk), request)
+        yield from shown(check(typed, work, problem, calculator, desk.in_language_of(request)), request)
 
     def another_solution(problem, work, calculator, request: gr.Request):
-        yield from shown(another(work, problem, calculator, desk), request)
+        yield from shown(another(work, problem, calculator, desk.in_language_of(request)), request)
 
     rest = [solve_button, check_button]
     run = {"outputs": outputs, "more": moves, "kept": kept}
     same = [None, None, None, None]
     start_inputs = [problem, calculator, watch]
     events = [
-        wiring.run(solve_button, start, start_inputs, empty=["", "", "", ""], resting=rest, again=again_button, api_name="solve", **run),
+        wiring.run(solve_button, start, start_inputs, empty=["", "", "", ""], resting=rest, again=again_button, api_name="learn_solve", **run),
         wiring.run(again_button, start_again, start_inputs, empty=["", "", "", ""], resting=rest, again=again_button,
-                   api_name="solve_again", **run),
+                   api_name="learn_again", **run),
         wiring.run(check_button, check_answer, [problem, typed, work, calculator], empty=[None, "", None, None], resting=rest,
-                   again=None, api_name="check_answer", public=False, **run),
+                   again=None, api_name="learn_check", **run),
         wiring.run(another_button, another_solution, [problem, work, calculator], empty=[*same[:3], ""], resting=[*rest, another_button],
-                   again=None, api_name="another_way", public=False, **run),
+                   again=None, api_name="learn_another", **run),
     ]  # fmt: skip
 
     for button, move in ((hint_button, hint), (whole_button, whole), (twin_button, twin)):
 
         def moved(problem, work, request: gr.Request, move=move):
-            yield from shown((view for view in (move(work, problem),)), request)
+            yield from shown((view for view in (move(work, problem, spoken(request)),)), request)
 
-        wiring.quick(button, moved, [problem, work], [*outputs, *kept], api_name=move.__name__)
+        wiring.quick(button, moved, [problem, work], [*outputs, *kept], api_name=f"learn_{move.__name__}")
     wiring.enter(problem, solve_button)
     wiring.enter(typed, check_button)
     wiring.stop(stop_button, events, status_line, problem)
-    return problem
+    return problem, [watch, whole_button, another_button]

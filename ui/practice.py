@@ -6,7 +6,6 @@ topic: in the session, and in the browser only where "Remember" is ticked. Nothi
 
 from __future__ import annotations
 
-import json
 import logging
 import random
 import secrets
@@ -14,7 +13,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, wraps
 from html import escape
 from pathlib import Path
 
@@ -22,12 +21,13 @@ import gradio as gr
 
 from mathtutor.bank import Family, Instance, load_bank
 from mathtutor.bank.families import TOPICS
+from mathtutor.engines import where
 from mathtutor.maths.answers import read_typed, same_answer
+from mathtutor.strings import ENGLISH, Strings
 from mathtutor.tutoring import mastery
 from mathtutor.tutoring.screen import Finding, screen
-from ui import strings
 from ui.desk import refusal, status
-from ui.streams import where
+from ui.language import Page, in_browser, spoken
 
 log = logging.getLogger("mathtutor.app")
 
@@ -36,6 +36,7 @@ ANY = ""  # topic or grade: all of them
 SHEETS = (5, 10, 20)  # problems on a worksheet
 REMEMBERED = 256  # practice problems whose worked steps Check my work can still lay beside a student's
 HINTS = ("understand", "plan", "set_up")
+LEVELS = (0.95, 0.75, 0.4, 0.0)  # chances from which on each of `strings.PRACTICE_LEVELS` is said
 WORKED = len(HINTS) + 1  # the hint from which on an answer is no evidence of mastery
 
 
@@ -121,21 +122,22 @@ def unit_of(instance: Instance) -> str:
 # --- answering ----------------------------------------------------------------------------------------------
 
 
-def judge(typed: object, instance: Instance) -> tuple[bool | None, str]:
+def judge(typed: object, instance: Instance, strings: Strings = ENGLISH) -> tuple[bool | None, str]:
     """(whether an answer is right, what to say). None: no number could be read, which is no attempt."""
     answer = read_typed(typed if isinstance(typed, str) else "")
     if answer.value is None:
         return None, strings.PRACTICE_NO_NUMBER
     values = [answer.value, answer.value / 100] if "%" in str(typed) else [answer.value]
     if any(same_answer(value, instance.answer) for value in values):
-        return True, strings.PRACTICE_RIGHT.format(answer=instance.shown_answer, unit=unit_of(instance)).replace(" .", ".")
+        unit = strings.english(unit_of(instance))
+        return True, strings.PRACTICE_RIGHT.format(answer=instance.shown_answer, unit=unit).replace(" .", ".")
     for mistake in instance.mistakes:
         if any(same_answer(value, mistake.value) for value in values):
-            return False, f"{strings.PRACTICE_NOT_YET} {mistake.says}"
+            return False, f"{strings.PRACTICE_NOT_YET} {strings.english(mistake.says)}"
     return False, strings.PRACTICE_WRONG
 
 
-def hint(instance: Instance, number: int) -> tuple[str, str]:
+def hint(instance: Instance, number: int, strings: Strings = ENGLISH) -> tuple[str, str]:
     """(title, text) of hint `number` from 1: understand, plan, set up, then the worked steps one by one."""
     if number <= len(HINTS):
         return strings.PRACTICE_HINTS[number - 1], getattr(instance, HINTS[number - 1])
@@ -150,46 +152,48 @@ def num_hints(instance: Instance) -> int:
 # --- as HTML ------------------------------------------------------------------------------------------------
 
 
-def problem_card(instance: Instance) -> str:
-    about = strings.PRACTICE_ABOUT.format(topic=instance.topic, grade=instance.grade)
+def problem_card(instance: Instance, strings: Strings = ENGLISH) -> str:
+    about = strings.PRACTICE_ABOUT.format(topic=strings.TOPICS[instance.topic], grade=instance.grade)
     return (
         f'<section class="mt-task" aria-label="{strings.PRACTICE_PROBLEM}"><p class="mt-task-about">{escape(about)}</p>'
-        f'<p class="mt-task-text">{escape(instance.problem)}</p></section>'
+        f'<p class="mt-task-text"{strings.of_english}>{escape(instance.problem)}</p></section>'
     )
 
 
-def hint_list(instance: Instance, count: int) -> str:
+def hint_list(instance: Instance, count: int, strings: Strings = ENGLISH) -> str:
     items = []
     for number in range(1, count + 1):
-        title, text = hint(instance, number)
-        items.append(f'<li class="mt-hint-item"><p class="mt-hint-title">{escape(title)}</p><p>{escape(text)}</p></li>')
+        title, text = hint(instance, number, strings)
+        items.append(f'<li class="mt-hint-item"><p class="mt-hint-title">{escape(title)}</p><p{strings.of_english}>{escape(text)}</p></li>')
     return f'<ol class="mt-hints" aria-label="{strings.PRACTICE_HINTS_LABEL}">{"".join(items)}</ol>' if items else ""
 
 
-def mastery_list(known: Mapping[str, mastery.Record]) -> str:
+def mastery_list(known: Mapping[str, mastery.Record], strings: Strings = ENGLISH) -> str:
     """Every topic practised so far in words, the least known first."""
     if not known:
         return f'<p class="mt-known-none">{strings.PRACTICE_NONE_KNOWN}</p>'
     items = []
     for topic, record in sorted(known.items(), key=lambda pair: pair[1].p):
-        words = next(words for bound, words in strings.PRACTICE_LEVELS if record.p >= bound)
+        words = next(words for bound, words in zip(LEVELS, strings.PRACTICE_LEVELS, strict=True) if record.p >= bound)
         items.append(
-            f'<li><span class="mt-known-topic">{escape(topic.capitalize())}</span><span class="mt-known-bar" aria-hidden="true">'
-            f'<span style="width:{record.p:.0%}"></span></span><span class="mt-known-words">{words}</span></li>'
+            f'<li><span class="mt-known-topic">{escape(strings.TOPICS[topic].capitalize())}</span>'
+            f'<span class="mt-known-bar" aria-hidden="true"><span style="width:{record.p:.0%}"></span></span><span class="mt-known-words">{words}</span></li>'
         )
     return f'<ul class="mt-known" aria-label="{strings.PRACTICE_KNOWN}">{"".join(items)}</ul>'
 
 
-def worksheet(title: str, instances: list[Instance]) -> str:
+def worksheet(title: str, instances: list[Instance], strings: Strings = ENGLISH) -> str:
     """A page of problems and, on a page of its own, their answers with the working."""
-    problems = "".join(f'<li><p>{escape(i.problem)}</p><p class="mt-sheet-line">{strings.SHEET_ANSWER}</p></li>' for i in instances)
+    line = f'<p class="mt-sheet-line">{strings.SHEET_ANSWER}</p>'
+    problems = "".join(f"<li><p{strings.of_english}>{escape(i.problem)}</p>{line}</li>" for i in instances)
     keys = "".join(
-        f"<li><p><strong>{escape(f'{i.shown_answer} {unit_of(i)}'.strip())}</strong></p><p>{escape(' '.join(i.steps))}</p></li>"
+        f"<li><p{strings.of_english}><strong>{escape(f'{i.shown_answer} {unit_of(i)}'.strip())}</strong></p>"
+        f"<p{strings.of_english}>{escape(' '.join(i.steps))}</p></li>"
         for i in instances
     )
     return (
-        f'<article class="mt-sheet" id="practice-sheet-page" aria-label="{strings.SHEET}"><h2>{escape(title)}</h2>'
-        f'<p class="mt-sheet-name">{strings.SHEET_NAME}</p><ol class="mt-sheet-problems">{problems}</ol>'
+        f'<article class="mt-sheet" id="practice-sheet-page" data-file="{strings.SHEET_FILE}" aria-label="{strings.SHEET}">'
+        f'<h2>{escape(title)}</h2><p class="mt-sheet-name">{strings.SHEET_NAME}</p><ol class="mt-sheet-problems">{problems}</ol>'
         f'<section class="mt-sheet-key"><h2>{strings.SHEET_KEY}</h2><ol>{keys}</ol></section></article>'
     )
 
@@ -210,8 +214,9 @@ def sheet_instances(task: Task | None, topic: str, grade: str, count: int, rng: 
 
 
 def safely(handler: Callable, sorry: Callable[..., tuple]) -> Callable:
-    """The handler, with `sorry` instead of whatever it raises: a bare "Error" helps no child."""
+    """The handler, whose last argument is the request, with `sorry` instead of whatever it raises: a bare "Error" helps no child."""
 
+    @wraps(handler)
     def safe(*values):
         try:
             return handler(*values)
@@ -219,52 +224,53 @@ def safely(handler: Callable, sorry: Callable[..., tuple]) -> Callable:
             log.error("practice failed: %s", where(error))
             return sorry(*values)
 
-    safe.__name__ = handler.__name__
     return safe
 
 
-def build(tab: gr.Tab) -> None:
+def build(tab: gr.Tab, page: Page) -> None:
     """The content of `tab`, which is open."""
     task_state = gr.State(None, time_to_live=1800)
     known_state = gr.State({}, time_to_live=1800)
     kept = gr.BrowserState({}, storage_key="show-your-work-skills", secret="skill-numbers-only")
-    gr.HTML(f'<p class="mt-lead">{strings.PRACTICE_INTRO}</p>')
+    gr.HTML(page(lambda strings: f'<p class="mt-lead">{strings.PRACTICE_INTRO}</p>'))
     with gr.Row(elem_classes="mt-columns"):
         with gr.Column(scale=7, min_width=300, elem_classes=["mt-left", "mt-ask"]):
             with gr.Row(elem_classes="mt-choices"):
+                topics = [(page(lambda strings, t=t: strings.TOPICS[t].capitalize()), t) for t in sorted(TOPICS)]
                 topic = gr.Dropdown(
-                    [(strings.ANY_TOPIC, ANY), *((t.capitalize(), t) for t in sorted(TOPICS))], value=ANY,
-                    label=strings.PRACTICE_TOPIC, elem_id="practice-topic", filterable=False, min_width=140,
+                    [(page.ANY_TOPIC, ANY), *topics], value=ANY,
+                    label=page.PRACTICE_TOPIC, elem_id="practice-topic", filterable=False, min_width=140,
                 )  # fmt: skip
+                grades = [(page(lambda strings, n=n: strings.GRADE.format(grade=n)), str(n)) for n in range(1, 9)]
                 grade = gr.Dropdown(
-                    [(strings.ANY_GRADE, ANY), *((strings.GRADE.format(grade=n), str(n)) for n in range(1, 9))], value=ANY,
-                    label=strings.PRACTICE_GRADE, elem_id="practice-grade", filterable=False, min_width=140,
+                    [(page.ANY_GRADE, ANY), *grades], value=ANY,
+                    label=page.PRACTICE_GRADE, elem_id="practice-grade", filterable=False, min_width=140,
                 )  # fmt: skip
-            problem = gr.HTML(f'<p class="mt-task-none">{strings.PRACTICE_NO_PROBLEM}</p>', elem_id="practice-problem")
+            problem = gr.HTML(page(lambda strings: f'<p class="mt-task-none">{strings.PRACTICE_NO_PROBLEM}</p>'), elem_id="practice-problem")
             answer = gr.Textbox(
-                label=strings.PRACTICE_ANSWER, max_lines=1, max_length=80, elem_id="practice-answer", elem_classes="mt-answer-box",
+                label=page.PRACTICE_ANSWER, max_lines=1, max_length=80, elem_id="practice-answer", elem_classes="mt-answer-box",
                 html_attributes=gr.InputHTMLAttributes(autocomplete="off"),
             )  # fmt: skip
             with gr.Row(elem_classes=["mt-buttons", "mt-practice-buttons"]):
-                new_button = gr.Button(strings.PRACTICE_NEW, variant="primary", elem_id="practice-new")
-                check_button = gr.Button(strings.PRACTICE_CHECK, interactive=False, elem_id="practice-check")
-                hint_button = gr.Button(strings.PRACTICE_HINT, interactive=False, elem_id="practice-hint")
-            line = gr.HTML(status(strings.PRACTICE_START, kind="idle"), elem_id="practice-status")
+                new_button = gr.Button(page.PRACTICE_NEW, variant="primary", elem_id="practice-new")
+                check_button = gr.Button(page.PRACTICE_CHECK, interactive=False, elem_id="practice-check")
+                hint_button = gr.Button(page.PRACTICE_HINT, interactive=False, elem_id="practice-hint")
+            line = gr.HTML(page(lambda strings: status(strings.PRACTICE_START, kind="idle")), elem_id="practice-status")
             hints = gr.HTML("", elem_id="practice-hints")
         with gr.Column(scale=5, min_width=300, elem_classes="mt-right"):
-            gr.HTML(f'<h2 class="mt-h2">{strings.PRACTICE_KNOWN}</h2>')
-            levels = gr.HTML(mastery_list({}), elem_id="practice-known")
-            remember = gr.Checkbox(False, label=strings.PRACTICE_REMEMBER, info=strings.PRACTICE_REMEMBER_INFO,
+            gr.HTML(page(lambda strings: f'<h2 class="mt-h2">{strings.PRACTICE_KNOWN}</h2>'))
+            levels = gr.HTML(page(lambda strings: mastery_list({}, strings)), elem_id="practice-known")
+            remember = gr.Checkbox(False, label=page.PRACTICE_REMEMBER, info=page.PRACTICE_REMEMBER_INFO,
                                    elem_id="practice-remember", elem_classes="mt-calculator")  # fmt: skip
             with gr.Row(elem_classes="mt-examples"):
-                forget = gr.Button(strings.PRACTICE_FORGET, size="sm", elem_id="practice-forget", min_width=96)
-            gr.HTML(f'<h2 class="mt-h2">{strings.SHEET}</h2><p class="mt-sheet-info">{strings.SHEET_INFO}</p>')
-            count = gr.Radio([str(n) for n in SHEETS], value=str(SHEETS[0]), label=strings.SHEET_COUNT, elem_id="practice-count",
+                forget = gr.Button(page.PRACTICE_FORGET, size="sm", elem_id="practice-forget", min_width=96)
+            gr.HTML(page(lambda strings: f'<h2 class="mt-h2">{strings.SHEET}</h2><p class="mt-sheet-info">{strings.SHEET_INFO}</p>'))
+            count = gr.Radio([str(n) for n in SHEETS], value=str(SHEETS[0]), label=page.SHEET_COUNT, elem_id="practice-count",
                              elem_classes="mt-count")  # fmt: skip
             with gr.Row(elem_classes="mt-examples"):
-                make = gr.Button(strings.SHEET_MAKE, size="sm", elem_id="practice-sheet", min_width=96)
-                print_button = gr.Button(strings.SHEET_PRINT, size="sm", interactive=False, elem_id="practice-print", min_width=96)
-                save_button = gr.Button(strings.SHEET_SAVE, size="sm", interactive=False, elem_id="practice-save", min_width=96)
+                make = gr.Button(page.SHEET_MAKE, size="sm", elem_id="practice-sheet", min_width=96)
+                print_button = gr.Button(page.SHEET_PRINT, size="sm", interactive=False, elem_id="practice-print", min_width=96)
+                save_button = gr.Button(page.SHEET_SAVE, size="sm", interactive=False, elem_id="practice-save", min_width=96)
     sheet = gr.HTML("", elem_id="practice-sheet-out")
     wire_tasks(
         tab, (topic, grade, answer, remember), (task_state, known_state, kept), (problem, line, hints, levels),
@@ -275,11 +281,8 @@ def build(tab: gr.Tab) -> None:
 
 PAGE = {"api_visibility": "private", "show_progress": "hidden"}
 RUN = {**PAGE, "concurrency_id": "practice", "concurrency_limit": 8}
+FULL = in_browser(lambda strings: status(strings.FULL, kind="hint"))
 FOCUS = "() => { setTimeout(() => document.querySelector('#practice-answer input, #practice-answer textarea')?.focus(), 60); }"
-
-
-def _busy(words: str) -> str:
-    return status(words, kind="busy")
 
 
 def wire_tasks(tab: gr.Tab, choices, states, blocks, buttons) -> None:
@@ -290,26 +293,27 @@ def wire_tasks(tab: gr.Tab, choices, states, blocks, buttons) -> None:
     new_button, check_button, hint_button, forget = buttons
 
     def sorry(count: int) -> Callable[..., tuple]:
-        return lambda *_: (status(strings.SORRY, kind="retry"), *(gr.skip() for _ in range(count)))
+        return lambda *values: (status(spoken(values[-1]).SORRY, kind="retry"), *(gr.skip() for _ in range(count)))
 
-    def practice_new(topic, grade, known, last):
-        known = mastery.read(known, TOPICS)
+    def practice_new(topic, grade, known, last, request: gr.Request):
+        strings, known = spoken(request), mastery.read(known, TOPICS)
         task = choose(str(topic or ANY), str(grade or ANY), known, last, random.Random(secrets.randbits(64)))
         if task is None:
             none = f'<p class="mt-task-none">{strings.PRACTICE_NONE}</p>'
             return (status(strings.PRACTICE_NONE, kind="hint"), none, "", "", None, gr.update(interactive=False), gr.update(interactive=False))
         instance = instance_of(task)
         _recent.add(instance.problem, task)
-        words = strings.PRACTICE_READY.format(topic=instance.topic)
-        return (status(words, kind="done"), problem_card(instance), "", "", task, gr.update(interactive=True), gr.update(interactive=True))
+        words = strings.PRACTICE_READY.format(topic=strings.TOPICS[instance.topic])
+        return (status(words, kind="done"), problem_card(instance, strings), "", "", task, gr.update(interactive=True), gr.update(interactive=True))
 
-    def practice_check(typed, task, known, remember):
+    def practice_check(typed, task, known, remember, request: gr.Request):
+        strings = spoken(request)
         if not isinstance(task, Task):
             return (status(strings.PRACTICE_START, kind="hint"), *(gr.skip() for _ in range(4)))
         if screen(typed).finding is Finding.WORRY:
-            return (refusal(Finding.WORRY)[1], *(gr.skip() for _ in range(4)))
+            return (refusal(Finding.WORRY, strings)[1], *(gr.skip() for _ in range(4)))
         instance = instance_of(task)
-        right, words = judge(typed, instance)
+        right, words = judge(typed, instance, strings)
         if right is None:
             return (status(words, kind="hint"), *(gr.skip() for _ in range(4)))
         known = mastery.read(known, TOPICS)
@@ -318,19 +322,20 @@ def wire_tasks(tab: gr.Tab, choices, states, blocks, buttons) -> None:
             known[instance.topic] = mastery.observe(record, right, helped=task.hints >= WORKED)
         task = replace(task, tries=task.tries + 1, solved=task.solved or right)
         numbers = mastery.write(known)
-        return status(words, kind="done" if right else "hint"), task, numbers, numbers if remember else gr.skip(), mastery_list(known)
+        return status(words, kind="done" if right else "hint"), task, numbers, numbers if remember else gr.skip(), mastery_list(known, strings)
 
-    def practice_hint(task):
+    def practice_hint(task, request: gr.Request):
+        strings = spoken(request)
         if not isinstance(task, Task):
             return status(strings.PRACTICE_START, kind="hint"), gr.skip(), gr.skip(), gr.skip()
         instance = instance_of(task)
         task = replace(task, hints=min(task.hints + 1, num_hints(instance)))
-        title, text = hint(instance, task.hints)
+        title, text = hint(instance, task.hints, strings)
         left = task.hints < num_hints(instance)
-        words = status(strings.PRACTICE_HINT_READY.format(title=title), spoken=f"{title}: {text}", kind="done")
-        return words, hint_list(instance, task.hints), task, gr.update(interactive=left)
+        words = status(strings.PRACTICE_HINT_READY.format(title=title), said=f"{title}: {strings.english(text)}", kind="done")
+        return words, hint_list(instance, task.hints, strings), task, gr.update(interactive=left)
 
-    asked = "() => " + json.dumps(_busy(strings.PRACTICE_CHOOSING))
+    asked = "() => " + in_browser(lambda strings: status(strings.PRACTICE_CHOOSING))
     new_button.click(None, None, line, js=asked, **PAGE)
     new = new_button.click(
         safely(practice_new, sorry(6)), [topic, grade, known_state, task_state],
@@ -347,19 +352,20 @@ def wire_tasks(tab: gr.Tab, choices, states, blocks, buttons) -> None:
                           api_name="practice_hint", trigger_mode="once", **RUN)  # fmt: skip
     )
     for event in events:
-        event.failure(None, None, line, js="() => " + json.dumps(status(strings.FULL, kind="hint")), **PAGE)
+        event.failure(None, None, line, js="() => " + FULL, **PAGE)
 
     def practice_remember(remember, known):
         return known if remember else {}
 
-    def practice_forget():
-        return {}, {}, False, mastery_list({}), status(strings.PRACTICE_FORGOTTEN, kind="done")
+    def practice_forget(request: gr.Request):
+        strings = spoken(request)
+        return {}, {}, False, mastery_list({}, strings), status(strings.PRACTICE_FORGOTTEN, kind="done")
 
-    def practice_recall(kept):
+    def practice_recall(kept, request: gr.Request):
         if not kept:  # nothing was remembered: what this visit has seen stays
             return gr.skip(), gr.skip(), gr.skip()
         known = mastery.read(kept, TOPICS)
-        return mastery.write(known), mastery_list(known), bool(known)
+        return mastery.write(known), mastery_list(known, spoken(request)), bool(known)
 
     remember.input(practice_remember, [remember, known_state], kept, api_name="practice_remember", **RUN)
     forget.click(practice_forget, None, [known_state, kept, remember, levels, line], api_name="practice_forget", **RUN)
@@ -371,24 +377,25 @@ def wire_sheets(choices, sheet, line, buttons) -> None:
     """Make a worksheet; print it or save it, in the page alone."""
     make, print_button, save_button = buttons
 
-    def practice_sheet(topic, grade, count, task):
+    def practice_sheet(topic, grade, count, task, request: gr.Request):
+        strings = spoken(request)
         number = int(count) if str(count) in map(str, SHEETS) else SHEETS[0]
         rng = random.Random(secrets.randbits(64))
         task = task if isinstance(task, Task) else None
         instances = sheet_instances(task, str(topic or ANY), str(grade or ANY), number, rng)
         if not instances:
             return status(strings.PRACTICE_NONE, kind="hint"), "", gr.update(interactive=False), gr.update(interactive=False)
-        title = strings.SHEET_TITLE.format(topic=instances[0].topic if task or topic else strings.SHEET_MIXED)
+        title = strings.SHEET_TITLE.format(topic=strings.TOPICS[instances[0].topic] if task or topic else strings.SHEET_MIXED)
         words = strings.SHEET_READY.format(count=len(instances))
-        return status(words, kind="done"), worksheet(title, instances), gr.update(interactive=True), gr.update(interactive=True)
+        return status(words, kind="done"), worksheet(title, instances, strings), gr.update(interactive=True), gr.update(interactive=True)
 
-    def sorry(*_):
-        return status(strings.SORRY, kind="retry"), "", gr.update(interactive=False), gr.update(interactive=False)
+    def sorry(*values):
+        return status(spoken(values[-1]).SORRY, kind="retry"), "", gr.update(interactive=False), gr.update(interactive=False)
 
     made = make.click(
         safely(practice_sheet, sorry), list(choices), [line, sheet, print_button, save_button], api_name="practice_sheet",
         trigger_mode="once", **RUN,
     )  # fmt: skip
-    made.failure(None, None, line, js="() => " + json.dumps(status(strings.FULL, kind="hint")), **PAGE)
+    made.failure(None, None, line, js="() => " + FULL, **PAGE)
     print_button.click(None, None, None, js=(ASSETS / "print.js").read_text(encoding="utf-8"), **PAGE)
     save_button.click(None, None, None, js=(ASSETS / "markdown.js").read_text(encoding="utf-8"), **PAGE)

@@ -16,12 +16,11 @@ import logging
 import queue
 import threading
 import time
-import traceback
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import copy_context
 from dataclasses import dataclass
-from pathlib import Path
 
 from mathtutor.chat import Conversation
 from mathtutor.engines import (
@@ -29,8 +28,10 @@ from mathtutor.engines import (
     Engine,
     Generation,
     Sampling,
+    UsedUp,
     display_name,
     load_engine,
+    where,
     without_urls,
 )
 
@@ -53,11 +54,16 @@ class Limits:
 
 
 class LazyEngine:
-    """An engine that is loaded in the background: the page opens before its weights are read."""
+    """An engine that is loaded in the background: the page opens before its weights are read.
 
-    def __init__(self, spec: str):
-        self.spec = spec
+    Its download goes on to the end; where `may_stop`, only as long as somebody waits for it (`awaited`).
+    """
+
+    def __init__(self, spec: str, may_stop: bool = False):
+        self.spec, self._may_stop = spec, may_stop
+        self._waiting, self._counting, self._stop = 0, threading.Lock(), threading.Event()
         self.failure: str | None = None
+        self.fetched: tuple[int, int] | None = None  # bytes of a download: done, in all
         self._engine: Engine | None = None
         self._loaded = threading.Event()
         self._started = threading.Lock()
@@ -80,20 +86,44 @@ class LazyEngine:
             threading.Thread(target=self._load, name=f"load {self.name}", daemon=True).start()
         return self
 
+    def load(self) -> None:
+        """Load in this thread, unless that has begun."""
+        if self._started.acquire(blocking=False):
+            self._load()
+
     def wait(self, timeout: float | None = None) -> bool:
         """Wait for the loading to end; whether the engine is ready then."""
         self._loaded.wait(timeout)
         return self.ready
 
+    @contextmanager
+    def awaited(self) -> Iterator[None]:
+        """Somebody waits for it. When the last one leaves before it is there, its download is stopped, and it has failed."""
+        with self._counting:
+            self._waiting += 1
+        try:
+            yield
+        finally:
+            with self._counting:
+                self._waiting -= 1
+                if self._may_stop and not self._waiting and not self._loaded.is_set() and self.fetched is not None:
+                    self.failure = "nobody waited for its download any more"  # at once: the next one asks for a new engine
+                    self._stop.set()
+
     def _load(self) -> None:
         try:
-            self._engine = load_engine(self.spec)
+            self._engine = load_engine(self.spec, self._note, self._stop)
         except Exception as error:  # whatever a library raises, the page must say something kind
+            if self._stop.is_set():
+                return
             words = str(error).replace(self.spec, self.name)
             self.failure = f"{type(error).__name__}: {without_urls(words)}"
             log.error("engine %s could not be loaded: %s", self.name, self.failure)
         finally:
             self._loaded.set()
+
+    def _note(self, done: int, total: int) -> None:
+        self.fetched = (done, total)
 
     def stream(
         self, conversation: Conversation, sampling: Sampling = Sampling(), stop: threading.Event | None = None
@@ -113,14 +143,17 @@ class LazyEngine:
         return self._engine.replies(conversations, sampling, stop)
 
 
-def where(error: BaseException) -> str:
-    """An error's kind and place, for the log. Its message is left out: it may quote the problem."""
-    frames = traceback.extract_tb(error.__traceback__)
-    return (
-        f"{type(error).__name__} at {Path(frames[-1].filename).name}:{frames[-1].lineno}"
-        if frames
-        else type(error).__name__
-    )
+def failed_with(error: Exception, what: str) -> str:
+    """How a reply ends whose engine raised: "used up" or "failed", which is logged. One sentence on the page, never a traceback."""
+    if isinstance(error, UsedUp):
+        return "used up"
+    log.error("%s failed: %s", what, where(error))
+    return "failed"
+
+
+def _thread(name: str, work, *arguments) -> threading.Thread:
+    """A thread of its own for an engine, in the caller's context: there a lent machine reads whose request it is."""
+    return threading.Thread(target=copy_context().run, args=(work, *arguments), name=name, daemon=True)
 
 
 def is_ready(engine: Engine) -> bool:
@@ -220,7 +253,7 @@ class Race:
     """One or more engines on the same conversation, each in its thread, read as one iterator.
 
     Yields (side, delta), at most TICK seconds apart: (None, None) where nothing was written. A side ends
-    with a delta that has a `finish`; an engine that raises ends with finish "failed".
+    with a delta that has a `finish`; an engine that raises ends with "failed" or "used up".
     """
 
     def __init__(
@@ -237,10 +270,8 @@ class Race:
         self._sides = tuple(engines)
         self._deadline = time.monotonic() + max_seconds
         self._threads = [
-            threading.Thread(target=self._produce, args=(side, engine, conversation, sampling),
-                             name=f"reply {side}", daemon=True)
-            for side, engine in engines.items()
-        ]  # fmt: skip
+            _thread(f"reply {side}", self._produce, side, engine, conversation, sampling) for side, engine in engines.items()
+        ]
 
     def _produce(self, side: str, engine: Engine, conversation: Conversation, sampling: Sampling) -> None:
         num_chars = 0
@@ -254,9 +285,8 @@ class Race:
                 if delta.finish is not None:
                     return
             self._pieces.put((side, Delta("", 0, finish="stop")))
-        except Exception as error:  # an engine's trouble is one sentence on the page, never a traceback
-            log.error("a reply failed: %s", where(error))
-            self._pieces.put((side, Delta("", 0, finish="failed")))
+        except Exception as error:
+            self._pieces.put((side, Delta("", 0, finish=failed_with(error, "a reply"))))
         finally:
             self._place.release()
 
@@ -302,12 +332,11 @@ class Batch:
         self, engine: Engine, conversation: Conversation, sampling: Sampling, count: int, place: Place, max_seconds: float = 60.0
     ):  # fmt: skip
         self._found: dict[int, Generation] = {}
-        self.failed = False  # the engine broke down
+        self.failed: str | None = None  # "failed" or "used up", where the engine raised
         self._stop, self._over = threading.Event(), threading.Event()
         self._place = place
         self._deadline = time.monotonic() + max_seconds
-        work = (engine, [conversation] * count, sampling)
-        self._thread = threading.Thread(target=self._produce, args=work, name="replies", daemon=True)
+        self._thread = _thread("replies", self._produce, engine, [conversation] * count, sampling)
 
     @property
     def replies(self) -> list[Generation]:
@@ -320,9 +349,8 @@ class Batch:
                     return
                 if len(generation.text) <= MAX_CHARS:
                     self._found[index] = generation
-        except Exception as error:  # as in Race: one sentence on the page, never a traceback
-            log.error("replies failed: %s", where(error))
-            self.failed = True
+        except Exception as error:
+            self.failed = failed_with(error, "replies")
         finally:
             self._over.set()
             self._place.release()

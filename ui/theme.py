@@ -1,6 +1,6 @@
 """How the page looks and how it is served.
 
-    demo.launch(**settings())
+    demo.launch(**settings(demo))
 
 Colours are chosen for contrast (at least 4.5 : 1 on their ground, light and dark); fonts are the
 system's own, so that nothing is fetched from elsewhere. `assets/app.css` holds the rest.
@@ -15,6 +15,7 @@ import gradio as gr
 from starlette.middleware import Middleware
 
 from ui.gate import BURST, RATE, Gate
+from ui.language import Tongue
 
 CSS = Path(__file__).resolve().parents[1] / "assets" / "app.css"
 
@@ -87,17 +88,18 @@ def theme() -> gr.themes.Base:
     )
 
 
-def settings(burst: int = BURST, rate: float = RATE) -> dict[str, Any]:
+def settings(demo: gr.Blocks, burst: int = BURST, rate: float = RATE) -> dict[str, Any]:
     """Arguments of `launch` that every start of this app uses, tests included.
 
-    `burst` is how many runs one address may ask for at once, `rate` how many more a second after those; a test is
-    one address that asks for many.
+    `demo` holds its own translations. `burst` is how many runs one address may ask for at once, `rate` how many more a
+    second after those; a test is one address that asks for many.
     """
     return {
         "theme": theme(),
+        "i18n": demo.i18n_instance,
         "css_paths": [CSS],
         "app_kwargs": {
-            "middleware": [Middleware(Gate, burst=burst, rate=rate)],
+            "middleware": [Middleware(Gate, burst=burst, rate=rate), Middleware(Tongue)],
             "openapi_url": None,
             "docs_url": None,
             "redoc_url": None,
@@ -108,7 +110,7 @@ def settings(burst: int = BURST, rate: float = RATE) -> dict[str, Any]:
         "enable_monitoring": False,
         "ssr_mode": False,
         "pwa": False,
-        "mcp_server": False,
+        "mcp_server": True,
         "share": False,
         "max_file_size": 1,  # bytes; the gate refuses uploads before this is looked at
         "state_session_capacity": 500,

@@ -20,18 +20,23 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 
 import gradio as gr
 
+from mathtutor.engines import where
+from mathtutor.strings import Strings
 from mathtutor.tutoring.lesson import Phase
 from mathtutor.tutoring.screen import MAX_CHARS, PRIVATE
-from ui import strings
 from ui.desk import status
-from ui.gate import LISTENERS
-from ui.streams import where
+from ui.examples import EXAMPLES
+from ui.gate import LISTENERS, RUNS
+from ui.language import Page, in_browser, spoken
 
 log = logging.getLogger("mathtutor.app")
 
-STOPPED = status(strings.PHASES[Phase.STOPPED], kind="stopped")
+STOPPED = in_browser(lambda strings: status(strings.PHASES[Phase.STOPPED], kind="stopped"))
+ASKED = in_browser(lambda strings: status(strings.ASKED))
+FULL = in_browser(lambda strings: status(strings.FULL, kind="hint"))
 PATIENCE = 5.0  # seconds that a run waits for somebody to listen
 CONCURRENCY = 16  # more than any WaitingLine holds, fewer than the server's 40 threads
+QUICK = {"concurrency_id": "quick", "concurrency_limit": CONCURRENCY, "api_visibility": "private", "show_progress": "hidden"}
 
 # Runs in the page before anything typed is sent: e-mail addresses and phone numbers never leave it.
 REDACT = (
@@ -43,13 +48,13 @@ REDACT = (
 )
 
 
-def problem_box(name: str, lines: int) -> gr.Textbox:
+def problem_box(page: Page, name: str, lines: int) -> gr.Textbox:
     """The box for a problem. Its limits are for the eye only; `screen` holds the real ones.
 
     Without `autocomplete="off"` a browser writes the text to its session file on disk, to restore the tab with it.
     """
     return gr.Textbox(
-        label=strings.PROBLEM_LABEL, placeholder=strings.PROBLEM_HINT, lines=lines, max_lines=12,
+        label=page.PROBLEM_LABEL, placeholder=page.PROBLEM_HINT, lines=lines, max_lines=12,
         max_length=MAX_CHARS + 1,  # one more than `screen` takes: a text cut at the limit would pass for whole
         elem_id=f"{name}-problem", elem_classes="mt-problem", autofocus=False,
         html_attributes=gr.InputHTMLAttributes(autocomplete="off"),
@@ -78,18 +83,18 @@ def enter(box: gr.Textbox, button: gr.Button) -> None:
     box.submit(None, None, None, js=press, api_visibility="private", show_progress="hidden")
 
 
-def calculator_box() -> gr.Checkbox:
+def calculator_box(page: Page) -> gr.Checkbox:
     return gr.Checkbox(
-        value=True, label=strings.CALCULATOR, info=strings.CALCULATOR_INFO, elem_classes="mt-calculator"
+        value=True, label=page.CALCULATOR, info=page.CALCULATOR_INFO, elem_classes="mt-calculator"
     )
 
 
-def examples(problem: gr.Textbox) -> None:
+def examples(page: Page, problem: gr.Textbox) -> None:
     """Six buttons that fill the box, in the page alone: nothing is sent and nothing is solved."""
-    gr.HTML(f'<p class="mt-label">{strings.EXAMPLES_LABEL}</p>')
+    gr.HTML(page(lambda strings: f'<p class="mt-label">{strings.EXAMPLES_LABEL}</p>'))
     with gr.Row(elem_classes="mt-examples"):
-        for label, text in strings.EXAMPLES.items():
-            button = gr.Button(label, size="sm", variant="secondary", min_width=96)
+        for name, text in EXAMPLES.items():
+            button = gr.Button(page(lambda strings, name=name: strings.EXAMPLE_NAMES[name]), size="sm", variant="secondary", min_width=96)
             button.click(None, None, problem, js=f"() => {json.dumps(text)}", api_visibility="private")
 
 
@@ -140,7 +145,6 @@ def run(
     api_name: str,
     more: Sequence[gr.Button] = (),
     kept: Sequence = (),
-    public: bool = True,
 ):
     """Wire a generator to a button; returns the event for `stop` to cancel.
 
@@ -156,7 +160,7 @@ def run(
     line = f"document.getElementById('{status_line.elem_id}')"
     scroll = f"if (innerWidth < 900) {line}?.scrollIntoView({{behavior: 'smooth'}});"
     cleared = [json.dumps(_SAME if text is None else text) for text in empty]
-    asked = [json.dumps(status(strings.ASKED)), *cleared, *(_press(False) for _ in (*buttons, *more))]
+    asked = [ASKED, *cleared, *(_press(False) for _ in (*buttons, *more))]
     button.click(
         None,
         None,
@@ -165,13 +169,11 @@ def run(
         **page,
     )
     event = button.click(
-        handler, inputs, [*outputs, *kept], js=REDACT, show_progress="hidden", concurrency_id="model",
-        concurrency_limit=CONCURRENCY, api_name=api_name, trigger_mode="once",
-        api_visibility="public" if public else "private",
+        handler, inputs, [*outputs, *kept], js=REDACT, show_progress="hidden", concurrency_id=RUNS,
+        concurrency_limit=CONCURRENCY, api_name=api_name, trigger_mode="once", api_visibility="private",
     )  # fmt: skip
     over = f"""(now) => {{
-        const line = now.includes({json.dumps(strings.ASKED)}) ? {json.dumps(status(strings.FULL, kind="hint"))}
-            : now.includes('mt-busy') ? {json.dumps(STOPPED)} : now;
+        const line = now === {ASKED} ? {FULL} : now.includes('mt-busy') ? {STOPPED} : now;
         return [line, {_press(False)}, {", ".join([_press(True) for _ in resting])}
             {", {__type__: 'update', interactive: " + AGAIN + ".test(line)}" if again else ""}];
     }}"""
@@ -190,26 +192,32 @@ def quick(button: gr.Button, handler: Callable, inputs: list, outputs: list, api
     moment both see the same work and give the same view.
     """
     button.click(
-        handler, inputs, outputs, js=REDACT, show_progress="hidden", concurrency_id="quick", concurrency_limit=CONCURRENCY,
-        api_name=api_name, api_visibility="private", trigger_mode="multiple",
+        handler, inputs, outputs, js=REDACT, api_name=api_name, trigger_mode="multiple", **QUICK,
     )  # fmt: skip
 
 
 def stop(button: gr.Button, events: list, status_line: gr.HTML, box: gr.Textbox) -> None:
     """Wire Stop: end the events, say so, give the focus back to the problem."""
-    focus = f"setTimeout(() => document.querySelector('#{box.elem_id} textarea')?.focus(), 50);"
+    # A button that is disabled while it has the focus lets it fall to the page, sooner or later: it is picked up again.
+    lost = "[document.body, null].includes(document.activeElement) || document.activeElement.closest('button')"
+    pick_up = f"() => {{ if ({lost}) document.querySelector('#{box.elem_id} textarea')?.focus(); }}"
+    focus = f"for (const wait of [50, 500, 1500]) setTimeout({pick_up}, wait);"
     button.click(
         None, None, [status_line, button], cancels=events, api_visibility="private", show_progress="hidden",
-        js=f"() => {{ {focus} return [{json.dumps(STOPPED)}, {_press(False)}]; }}",
+        js=f"() => {{ {focus} return [{STOPPED}, {_press(False)}]; }}",
     )  # fmt: skip
 
 
 def updates(
-    views: Generator, fields: Sequence[str], sorry: object, request: gr.Request, more: Callable[[object], list] | None = None
+    views: Generator,
+    fields: Sequence[str],
+    sorry: Callable[[Strings], object],
+    request: gr.Request,
+    more: Callable[[object], list] | None = None,
 ) -> Iterator[list]:
     """Views as updates, one a field and one for Stop; what has not changed is not sent. `more` makes further ones of a view.
 
-    Whatever goes wrong ends in the view `sorry`, for a bare "Error" helps no child. A run whose results
+    Whatever goes wrong ends in the view that `sorry` makes, for a bare "Error" helps no child. A run whose results
     nobody has read for PATIENCE seconds ends: Gradio itself would let it compute to the last word.
     """
 
@@ -220,18 +228,25 @@ def updates(
         same = before is not None and before.busy == view.busy
         return [*made, gr.skip() if same else gr.update(interactive=view.busy), *(more(view) if more else ())]
 
-    before, heard = None, time.monotonic()
+    before = None
     try:
-        for view in views:
-            now = time.monotonic()
-            if request.session_hash in LISTENERS:
-                heard = now
-            elif now - heard > PATIENCE:
-                return
+        for view in heard(views, request):
             yield update(view, before)
             before = view
     except Exception as error:
         log.error("a run failed: %s", where(error))
-        yield update(sorry, None)
+        yield update(sorry(spoken(request)), None)
     finally:
         views.close()
+
+
+def heard(views: Generator, request: gr.Request) -> Iterator:
+    """The views, as long as somebody listens: it ends once nobody has for PATIENCE seconds."""
+    last = time.monotonic()
+    for view in views:
+        now = time.monotonic()
+        if request.session_hash in LISTENERS:
+            last = now
+        elif now - last > PATIENCE:
+            return
+        yield view

@@ -129,14 +129,14 @@ class AnthropicJudge(Judge):
 
     kind = "anthropic"
 
-    def __init__(self, model: str, price: Price, settings: dict):
+    def __init__(self, model: str, price: Price, settings: dict, needs_key: bool = True):
         import anthropic
 
         super().__init__(model, price, settings)
         key = os.environ.get("ANTHROPIC_API_KEY")
-        if not key:
+        if not key and needs_key:
             raise ValueError("ANTHROPIC_API_KEY is not set: put the key of your account there")
-        self._client = anthropic.AsyncAnthropic(api_key=key, max_retries=0, timeout=anthropic.Timeout(TIMEOUT, connect=CONNECT))
+        self._client = anthropic.AsyncAnthropic(api_key=key or "none", max_retries=0, timeout=anthropic.Timeout(TIMEOUT, connect=CONNECT))
 
     async def ask(self, prompt: Prompt, max_tokens: int, seed: int) -> Answer:
         try:
@@ -258,9 +258,9 @@ def _retry_after(error: Exception) -> float | None:
 
 
 def load_judge(
-    spec: str, settings: Mapping | None = None, price_in: float | None = None, price_out: float | None = None
+    spec: str, settings: Mapping | None = None, price_in: float | None = None, price_out: float | None = None, needs_key: bool = True
 ) -> Judge:
-    """A judge by its spec. Raises ValueError with the fix for a spec, a price or a key that is missing."""
+    """A judge by its spec; one that is not going to be asked needs no key. Raises ValueError with the fix for a spec, a price or a key that is missing."""
     kind, _, rest = spec.partition(":")
     settings = check_settings(dict(settings or {}))
     if (price_in is None) != (price_out is None):
@@ -273,7 +273,7 @@ def load_judge(
         if given is None and entry is None:
             known = ", ".join(price_table()["models"])
             raise ValueError(f"no price is known for {rest!r}: give --price-in and --price-out, or choose one of {known}")
-        return AnthropicJudge(rest, given or Price(entry["input"], entry["output"]), settings)
+        return AnthropicJudge(rest, given or Price(entry["input"], entry["output"]), settings, needs_key)
     if kind == "openai" and rest:
         url, _, model = rest.rpartition("#")
         if not url.startswith(("http://", "https://")) or not model:

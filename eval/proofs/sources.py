@@ -18,14 +18,13 @@ Human grades of proofs that a run wrote lie in a file of their own, with id, sam
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from math import isfinite
 from pathlib import Path
 
 from eval.proofs.marks import MAX_POINTS
-from mathtutor.io import read_rows
+from eval.tables import read_table
 from mathtutor.maths.answers import split_thinking
 
 COLUMNS = {
@@ -101,7 +100,7 @@ def of_run(rows: Iterable[dict], problems: Iterable, readings: dict | None = Non
 
 def of_file(path: Path) -> list[Work]:
     """The proofs of a CSV or JSON-lines file. Raises ValueError naming the column or the row."""
-    rows = read_file(path)
+    rows = read_table(path)
     names = _names(path, rows, needed=("proof", "problem"))
     works, seen = [], set()
     for number, row in enumerate(rows, start=1):
@@ -125,7 +124,7 @@ def of_file(path: Path) -> list[Work]:
 
 def with_humans(works: Sequence[Work], path: Path) -> list[Work]:
     """`works` with the grades of people from a file. Raises ValueError where it grades none of them."""
-    rows = read_file(path)
+    rows = read_table(path)
     names = _names(path, rows, needed=("id", "human"))
     grades = {}
     for number, row in enumerate(rows, start=1):
@@ -161,32 +160,6 @@ def control(works: Sequence[Work], kind: str) -> list[Work]:
             raise ValueError("--control swapped needs proofs of two problems at least")
         found.append(replace(work, proof=other.proof, human=0, state="written"))
     return found
-
-
-def read_file(path: Path) -> list[dict]:
-    """The rows of a CSV or JSON-lines file. Raises ValueError that names the file (and of CSV the row), or OSError."""
-    try:
-        return _read_csv(path) if path.suffix == ".csv" else list(read_rows(path))
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not UTF-8 (byte {error.start} of what was read at once): save it as UTF-8") from error
-
-
-def _read_csv(path: Path) -> list[dict]:
-    csv.field_size_limit(1 << 27)
-    rows: list[dict] = []
-    with open(path, encoding="utf-8-sig", newline="") as file:
-        reader = csv.reader(file, strict=True)
-        try:
-            head = next(reader, [])
-            for cells in reader:
-                if not cells:
-                    continue  # an empty line
-                if len(cells) != len(head):
-                    raise ValueError(f"{path}: row {len(rows) + 1} has {len(cells)} cells, and the first line names {len(head)} columns")
-                rows.append(dict(zip(head, cells, strict=True)))
-        except csv.Error as error:  # a quote that is never closed swallows all rows after it
-            raise ValueError(f"{path}: row {len(rows) + 1} is no CSV: {error}") from error
-    return rows
 
 
 def _text(value: object, key: str, name: str, path: Path, number: int) -> str:

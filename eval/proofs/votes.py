@@ -18,7 +18,7 @@ from statistics import mean, median
 
 import numpy as np
 
-from eval.metrics import wilson
+from eval.intervals import wilson
 from eval.proofs.marks import MAX_POINTS, SOLVED
 from eval.proofs.sources import Work
 
@@ -66,7 +66,7 @@ def summarize(works: Sequence[Work], marks: Mapping[str, Values]) -> dict:
         "states": dict(states),
         "cut_off": sum(proof["cut_off"] for proof in found) + states["no proof"],
         "score": mean(points) if points else None,
-        "interval": bootstrap([proof["problem_id"] for proof in graded], points, _weighted_mean),
+        "interval": _interval([proof["problem_id"] for proof in graded], points),
         "bounds": [sum(points) / n, (sum(points) + n - len(graded)) / n] if n else [0.0, 1.0],
         "solved": solved,
         "solved_interval": list(_of_problems(solved, graded)),
@@ -78,6 +78,19 @@ def summarize(works: Sequence[Work], marks: Mapping[str, Values]) -> dict:
         },
         "graders": noise([proof["marks"] for proof in found if proof["state"] != "no proof"]),
     }
+
+
+def _interval(problems: Sequence[str], shares: Sequence[float]) -> list[float] | None:
+    """Of a mean share: the bootstrap over problems, and never narrower at the edge than Wilson's for as many problems.
+
+    Drawn again and again, proofs that all have the same points would be certain; three problems are not.
+    """
+    found = bootstrap(problems, shares, _weighted_mean)
+    if found is None:
+        return None
+    n = len(set(problems))
+    low, high = wilson(mean(shares) * n, n)
+    return [min(found[0], low), max(found[1], high)] if found[0] == found[1] else found
 
 
 def _of_problems(solved: int, graded: Sequence[dict]) -> tuple[float, float]:

@@ -15,17 +15,19 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 
-from mathtutor.bank.families import Instance, Mistake, load_lexicon, without_values
+from mathtutor.bank.families import Instance, Mistake, load_lexicon
 from mathtutor.bank.language import WORDS, Noun, Person
 from mathtutor.bank.scenes import Days, Kinds, People, Places, Scene, listed, load_frames, upper_first
 
 MAX_DEPTH = 8
 MAX_VALUE = 5000
 TRIES = 20_000
+PARTS = 8  # draws of one quantity, or of the question, before the whole story is drawn again
 
 
 @dataclass
@@ -43,12 +45,23 @@ class Quantity:
     def step(self) -> str:
         return self.result.format(f"{self.expression} = {self.value}")
 
+    @property
+    def operands(self) -> list[int]:
+        """The numbers that its sum is made of."""
+        return [int(number) for number in re.findall(r"\d+", self.expression or "")]
+
+    def is_told_to_differ_by(self, number: int) -> bool:
+        """Whether the text itself compares this quantity with another one by that number: "5 more than Ana"."""
+        compared = len(self.needs) == 1 and (" + " in self.expression or " - " in self.expression)
+        return compared and abs(self.value - self.needs[0].value) == number
+
+    @cached_property
     def steps(self) -> list[Quantity]:
         """The computed quantities that this one needs, itself last, each once, in order of dependency."""
-        found: list[Quantity] = []
+        found: dict[int, Quantity] = {}
         for needed in self.needs:
-            found += [q for q in needed.steps() if not any(q is other for other in found)]
-        return found + [self] if self.expression else found
+            found |= {id(step): step for step in needed.steps}
+        return [*found.values(), self] if self.expression else [*found.values()]
 
 
 class Impossible(Exception):
@@ -60,24 +73,28 @@ SHARES = {2: "half", 3: "a third", 4: "a quarter", 5: "a fifth"}
 
 
 class Story:
-    """One draw: a scene, its quantities, the question. Raises Impossible when the numbers do not fit."""
+    """One draw: a scene and its quantities, then the question (`ask`). Raises Impossible when the numbers do not fit."""
 
     def __init__(self, rng: random.Random, depth: int):
         self.rng = rng
         self.scene = rng.choices([People, Days, Kinds, Places], [10, 3, 4, 3])[0](rng)
         self.words = rng.random() < 0.3  # small numbers in words
-        self.big = rng.choice([12, 30, 60, 100, 300, 900])
+        self.big = min(rng.choice([12, 30, 60, 100, 300, 900]), self.scene.most)
         self.quantities: list[Quantity] = []
         limit = len(self.scene.subjects)
-        low, high = {1: (1, 3), 2: (1, 3), 3: (2, 4), 4: (2, 4), 5: (3, 5)}.get(depth, (depth - 2, depth - 1))
+        low, high = {1: (1, 3), 2: (1, 3), 3: (2, 4), 4: (3, 4), 5: (3, 5)}.get(depth, (depth - 2, depth - 1))
         wanted = rng.randint(low, high)
+        if limit < low:
+            raise Impossible  # too few days, kinds or places for so many sums
         for i in range(min(wanted, limit)):
-            self.quantities.append(self.add(i, depth))
-        self.tail: list[str] = []  # what happens afterwards
-        self.over = False  # nothing more can happen: all is sold, shared or packed
-        self.lost = False  # whether something went away before the question
-        self.of_everyone = False  # whether the question is about the total of all
-        self.end = self.ask(depth)
+            for _ in range(PARTS):
+                try:
+                    self.quantities.append(self.add(i, depth))
+                    break
+                except Impossible:
+                    continue
+            else:
+                raise Impossible
 
     def say(self, number: int) -> str:
         return WORDS[number] if self.words and 0 <= number <= 12 else str(number)
@@ -95,24 +112,22 @@ class Story:
                 return rng.choice([self.changed, self.grouped])(i)
             return self.told(i)
         other = rng.randrange(i)
-        ways: list[tuple[Callable[[], Quantity], float]] = [
-            (lambda: self.more(i, other), 3),
-            (lambda: self.fewer(i, other), 3),
-            (lambda: self.times(i, other), 2.5),
-            (lambda: self.share(i, other), 1.5),
-            (lambda: self.reversed(i, other), 2),
-        ]
-        if i >= 2:
-            ways.append((lambda: self.together(i), 2))
-        return rng.choices([way for way, _ in ways], [weight for _, weight in ways])[0]()
+        if i >= 2 and rng.random() < 0.14:
+            return self.together(i)
+        return rng.choices((self.more, self.fewer, self.times, self.share, self.reversed), cum_weights=(6, 12, 17, 20, 24))[0](i, other)
+
+    def check(self, value: int) -> None:
+        """Raise Impossible for a number out of range, or above what the place of the scene can hold."""
+        if not 2 <= value <= min(MAX_VALUE, self.scene.room(quantity.value for quantity in self.quantities)):
+            raise Impossible
 
     def told(self, i: int) -> Quantity:
         value = self.number()
+        self.check(value)
         return Quantity(value, (self.scene.fact(i, self.scene.amount(value, i, self.say)),), name=self.scene.name(i))
 
     def found(self, i: int, value: int, expression: str, amount: str, *needs: Quantity) -> Quantity:
-        if not 2 <= value <= MAX_VALUE:
-            raise Impossible
+        self.check(value)
         sentence = self.scene.fact(i, amount)
         return Quantity(value, (sentence,), expression, self.scene.result(i), needs, self.scene.name(i))
 
@@ -165,8 +180,7 @@ class Story:
                 raise Impossible
             k = self.rng.choice(fits)
             value, expression, amount = base.value // k, f"{base.value} / {k}", f"{TIMES[k]} as many {things} as {scene.ref(i)}"
-        if not 2 <= value <= MAX_VALUE:
-            raise Impossible
+        self.check(value)
         return Quantity(value, (scene.fact(j, amount),), expression, scene.result(i), (base,), scene.name(i))
 
     def together(self, i: int) -> Quantity:
@@ -207,6 +221,7 @@ class Story:
         scene, rng = self.scene, self.rng
         n, m = self.number(2, min(self.big, 40)), self.number(2, 12)
         noun = scene.noun(i)
+        self.check(n * m)
         if isinstance(scene, People) and scene.verb() not in ("has", "have", "had", "knows") and rng.random() < 0.6:
             spans = [("a day", "days"), ("every day", "days"), ("each week", "weeks"), ("per hour", "hours")]
             if noun.singular in ("minute", "hour"):
@@ -217,9 +232,9 @@ class Story:
         elif scene.packs and (not isinstance(scene, People) or scene.base in ("have", "buy", "get", "bring")):
             expression = f"{m} * {n}" if rng.random() < 0.5 else f"{n} * {m}"
             pack = Noun.parse(rng.choice(scene.packs))
-            amount = f"{self.say(m)} {pack.plural} of {noun.plural} with {self.say(n)} in each {pack.singular}"
+            amount = f"{self.say(m)} {pack.plural} of {noun.plural} with {self.say(n)} {on(pack)} each {pack.singular}"
             if rng.random() < 0.5:
-                amount = f"{self.say(m)} {pack.plural} with {self.say(n)} {scene.count(n, i)} in each"
+                amount = f"{self.say(m)} {pack.plural} with {self.say(n)} {scene.count(n, i)} {on(pack)} each"
             sentence = scene.fact(i, amount)
         else:
             raise Impossible
@@ -228,37 +243,46 @@ class Story:
     # Questions
 
     def ask(self, depth: int) -> Quantity:
-        """The quantity asked for; its question goes to `self.question`."""
+        """The quantity asked for; its question goes to `self.question`. May be called again: what was asked before is forgotten."""
         rng, scene, many = self.rng, self.scene, len(self.quantities)
-        kind = rng.choices(["one", "total", "difference"], [4 if depth < 6 else 1, 3 if many > 1 else 0, 1.5 if many > 1 else 0])[0]
+        self.tail: list[str] = []  # what happens afterwards
+        self.over = False  # nothing more can happen: all is sold, shared or packed
+        self.lost = False  # whether something went away before the question
+        self.of_everyone = False  # whether the question is about the total of all
+        kind = rng.choices(("one", "total", "difference"), (4 if depth < 6 else 1, 3, 1.5))[0] if many > 1 else "one"
         if kind == "one":
-            i = many - 1 if rng.random() < 0.8 else rng.randrange(many)
-            end, holder = self.quantities[i], i
-            self.question = scene.ask(i)
+            which = [many - 1 if rng.random() < 0.8 else rng.randrange(many)]
         elif kind == "total":
-            everyone = many == 2 or rng.random() < 0.75
-            self.of_everyone = everyone
-            which = list(range(many)) if everyone else sorted(rng.sample(range(many), 2))
-            parts = [self.quantities[i] for i in which]
-            value = sum(part.value for part in parts)
-            things = listed([scene.noun(i).plural for i in which]) if isinstance(scene, Kinds) else scene.noun(0).plural
-            result = rng.choice([f"Altogether that is {{}} {things}.", f"In total there are {{}} {things}.", f"All together: {{}} {things}."])
-            expression = " + ".join(str(part.value) for part in parts)
-            end, holder = Quantity(value, (), expression, result, tuple(parts), f"the total number of {things}"), None
-            self.question = scene.ask_total(which, everyone)
+            self.of_everyone = many == 2 or rng.random() < 0.75
+            which = list(range(many)) if self.of_everyone else sorted(rng.sample(range(many), 2))
         else:
-            i, j = rng.sample(range(many), 2)
-            a, b = self.quantities[i], self.quantities[j]
-            if a.value <= b.value + 1:
-                raise Impossible
-            things = scene.noun(i).plural
-            end = Quantity(a.value - b.value, (), f"{a.value} - {b.value}", rng.choice([f"The difference is {{}} {things}.", f"That is {{}} more {things}."]), (a, b), f"how many more {things} there are")  # fmt: skip
-            self.question, holder = scene.ask_difference(i, j), None
-        if kind == "difference" or isinstance(scene, Kinds):
-            return end
-        for _ in range(rng.choices([0, 1, 2], [6, 4, 0 if depth <= 2 else 1 if depth < 6 else 4])[0]):
-            end = self.afterwards(end, holder, kind == "total")
+            which = rng.sample(range(many), 2)
+        # So many sums are left for what happens afterwards; two of them seldom, in a short story.
+        missing = depth - len({id(step) for i in which for step in self.quantities[i].steps}) - (kind != "one")
+        most = 0 if kind == "difference" or isinstance(scene, Kinds) else 1 if depth <= 2 else 2
+        if not 0 <= missing <= most or (missing == 2 and depth < 6 and rng.random() < 0.8):
+            raise Impossible
+        end = self.quantities[which[0]] if kind == "one" else self.total(which) if kind == "total" else self.difference(*which)
+        if not missing:
+            self.question = scene.ask(*which) if kind == "one" else scene.ask_total(which, self.of_everyone) if kind == "total" else scene.ask_difference(*which)
+        for _ in range(missing):
+            end = self.afterwards(end, which[0] if kind == "one" else None, kind == "total")
         return end
+
+    def total(self, which: Sequence[int]) -> Quantity:
+        scene, parts = self.scene, [self.quantities[i] for i in which]
+        things = listed([scene.noun(i).plural for i in which]) if isinstance(scene, Kinds) else scene.noun(0).plural
+        result = self.rng.choice([f"Altogether that is {{}} {things}.", f"In total there are {{}} {things}.", f"All together: {{}} {things}."])
+        expression = " + ".join(str(part.value) for part in parts)
+        return Quantity(sum(part.value for part in parts), (), expression, result, tuple(parts), f"the total number of {things}")
+
+    def difference(self, i: int, j: int) -> Quantity:
+        a, b, things = self.quantities[i], self.quantities[j], self.scene.noun(i).plural
+        more = a.value - b.value
+        if more <= 1 or any(q.is_told_to_differ_by(more) for q in self.quantities):
+            raise Impossible  # too easy a question: the answer stands in the text
+        result = self.rng.choice([f"The difference is {{}} {things}.", f"That is {{}} more {things}."])
+        return Quantity(more, (), f"{a.value} - {b.value}", result, (a, b), f"how many more {things} there are")
 
     def afterwards(self, end: Quantity, holder: int | None, total: bool) -> Quantity:
         """Something happens to the quantity asked for; the question changes with it."""
@@ -273,7 +297,7 @@ class Story:
         elif total:
             if not self.of_everyone:
                 raise Impossible
-            who, have = "they", "do"
+            who, have = scene.everyone(len(self.quantities)), "do"
         else:
             person = scene.subjects[holder]
             who, have = str(person), "do" if person.gender == "they" else "does"
@@ -314,7 +338,7 @@ class Story:
         if not scene.packs:
             raise Impossible
         pack = Noun.parse(rng.choice(scene.packs))
-        self.tail += [f"{subject} put {'the rest' if self.lost else 'them all'} into {pack.plural} with {self.say(k)} in each {pack.singular}."]
+        self.tail += [f"{subject} put {'the rest' if self.lost else 'them all'} {on(pack)}to {pack.plural} with {self.say(k)} {on(pack)} each {pack.singular}."]
         self.over = True
         self.question = f"How many {pack.plural} did {who} {rng.choice(['need', 'fill'])}?"
         return Quantity(value // k, (), f"{value} / {k}", f"That is {{}} {pack.plural}.", (end,), f"the number of {pack.plural}")
@@ -331,7 +355,7 @@ class Story:
             name = self.rng.choice([p.name for p in load_lexicon()["person"][:40]])
             text, low, high = self.rng.choice(load_frames()["useless"])
             useless = text.format(A=name, x=self.number(low, high))
-            units.insert(self.rng.randint(0, len(units)), useless)
+            units.insert(self.rng.randint(0, len(units) - bool(self.tail)), useless)  # what happens to "them" is not said of others
         if not self.tail and len(units) > 1 and self.rng.random() < 0.06:
             return " ".join([self.question, *units])
         if not self.tail and self.question.startswith("How") and self.rng.random() < 0.12 and len(units) > 1:
@@ -340,6 +364,10 @@ class Story:
                 lowered = last if last.split()[0] in _names(self.scene) else last[0].lower() + last[1:]
                 return " ".join([*units[:-1], f"If {lowered}, {self.question[0].lower()}{self.question[1:]}"])
         return " ".join([*units, *self.tail, self.question])
+
+
+def on(pack: Noun) -> str:
+    return "on" if pack.singular == "shelf" else "in"
 
 
 def _agree(text: str, plural: bool) -> str:
@@ -365,50 +393,57 @@ def compose(seed: int, index: int, depth: int) -> Instance:
             story = Story(rng, depth)
         except Impossible:
             continue
-        steps = story.end.steps()
-        if len(steps) == depth and len({step.name for step in steps}) == depth and story.end.value <= MAX_VALUE:
-            break
-    else:
-        raise ValueError(f"no story of depth {depth} in {TRIES} draws")
-    return _instance(story, steps)
+        for _ in range(PARTS):
+            try:
+                steps = story.ask(depth).steps
+            except Impossible:
+                continue
+            if len(steps) == depth and _is_sound(steps):
+                return _instance(story, steps)
+    raise ValueError(f"no story of depth {depth} in {TRIES} draws")
+
+
+def _is_sound(steps: list[Quantity]) -> bool:
+    """Whether each step finds something else, and none has to hide a number that the text gives.
+
+    A hint shows the sum of a step and neither what it comes to nor the answer: no operand may be one of these.
+    """
+    answer = steps[-1].value
+    return (
+        len({step.name for step in steps}) == len(steps)
+        and answer <= MAX_VALUE
+        and not any({step.value, answer} & {*step.operands} for step in steps)
+    )
 
 
 def _instance(story: Story, steps: list[Quantity]) -> Instance:
     end, depth = steps[-1], len(steps)
-    texts = []
-    for quantity in steps:
-        text = re.sub(r"\s+", " ", quantity.step)
-        texts.append(upper_first(text))
-    asked = end.name
     names = [step.name for step in steps]
-    plan = "Find " + (names[0] if depth == 1 else ", then ".join(names)) + "."
-    numbers = [int(n) for n in re.findall(r"\d+", end.expression or "")]
-    wrongs = _mistakes(numbers, end, steps)
     return Instance(
         family=f"compose-{depth}",
         topic="composed",
         grade=min(8, 2 + depth // 2),
         skill="composed",
         problem=_polish(story.problem()),
-        steps=tuple(texts),
+        steps=tuple(upper_first(" ".join(step.step.split())) for step in steps),
         answer=Fraction(end.value),
         unit="",
-        asked=asked,
-        understand=f"You need {asked}. Some of the numbers may not matter.",
-        plan=plan,
-        set_up=without_values(f"{steps[0].expression} = ▢", {Fraction(end.value), Fraction(steps[0].value)}),
-        mistakes=wrongs,
+        asked=end.name,
+        understand=f"You need {end.name}. Some of the numbers may not matter.",
+        plan=f"Find {', then '.join(names)}.",
+        set_up=f"{steps[0].expression} = ▢",
+        mistakes=_mistakes(end, steps),
     )
 
 
-def _mistakes(numbers: list[int], end: Quantity, steps: list[Quantity]) -> tuple[Mistake, ...]:
+def _mistakes(end: Quantity, steps: list[Quantity]) -> tuple[Mistake, ...]:
     """Stopping one sum early, and the last sum with the wrong sign."""
     found: list[Mistake] = []
     if len(steps) > 1 and steps[-2].value != end.value:
         found.append(Mistake(Fraction(steps[-2].value), "stopped-early", "That is a right step on the way. What is left to do?"))
     expression = end.expression or ""
-    if len(numbers) == 2:
-        a, b = numbers
+    if len(end.operands) == 2:
+        a, b = end.operands
         wrong = a - b if "+" in expression else a + b
         known = {mistake.value for mistake in found}
         if wrong != end.value and wrong > 0 and wrong not in known:

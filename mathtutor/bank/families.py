@@ -15,7 +15,8 @@ from __future__ import annotations
 import hashlib
 import random
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache, cached_property
@@ -25,7 +26,17 @@ from typing import Any, TypeVar
 import yaml
 
 from mathtutor.bank.expressions import compile_expression, whole
-from mathtutor.bank.language import Noun, Person, Rendering, compile_text, render, show_number
+from mathtutor.bank.language import (
+    WORDS,
+    Noun,
+    Person,
+    Rendering,
+    compile_text,
+    picker,
+    render,
+    show_fraction,
+    show_number,
+)
 
 Item = TypeVar("Item")
 FOLDER = Path(__file__).resolve().parents[2] / "assets" / "bank"
@@ -41,10 +52,11 @@ MISTAKES = (
 REQUIRED = (
     "id topic grade standard skill variables answer unit asked wordings steps understand plan set_up mistakes"
 ).split()
-OPTIONAL = ("let", "require", "extras")
+OPTIONAL = ("let", "require", "extras", "answer_form")
 
 EXTRA_SHARE = 0.2  # share of instances with a useless sentence, in families that have some
 MAX_DRAWS = 2000
+HINTS = ("asked", "understand", "plan", "set_up")
 CLEAR_DRAWS = 20  # to find values in which neither answer nor mistake is by chance another quantity; small ranges have none
 HELD_OUT_ONE_IN = 5
 VALIDATION_ONE_IN = 25  # of the rest
@@ -80,10 +92,11 @@ class Instance:
     plan: str
     set_up: str
     mistakes: tuple[Mistake, ...]
+    as_fraction: bool = False  # whether the answer is written 3/4 and not 0.75
 
     @property
     def shown_answer(self) -> str:
-        return show_number(whole(self.answer))
+        return show_fraction(self.answer) if self.as_fraction else show_number(whole(self.answer))
 
 
 def is_held_out(family_id: str) -> bool:
@@ -128,9 +141,13 @@ def read_files(path: str | Path, make: Callable[[Any, str], Item]) -> dict[str, 
     for file in sorted(path.glob("*.yaml")) if path.is_dir() else [path]:
         try:
             raw = yaml.load(file.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        except UnicodeDecodeError as error:
+            raise BankError(f"{file.name} is not UTF-8: byte {error.start} is no text; save the file as UTF-8") from error
         except yaml.YAMLError as error:
             raise BankError(f"{file.name} is not YAML: {error}") from error
-        for fields in raw or []:
+        if not isinstance(raw, list):
+            raise BankError(f"{file.name} must be a list of entries, each with its id (- id: ...), not {raw!r:.60}")
+        for fields in raw:
             item = make(fields, file.name)
             if item.id in items:
                 raise BankError(f"{file.name}: the id {item.id} is used twice")
@@ -138,132 +155,207 @@ def read_files(path: str | Path, make: Callable[[Any, str], Item]) -> dict[str, 
     return items
 
 
+def one_of(value: Any, known: tuple[str, ...] | list[str], what: str) -> str:
+    if not isinstance(value, str) or value not in known:
+        raise ValueError(f"unknown {what} {value!r}: use {', '.join(known)}")
+    return value
+
+
+def text_of(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} must be a text in quotes")
+    return value
+
+
+def list_of(value: Any, least: int = 0) -> list:
+    if not isinstance(value, list):
+        raise ValueError(f"must be a list (- ...), not {value!r:.60}")
+    if len(value) < least:
+        raise ValueError(f"has {len(value)}, needs {least}")
+    return value
+
+
+def mapping_of(value: Any) -> dict:
+    if value is not None and not isinstance(value, dict):
+        raise ValueError(f"must be a mapping (name: ...), not {value!r:.60}")
+    return value or {}
+
+
+class Told:
+    """The numbers that texts say: some always, others by the value of a variable."""
+
+    def __init__(self, texts: list[str], variables: list[str]):
+        references = [reference for text in texts for reference in re.findall(r"\{([^}]*)\}", text)]
+        shown = {reference.partition(":")[0] for reference in references}  # {n|is|are} and {box@n} do not show n
+        self.names = [name for name in variables if name in shown]
+        fixed = " ".join(re.sub(r"\{\w+([^|}]*)\}|\{\w+\|([^}]*)\}", r" \2 ", text) for text in texts)
+        self.values = {whole(Fraction(number)) for number in NUMBER.findall(fixed)}
+        self.values |= {number for number, word in enumerate(WORDS) if re.search(rf"\b{word}\b", fixed, re.IGNORECASE)}
+
+    def tells(self, values: dict[str, Any], *secrets: int | Fraction | None) -> bool:
+        """Whether one of the secrets is among the numbers, as it is or below zero."""
+        for secret in secrets:
+            if secret is not None and (abs(secret) in self.values or self.names and abs(secret) in [abs(values[name]) for name in self.names]):
+                return True
+        return False
+
+
 class Family:
     """One kind of problem. All texts and expressions are compiled when it is read."""
 
     def __init__(self, fields: dict[str, Any], file: str = ""):
-        self.id = str(fields.get("id", "?")) if isinstance(fields, dict) else "?"
-        self._where = f"{file}: {self.id}"
-        try:
-            self._read(fields)
-        except BankError:
-            raise
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise BankError(f"{self._where}: {error}") from error
-
-    def _read(self, fields: dict[str, Any]) -> None:
+        self._where = f"{file}: " if file else ""
         if not isinstance(fields, dict):
-            raise BankError(f"{self._where}: a family must be a mapping, not {fields!r:.60}")
+            raise BankError(f"{self._where}a family must be a mapping, not {fields!r:.60}")
+        self.id = fields.get("id")
+        if not isinstance(self.id, str) or not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", self.id):
+            raise BankError(f"{self._where}id: {self.id!r:.60} must be kebab-case, as in fruit-stand-two-kinds")
+        self._where += f"{self.id}: "
         missing = [name for name in REQUIRED if name not in fields]
         unknown = [name for name in fields if name not in (*REQUIRED, *OPTIONAL)]
         if missing or unknown:
-            raise BankError(f"{self._where}: missing {missing}, unknown {unknown}")
-        if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", self.id):
-            raise BankError(f"{self._where}: the id must be kebab-case")
-        if fields["topic"] not in TOPICS:
-            raise BankError(f"{self._where}: unknown topic {fields['topic']!r}")
-        self.topic, self.grade, self.skill = fields["topic"], fields["grade"], fields["skill"]
-        self.standard = str(fields["standard"])
-        if not isinstance(self.grade, int) or not 1 <= self.grade <= 8:
-            raise BankError(f"{self._where}: grade must be 1 to 8")
+            raise BankError(f"{self._where}missing {missing}, unknown {unknown}")
+        self._read(fields)
+
+    @contextmanager
+    def _of(self, field: str) -> Iterator[None]:
+        """Whatever is wrong in here is said of that field."""
+        try:
+            yield
+        except BankError:
+            raise
+        except (ValueError, TypeError, KeyError, AttributeError, ArithmeticError) as error:
+            raise BankError(f"{self._where}{field}: {error}") from error
+
+    def _read(self, fields: dict[str, Any]) -> None:
+        with self._of("topic"):
+            self.topic = one_of(fields["topic"], TOPICS, "topic")
+        with self._of("grade"):
+            self.grade = fields["grade"]
+            if type(self.grade) is not int or not 1 <= self.grade <= 8:
+                raise ValueError(f"grade must be 1 to 8, not {self.grade!r}")
+        for name in ("skill", "standard"):
+            with self._of(name):
+                setattr(self, name, text_of(fields[name]))
+        with self._of("answer_form"):
+            self._as_fraction = one_of(fields.get("answer_form", "decimal"), ("decimal", "fraction"), "form of an answer") == "fraction"
 
         self._kinds: dict[str, str] = {}
-        self._draws = [self._draw(name, spec) for name, spec in (fields["variables"] or {}).items()]
+        self._draws = []
+        with self._of("variables"):
+            variables = mapping_of(fields["variables"])
+        for name, spec in variables.items():
+            with self._of(f"variables: {name}"):
+                self._draws.append(self._draw(name, spec))
         self._lets = []
-        for name, expression in (fields.get("let") or {}).items():
-            self._lets.append((name, compile_expression(expression, self._kinds.keys())))
-            self._kinds[name] = "number"
+        with self._of("let"):
+            lets = mapping_of(fields.get("let"))
+        for name, expression in lets.items():
+            with self._of(f"let: {name}"):
+                self._lets.append((name, compile_expression(expression, self._kinds.keys())))
+                self._kinds[name] = "number"
         names = self._kinds.keys()
         self._numbers = [name for name, kind in self._kinds.items() if kind == "number"]
-        self._answer = compile_expression(fields["answer"], names)
-        self._requirements = [compile_expression(text, names) for text in fields.get("require") or []]
+        with self._of("answer"):
+            self._answer = compile_expression(fields["answer"], names)
+        with self._of("require"):
+            self._requirements = [compile_expression(text, names) for text in list_of(fields.get("require") or [])]
 
-        self.wordings = [self._text(text) for text in fields["wordings"]]
-        self.extras = [self._text(text) for text in fields.get("extras") or []]
-        self.steps = [
-            [self._text(text) for text in (step if isinstance(step, list) else [step])] for step in fields["steps"]
-        ]
-        self._unit = self._text(fields["unit"] or "")
-        self._asked, self._understand, self._plan, self._set_up = (
-            self._text(fields[name]) for name in ("asked", "understand", "plan", "set_up")
-        )
+        with self._of("wordings"):
+            self.sources = [text_of(text) for text in list_of(fields["wordings"], 5)]  # as the file has them
+            self.wordings = [compile_text(text, self._kinds) for text in self.sources]
+        with self._of("extras"):
+            self.extras = [self._text(text) for text in list_of(fields.get("extras") or [])]
+        with self._of("steps"):
+            steps = [step if isinstance(step, list) else [step] for step in list_of(fields["steps"], 1)]
+            self.steps = [[self._text(text) for text in list_of(step, 1)] for step in steps]
+        with self._of("unit"):
+            self._unit = self._text(fields["unit"])
+        for name in HINTS:
+            with self._of(name):
+                setattr(self, f"_{name}", self._text(fields[name]))
         self._mistakes = []
-        for mistake in fields["mistakes"]:
-            if mistake["kind"] not in MISTAKES:
-                raise BankError(f"{self._where}: unknown kind of mistake {mistake['kind']!r}: use {', '.join(MISTAKES)}")
-            self._mistakes.append(
-                (compile_expression(mistake["value"], names), mistake["kind"], self._text(mistake["says"]))
-            )
-        if len(self.wordings) < 5:
-            raise BankError(f"{self._where}: has {len(self.wordings)} wordings, needs 5")
-        if len(self._mistakes) < 2:
-            raise BankError(f"{self._where}: has {len(self._mistakes)} mistakes, needs 2")
+        with self._of("mistakes"):
+            mistakes = list_of(fields["mistakes"], 2)
+        for number, mistake in enumerate(mistakes, 1):
+            with self._of(f"mistakes: number {number}"):
+                if sorted(mapping_of(mistake)) != ["kind", "says", "value"]:
+                    raise ValueError(f"needs value, kind and says, not {', '.join(map(str, mistake)) or 'nothing'}")
+                one_of(mistake["kind"], MISTAKES, "kind of mistake")
+                self._mistakes.append((compile_expression(mistake["value"], names), mistake["kind"], self._text(mistake["says"])))
+        self._told = Told([fields[name] for name in HINTS[:3]], self._numbers), Told([mistake["says"] for mistake in mistakes], self._numbers)
 
     def _text(self, text: Any) -> list:
-        if not isinstance(text, str):
-            raise BankError(f"{self._where}: {text!r} must be a text in quotes")
-        return compile_text(text, self._kinds)
+        return compile_text(text_of(text), self._kinds)
 
     def _draw(self, name: str, spec: dict[str, Any]):
         """(name, function of (rng, values so far) -> value) for one entry of `variables`."""
         if not isinstance(spec, dict) or len(spec) != 1:
-            raise BankError(f"{self._where}: variable {name} needs one kind, as in {{int: [2, 9]}}")
+            raise ValueError("needs one kind, as in {int: [2, 9]}")
         (kind, given), lexicon = next(iter(spec.items())), load_lexicon()
         if kind == "int":
-            low, high, *step = given
-            choices = range(low, high + 1, step[0] if step else 1)
+            if not isinstance(given, list) or len(given) not in (2, 3) or any(type(part) is not int for part in given):
+                raise ValueError(f"needs int: [low, high] or [low, high, step], not {given}")
+            choices = range(given[0], given[1] + 1, *given[2:])
             if not choices:
-                raise BankError(f"{self._where}: variable {name} has the empty range {given}: write low before high")
+                raise ValueError(f"has the empty range {given}: write low before high")
             self._kinds[name] = "number"
-            return name, lambda rng, values: rng.choice(choices)
+            return name, picker(choices)
         if kind == "money":
-            low, high, step = (Fraction(str(part)) for part in given)
+            low, high, step = (Fraction(str(part)) for part in list_of(given, 3)) if isinstance(given, list) and len(given) == 3 else (1, 0, 0)
             if low > high or step <= 0:
-                raise BankError(f"{self._where}: variable {name} needs money: [low, high, step], not {given}")
-            count = int((high - low) / step)
+                raise ValueError(f"needs money: [low, high, step], not {given}")
             self._kinds[name] = "number"
-            return name, lambda rng, values: whole(low + step * rng.randint(0, count))
+            return name, picker([whole(low + step * number) for number in range(int((high - low) / step) + 1)])
+        if kind == "choose" and all(type(value) in (int, float) for value in list_of(given)):
+            self._kinds[name] = "number"
+            return name, picker([whole(Fraction(str(value))) for value in given])
         if kind == "choose":
-            if all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in given):
-                options = [whole(Fraction(str(value))) for value in given]
-                self._kinds[name] = "number"
-            else:
-                options = [str(value) for value in given]
-                self._kinds[name] = "word"
-            return name, lambda rng, values: rng.choice(options)
+            self._kinds[name] = "word"
+            return name, picker([text_of(value) for value in given])
         if kind == "person":
-            people = [p for p in lexicon["person"] if given in ("any", p.gender)]
             self._kinds[name] = "person"
-            return name, _distinct(people)
+            one_of(given, ("any", "she", "he"), "person")
+            return name, _distinct([p for p in lexicon["person"] if given in ("any", p.gender)])
         if kind in ("noun", "word"):
             if isinstance(given, list):
-                options = [Noun.parse(text) for text in given] if kind == "noun" else [str(text) for text in given]
-            elif given in lexicon and isinstance(lexicon[given][0], Noun if kind == "noun" else str):
+                options = [Noun.parse(text_of(text)) if kind == "noun" else text_of(text) for text in given]
+            elif isinstance(given, str) and given in lexicon and isinstance(lexicon[given][0], Noun if kind == "noun" else str):
                 options = list(lexicon[given])
             else:
-                raise BankError(f"{self._where}: the lexicon has no {kind} list {given!r}")
+                raise ValueError(f"the lexicon has no {kind} list {given!r}")
             self._kinds[name] = kind
             return name, _distinct(options)
-        raise BankError(f"{self._where}: variable {name} has the unknown kind {kind!r}")
+        raise ValueError(f"has the unknown kind {kind!r}")
 
     def _draw_values(self, rng: random.Random) -> tuple[dict[str, Any], Any, list]:
         """Values for which the requirements hold, the answer, and the value of each mistake."""
         for _ in range(MAX_DRAWS):
             values: dict[str, Any] = {}
+            name = ""
             try:
+                field = "variables: "
                 for name, draw in self._draws:
                     values[name] = draw(rng, values)
+                field = "let: "
                 for name, function in self._lets:
                     values[name] = function(values)
-                answer = self._answer(values)
-                wrong = [function(values) for function, _, _ in self._mistakes]
-                if answer not in wrong and all(requirement(values) for requirement in self._requirements):
-                    return values, answer, wrong
+                field, name = "require", ""
+                for requirement in self._requirements:  # first: most draws end here, before an answer is worked out
+                    if not requirement(values):
+                        break
+                else:
+                    field = "answer"
+                    answer = self._answer(values)
+                    field = "mistakes"
+                    wrong = [function(values) for function, _, _ in self._mistakes]
+                    if answer not in wrong:
+                        return values, answer, wrong
             except ZeroDivisionError:
                 continue
             except (ValueError, TypeError) as error:
-                raise BankError(f"{self._where}: {error}") from error
-        raise BankError(f"{self._where}: the requirements held in none of {MAX_DRAWS} draws: widen the ranges")
+                raise BankError(f"{self._where}{field}{name}: {error}") from error
+        raise BankError(f"{self._where}require: all of it, and a mistake that is not the answer, held in none of {MAX_DRAWS} draws: widen the ranges")
 
     def _doubles(self, values: dict[str, Any], answer: Any, wrong: list) -> set[tuple[int, str | int]]:
         """(mistake, other) where a mistake's value is also that of a quantity or of another mistake; (-1, other) for the answer."""
@@ -285,43 +377,64 @@ class Family:
         """
         rng = random.Random(f"{seed}:{self.id}:{index}")
         for _ in range(CLEAR_DRAWS):
+            instance, is_clear = self._draw_instance(rng)
+            if is_clear:
+                break
+        return instance
+
+    def _draw_instance(self, rng: random.Random) -> tuple[Instance, bool]:
+        """The next instance of `rng`, and whether its hints and feedback tell nothing that they must not, be it by chance."""
+        for _ in range(CLEAR_DRAWS):
             values, answer, wrong = self._draw_values(rng)
             if self._doubles(values, answer, wrong) <= self._meant_doubles:
                 break
         prose = Rendering(values, rng, comma=rng.random() < 0.5)
         plain = Rendering(values, rng, comma=False)
+        problem = self._say("wordings", rng.choice(self.wordings), prose)
+        if self.extras and rng.random() < EXTRA_SHARE:
+            problem = insert_sentence(problem, self._say("extras", rng.choice(self.extras), prose))
+        steps = tuple(self._say("steps", rng.choice(phrasings), plain) for phrasings in self.steps)
+        rung = first_value(steps[0])
+        unit = self._say("unit", self._unit, plain)
+        asked, understand, plan, set_up = (self._say(name, getattr(self, f"_{name}"), plain) for name in HINTS)
+        set_up = without_values(set_up, {answer, rung})
+        instance = Instance(
+            family=self.id,
+            topic=self.topic,
+            grade=self.grade,
+            skill=self.skill,
+            problem=problem,
+            steps=steps,
+            answer=Fraction(answer),
+            unit=unit,
+            asked=_lower_first(asked),
+            understand=understand,
+            plan=plan,
+            set_up=set_up,
+            mistakes=tuple(
+                Mistake(Fraction(value), kind, self._say("mistakes", says, plain))
+                for value, (_, kind, says) in zip(wrong, self._mistakes, strict=True)
+            ),
+            as_fraction=self._as_fraction,
+        )
+        hints, feedback = self._told
+        is_told = hints.tells(values, answer, rung) or feedback.tells(values, answer)
+        return instance, not is_told and "?" not in set_up
+
+    def _say(self, field: str, nodes: list, rendering: Rendering) -> str:
         try:
-            problem = render(rng.choice(self.wordings), prose)
-            if self.extras and rng.random() < EXTRA_SHARE:
-                problem = insert_sentence(problem, render(rng.choice(self.extras), prose))
-            steps = tuple(render(rng.choice(phrasings), plain) for phrasings in self.steps)
-            return Instance(
-                family=self.id,
-                topic=self.topic,
-                grade=self.grade,
-                skill=self.skill,
-                problem=problem,
-                steps=steps,
-                answer=Fraction(answer),
-                unit=render(self._unit, plain),
-                asked=_lower_first(render(self._asked, plain)),
-                understand=render(self._understand, plain),
-                plan=render(self._plan, plain),
-                set_up=without_values(render(self._set_up, plain), {Fraction(answer), first_value(steps[0])}),
-                mistakes=tuple(
-                    Mistake(Fraction(value), kind, render(says, plain))
-                    for value, (_, kind, says) in zip(wrong, self._mistakes, strict=True)
-                ),
-            )
+            return render(nodes, rendering)
         except ValueError as error:
-            raise BankError(f"{self._where}: {error}") from error
+            raise BankError(f"{self._where}{field}: {error}") from error
 
 
 def _distinct(options: list):
     """Draw from `options` a value that the instance does not hold yet."""
 
+    pick = picker(options)
+
     def draw(rng: random.Random, values: dict[str, Any]) -> Any:
-        value = rng.choice(options)
+        value = pick(rng)
         if value in values.values():
             left = [option for option in options if option not in values.values()]
             if not left:
@@ -340,15 +453,25 @@ def _lower_first(text: str) -> str:
 NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?![\w.]*\d)")
 
 
-def first_value(step: str) -> Fraction | None:
-    """What the sum of a step comes to: the number after its last "="."""
-    match = re.search(r"= *(-?\d+(?:\.\d+)?)[^=]*$", step)
-    return Fraction(match[1]) if match else None
+VALUE = re.compile(r"= *(-)?(\d+(?:\.\d+)?(?:/\d+)?)(?: (\d+/\d+))?[^=]*$")
 
 
-def without_values(hint: str, values: set[Fraction | None]) -> str:
+def first_value(step: str) -> int | Fraction | None:
+    """What the sum of a step comes to: the number after its last "=", which may be 3/4 or 1 1/2."""
+    match = VALUE.search(step)
+    if match is None:
+        return None
+    sign, number, part = match.groups()
+    value = int(number) if number.isdecimal() else Fraction(number)
+    if part:
+        value += Fraction(part)
+    return -value if sign else value
+
+
+def without_values(hint: str, values: set[int | Fraction | None]) -> str:
     """`hint` with "?" for every number that happens to be one of `values`: in "8 - 4 = ▢" the 4 would tell."""
-    return NUMBER.sub(lambda m: "?" if Fraction(m[0]) in values or -Fraction(m[0]) in values else m[0], hint)
+    sizes = {abs(value) for value in values if value is not None}
+    return NUMBER.sub(lambda m: "?" if (Fraction(m[0]) if "." in m[0] else int(m[0])) in sizes else m[0], hint)
 
 
 ASKS = re.compile(r"(?:Find|Work out|Give|Calculate|Answer|Tell|Say|Write|Figure out)\b")

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
+from math import inf
 from typing import Any
 
 import yaml
@@ -30,6 +31,13 @@ def load_frames() -> dict[str, Any]:
             things = frame["things"]
             frame["things"] = [Noun.parse(t) for t in things] if isinstance(things, list) else list(load_lexicon()[things])
     return frames
+
+
+@cache
+def _done() -> list[tuple[dict[str, Any], list[str]]]:
+    """(frame, verbs) of what somebody does on a day; nobody has or knows a thing on a day."""
+    found = [(frame, [verb for verb in frame["verbs"] if verb.split("/")[1] not in ("have", "know")]) for frame in load_frames()["who"]]
+    return [(frame, verbs) for frame, verbs in found if verbs]
 
 
 def _alternatives(text: str, rng: random.Random) -> list[str]:
@@ -53,6 +61,7 @@ class Scene:
     packs: Sequence[str] = ()
     lose: Sequence[str] = ()
     gain: Sequence[str] = ()
+    most: float = inf  # how many things the place can hold
 
     def __init__(self, rng: random.Random, subjects: list, noun: Noun):
         self.rng, self.subjects, self.thing = rng, subjects, noun
@@ -68,6 +77,10 @@ class Scene:
 
     def count(self, number: int, i: int) -> str:
         return self.noun(i).singular if number == 1 else self.noun(i).plural
+
+    def room(self, taken: Iterable[int]) -> float:
+        """How many things the next subject can have, beside those of the subjects so far."""
+        return self.most
 
     def plain_ref(self, i: int) -> str:
         """A subject inside a list of subjects, where no verb may follow."""
@@ -127,10 +140,14 @@ class People(Scene):
     def name(self, i: int) -> str:
         return f"the number of {self.noun(i).plural} that {self.subjects[i]} {self.verb()}"
 
+    def everyone(self, count: int) -> str:
+        """All subjects, never "they" where that could be one group."""
+        return "they" if not self.plural else f"{'both' if count == 2 else 'all the'} groups together"
+
     def ask_total(self, which: Sequence[int], everyone: bool) -> str:
         auxiliary = "do" if self.present else "did"
         things = self.noun(0).plural
-        who = "they" if everyone and self.rng.random() < 0.7 else listed([str(self.subjects[i]) for i in which])
+        who = self.everyone(len(which)) if everyone and self.rng.random() < 0.7 else listed([str(self.subjects[i]) for i in which])
         together = self.rng.choice(["altogether", "in all", "in total", "together", "all together" if len(which) > 2 else "combined"])
         return self.rng.choice(
             [f"How many {things} {auxiliary} {who} {self.base} {together}?"] * 3
@@ -147,7 +164,7 @@ class Days(Scene):
 
     def __init__(self, rng: random.Random):
         frames = load_frames()
-        frame = rng.choice([f for f in frames["who"] if any(v.split("/")[1] not in ("have", "know") for v in f["verbs"])])
+        frame, verbs = rng.choice(_done())
         if rng.random() < 0.75:
             first = rng.randrange(7)
             times = [f"on {frames['times'][(first + k) % 7]}" for k in range(6)]
@@ -155,7 +172,7 @@ class Days(Scene):
             times = list(frames["periods"])
         super().__init__(rng, times, rng.choice(frame["things"]))
         self.person: Person = rng.choice(load_lexicon()["person"])
-        self.past, self.base = rng.choice([v for v in frame["verbs"] if v.split("/")[1] not in ("have", "know")]).split("/")
+        self.past, self.base = rng.choice(verbs).split("/")
         self.take(frame)
         self._named = False
 
@@ -199,8 +216,11 @@ class Kinds(Scene):
         things = list(frame["things"])
         rng.shuffle(things)
         super().__init__(rng, things[:6], things[0])
-        self.where = rng.choice(frame["where"])
+        self.where, self.most = rng.choice(list(frame["where"].items()))
         self._told = False
+
+    def room(self, taken: Iterable[int]) -> float:
+        return self.most - sum(taken)  # they all share one place
 
     def noun(self, i: int) -> Noun:
         return self.subjects[i]
@@ -240,7 +260,8 @@ class Places(Scene):
 
     def __init__(self, rng: random.Random):
         frame = rng.choice(load_frames()["places"])
-        wheres = _alternatives(rng.choice(frame["where"]), rng)
+        where, self.most = rng.choice(list(frame["where"].items()))
+        wheres = _alternatives(where, rng)
         rng.shuffle(wheres)
         super().__init__(rng, wheres[:6], rng.choice(frame["things"]))
 

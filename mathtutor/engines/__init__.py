@@ -8,6 +8,7 @@ An engine spec is a string:
 
     pocket              the tuned model that ships with this repository
     pocket-base         the model it was tuned from
+    qwen3-4b, ...       any other name of assets/models.yaml, held as this machine can (`mathtutor.engines.models.fit`)
     hf:ORG/NAME         a model on the hub (safetensors only, no remote code)
     hf:PATH             the same from a local folder
     openai:URL#MODEL    any OpenAI-compatible server, e.g. openai:http://127.0.0.1:8000/v1#qwen3
@@ -18,13 +19,21 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from mathtutor.chat import Conversation
+from mathtutor.engines.models import Model, fit, load_models, this_machine
 
+
+class UsedUp(RuntimeError):
+    """The machine is lent, and whoever asks has no more time on it now."""
+
+
+OnBytes = Callable[[int, int], None]  # of a download: (bytes done, bytes in all)
 MODELS = Path(__file__).resolve().parents[2] / "assets" / "models"
 SHIPPED = {"pocket": MODELS / "pocket" / "tuned", "pocket-base": MODELS / "pocket" / "base"}
 
@@ -65,9 +74,10 @@ class Delta:
     num_tokens: int = 1
     computed: bool = False  # written by the calculator, not by the model
     # "stop": the model ended; "length": the limit did; "repeating": it went in circles and was ended;
-    # "stopped": the caller did; "failed": the engine did
+    # "stopped": the caller did; "failed": the engine did; "used up": the caller has no more time on a lent machine
     finish: str | None = None
     logprobs: tuple[float, ...] = ()  # of the piece's tokens, where a server was asked for them
+    pieces: bool = False  # the server told no number of tokens: the pieces of its stream were counted
 
 
 @dataclass(frozen=True)
@@ -84,6 +94,7 @@ class Generation:
     prompt: str = ""  # the exact text that the model was given
     computed: tuple[tuple[int, int], ...] = ()  # (start, end) character spans written by the calculator
     logprob: float | None = None  # mean over the tokens that the model chose itself, where `Sampling.logprobs` asks
+    pieces: bool = False  # num_tokens counts pieces of a stream, of which each may hold several tokens
 
 
 class Engine(Protocol):
@@ -95,7 +106,7 @@ class Engine(Protocol):
     name: str
     calculates: bool  # whether `Sampling.calculator` has an effect here
     # Engines that decode several conversations together have a `batch_size`: the last bits of a row's scores
-    # depend on the whole batch, unless `rows_are_independent`. Those that know what they answer with have a
+    # depend on the whole batch; where `rows_are_independent`, on nothing or on the number of its rows alone. Those that know what they answer with have a
     # `revision`, a hash or commit.
 
     def stream(
@@ -120,6 +131,7 @@ def gather(deltas: Iterable[Delta], seconds: float = 0.0, prompt: str = "") -> G
     """Fold a stream into one Generation."""
     text, num_tokens, finish, spans = "", 0, "stopped", []
     logprobs: list[float] = []
+    pieces = False
     for delta in deltas:
         if delta.computed:
             # A number comes digit by digit: neighbours are one span.
@@ -129,8 +141,16 @@ def gather(deltas: Iterable[Delta], seconds: float = 0.0, prompt: str = "") -> G
         num_tokens += delta.num_tokens
         finish = delta.finish or finish
         logprobs += delta.logprobs
+        pieces = pieces or delta.pieces
     logprob = sum(logprobs) / len(logprobs) if logprobs else None
-    return Generation(text, num_tokens, seconds, finish, prompt, tuple(spans), logprob)
+    return Generation(text, num_tokens, seconds, finish, prompt, tuple(spans), logprob, pieces)
+
+
+def where(error: BaseException) -> str:
+    """An error's kind and place, for the log. Its message is left out: it may quote the problem."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return type(error).__name__ + place
 
 
 _URL = re.compile(r"\w+://[^\s'\"<>#]*")
@@ -163,27 +183,37 @@ def display_name(spec: str) -> str:
     return "scripted" if kind == "scripted" else without_urls(spec)
 
 
+def calculates(spec: str) -> bool:
+    """Whether `Sampling.calculator` has an effect with the engine of a spec, without loading it: servers decode by themselves."""
+    model = load_models().get(spec)
+    return (model.engine if model else spec).partition(":")[0] not in ("openai", "scripted")
+
+
 def _model_name(name: str) -> str:
     """ORG/NAME as it is; of anything else, a folder for example, the last part."""
     return name if re.fullmatch(r"[\w.-]+/[\w.-]+", name) else re.split(r"[/\\]", name.rstrip("/\\"))[-1]
 
 
-def load_engine(spec: str) -> Engine:
+def load_engine(spec: str, on_bytes: OnBytes | None = None, stop: threading.Event | None = None) -> Engine:
     """The engine that `spec` names; raises ValueError with the known forms on anything else.
 
-    Heavy libraries are imported here, not at the top: the app's page opens before torch is loaded.
+    `on_bytes` hears of a download, which `stop` ends (a ValueError). Heavy libraries are imported here, not at the top: the app's page opens before
+    torch is loaded.
     """
+    from mathtutor.engines import zero
+
     kind, _, rest = spec.partition(":")
     if spec in SHIPPED:
         from mathtutor.engines.hf import HFEngine
 
         if not (SHIPPED[spec] / "config.json").exists():
             raise ValueError(f"{spec} is not built yet: run `make pocket`, or choose another engine")
-        return HFEngine(str(SHIPPED[spec]), name=spec)
+        # A lent card is not worth asking for: it answers on a processor before one is there.
+        return HFEngine(str(SHIPPED[spec]), name=spec, **({"device": "cpu"} if zero.is_on() else {}))
+    if model := load_models().get(spec):
+        return _load_named(spec, model, on_bytes, stop)
     if kind == "hf" and rest:
-        from mathtutor.engines.hf import HFEngine
-
-        return HFEngine(rest, name=spec)
+        return _local(_fetched(rest, on_bytes, stop), name=spec)
     if kind == "openai" and rest:
         from mathtutor.engines.openai import OpenAIEngine
 
@@ -196,6 +226,45 @@ def load_engine(spec: str) -> Engine:
 
         return ScriptedEngine.from_file(rest)
     raise ValueError(
-        f"unknown engine {without_urls(spec)!r}: use pocket, pocket-base, hf:ORG/NAME, hf:PATH, openai:URL#MODEL "
-        "or scripted:FILE"
+        f"unknown engine {without_urls(spec)!r}: use a name of assets/models.yaml ({', '.join(load_models())}), hf:ORG/NAME, "
+        "hf:PATH, openai:URL#MODEL or scripted:FILE"
     )
+
+
+def _load_named(name: str, model: Model, on_bytes: OnBytes | None, stop: threading.Event | None) -> Engine:
+    """A model of assets/models.yaml; raises TooLarge (a ValueError) before anything of it is fetched."""
+    kind, _, rest = model.engine.partition(":")
+    if kind != "hf":
+        return load_engine(model.engine)
+    from mathtutor.engines import zero
+    from mathtutor.engines.hf import has_bitsandbytes
+
+    held = fit(model, this_machine(), has_bitsandbytes() and not zero.is_on())  # there nothing is short of room, and 4 bit needs the card at once
+    return _local(_fetched(rest, on_bytes, stop), name=name, device=held.device, bits=held.bits)
+
+
+def _local(path: str, **options) -> Engine:
+    """A model of a folder, on this machine's own card or processor, or on the card that a ZeroGPU Space lends."""
+    from mathtutor.engines import zero
+    from mathtutor.engines.hf import HFEngine
+
+    return zero.ZeroEngine(HFEngine(path, **options, waits=zero.is_elsewhere())) if zero.is_on() else HFEngine(path, **options)
+
+
+def _fetched(path: str, on_bytes: OnBytes | None, stop: threading.Event | None) -> str:
+    """A folder as it is; ORG/NAME as a folder of the hub's cache, fetched where it is not there yet.
+
+    Without the network, and with all files there, the cache is enough.
+    """
+    if Path(path).is_dir() or not re.fullmatch(r"[\w.-]+/[\w.-]+", path):
+        return path
+    from huggingface_hub import constants, snapshot_download
+
+    from mathtutor.engines.hub import WANTED, fetch
+
+    if constants.HF_HUB_OFFLINE:
+        try:
+            return snapshot_download(path, allow_patterns=list(WANTED), local_files_only=True)
+        except OSError as error:
+            raise ValueError(f"the model {path} is not on this machine, and HF_HUB_OFFLINE forbids to fetch it") from error
+    return fetch(path, on_bytes, stop)

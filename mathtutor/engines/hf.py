@@ -12,6 +12,7 @@ faster than by transformers' `generate`, which decodes every other model. Both g
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import queue
 import threading
@@ -27,6 +28,7 @@ import torch  # noqa: E402
 from transformers import (  # noqa: E402
     AutoModelForCausalLM,
     AutoTokenizer,
+    BitsAndBytesConfig,
     LogitsProcessorList,
     StoppingCriteria,
     StoppingCriteriaList,
@@ -54,12 +56,26 @@ WORTH_SHARING = 32  # tokens of a common beginning; a shorter one is read again 
 _LOADING = threading.Lock()
 
 
+def has_bitsandbytes() -> bool:
+    return importlib.util.find_spec("bitsandbytes") is not None
+
+
+def _four_bit() -> BitsAndBytesConfig:
+    return BitsAndBytesConfig(
+        load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=torch.bfloat16
+    )  # fmt: skip
+
+
 class HFEngine:
     """One model in memory. Safe to use from several threads, which then share the processor."""
 
     calculates = True
 
-    def __init__(self, path: str, name: str | None = None, device: str = "auto", batch_size: int = 64):
+    def __init__(self, path: str, name: str | None = None, device: str = "auto", batch_size: int = 64, bits: int | None = None, waits: bool = False):
+        """`bits` a weight: 4 asks for NF4, which needs bitsandbytes; None: 16 on a graphics card, 32 on a processor.
+
+        `waits`: the weights stay in memory until `arrive` (`zero.py`).
+        """
         self.name, self.path = name or f"hf:{path}", path
         self.device = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
         self.batch_size = batch_size
@@ -72,14 +88,22 @@ class HFEngine:
                     use_safetensors=True,
                     # Processors without 16-bit units compute in 32 bit several times faster.
                     dtype="auto" if self.device == "cuda" else torch.float32,
+                    **({"quantization_config": _four_bit(), "device_map": {"": self.device}} if bits == 4 else {}),
                 )
         except (OSError, ValueError, ImportError) as error:
             reason = str(error).strip().split("\n")[0]
             raise ValueError(f"the model {path} could not be loaded: {reason}") from error
-        self._model.to(self.device).eval()
+        self._may_move = bits != 4  # bitsandbytes puts its weights where they belong
+        self._model.eval()
+        if not waits:
+            self.arrive()
         # What was loaded, for the records: the file's hash of a folder, the commit of a hub model.
-        weights = Path(path) / "model.safetensors"
-        self.revision = sha256_file(weights)[:16] if weights.exists() else getattr(self._model.config, "_commit_hash", "")
+        folder = Path(path)
+        if folder.parent.name == "snapshots":  # of the hub's cache: its name is the commit
+            self.revision = folder.name
+        else:
+            weights = folder / "model.safetensors"
+            self.revision = sha256_file(weights)[:16] if weights.exists() else ""
         added = {token.content for token in self._tokenizer.added_tokens_decoder.values()}
         self._is_chatml = {START, END} <= added
         if not self._is_chatml and not self._tokenizer.chat_template:
@@ -96,9 +120,14 @@ class HFEngine:
         self._making = threading.Lock()
         self._beginnings: dict[tuple, list[int]] = {}
 
+    def arrive(self) -> None:
+        """Put the weights where they are computed with; nothing where they are there."""
+        if self._may_move:
+            self._model.to(self.device)
+
     @property
     def rows_are_independent(self) -> bool:
-        """Whether a reply is the same to the last bit whatever is decoded beside it."""
+        """Whether a reply depends on nothing that is decoded beside it, but for what the number of rows does to rounding."""
         return self._forward is not None
 
     @property

@@ -7,6 +7,9 @@ The server renders its own chat template and owns decoding, so the calculator ha
 on with, and a reasoning ended after `think_budget`, by a second request that vLLM and SGLang understand.
 What a student types is broken up before it is sent, because few servers protect their templates.
 The key is read from OPENAI_API_KEY; a local server needs none.
+
+Tokens are those of the server's own `usage`, which is asked for. A server that refuses the question, or leaves it without
+an answer, has its pieces counted, and a piece may hold several tokens: `Generation.pieces` says so of the reply.
 """
 
 from __future__ import annotations
@@ -27,7 +30,8 @@ TIMEOUT = 60.0  # seconds between two pieces of a stream
 RETRIES = 2  # in `replies`, before a reply has begun; a student who waits gets an error at once instead
 POLL = 0.05  # seconds between two looks at `stop`
 MAX_AHEAD = 1000  # pieces read before anybody took them
-FINISH = {"stop": "stop", "length": "length"}
+# Any other word (a filter, a call of tools, an abort) means that this is no whole reply.
+FINISH = {"stop": "stop", "eos": "stop", "eos_token": "stop", "stop_sequence": "stop", "length": "length", "max_tokens": "length"}
 
 
 class EngineError(RuntimeError):
@@ -63,6 +67,7 @@ class OpenAIEngine:
             )
         except Exception as error:  # the library parses the URL with a parser of its own
             raise ValueError(f"{self.name}: the URL cannot be read, write openai:http://HOST:PORT/v1#MODEL") from error
+        self._takes_options: bool | None = None  # whether the server takes a request for its usage; None: it was never asked
         self._loop: asyncio.AbstractEventLoop | None = None
         self._starting = threading.Lock()
 
@@ -118,7 +123,7 @@ class OpenAIEngine:
             turns, prefill = open_reply(conversation)
             budget = min(sampling.think_budget or sampling.max_tokens, sampling.max_tokens)
             read = await self._ask(turns, prefill, sampling, budget, retries, pieces)
-            if read.finish == "length" and budget < sampling.max_tokens:
+            if FINISH[read.finish] == "length" and budget < sampling.max_tokens:
                 # The reasoning is ended for the model where it is still open; an answer in the making just goes on.
                 begun = prefill + read.text
                 if begun.rfind(THINK) > begun.rfind(END_THINK):
@@ -126,7 +131,7 @@ class OpenAIEngine:
                     begun += sampling.think_stop
                 left = sampling.max_tokens - read.num_tokens
                 read = await self._ask(turns, begun, sampling, left, retries, pieces)
-            pieces.put(Delta("", 0, finish=FINISH.get(read.finish, "stop")))
+            pieces.put(Delta("", 0, finish=FINISH[read.finish]))
         except EngineError as error:
             pieces.put(error)
         except Exception as error:  # the library's own errors, the network's in mid-stream, bad JSON in a chunk
@@ -146,26 +151,39 @@ class OpenAIEngine:
         if prefill:  # vLLM's and SGLang's way to go on with a turn
             messages.append({"role": "assistant", "content": prefill})
             extra |= {"continue_final_message": True, "add_generation_prompt": False}
-        response = await self._client.with_options(max_retries=retries).chat.completions.create(
-            model=self._model,
-            messages=messages,
-            max_tokens=max_tokens,
-            temperature=sampling.temperature,
-            top_p=sampling.top_p,
-            seed=sampling.seed,
-            stream=True,
-            extra_body=extra,
-            **({"logprobs": True} if sampling.logprobs else {}),
-        )
+        request = {
+            "model": self._model, "messages": messages, "max_tokens": max_tokens, "temperature": sampling.temperature, "top_p": sampling.top_p,
+            "seed": sampling.seed, "stream": True, "extra_body": extra, **({"logprobs": True} if sampling.logprobs else {}),
+        }  # fmt: skip
+        response = await self._open(request, retries)
         async with response:
             return await self._read_chunks(response, pieces)
 
+    async def _open(self, request: dict, retries: int):
+        """The stream of one request, asked for its usage unless the server refuses just that."""
+        import openai
+
+        create = self._client.with_options(max_retries=retries).chat.completions.create
+        if self._takes_options is not False:
+            try:
+                response = await create(**request, stream_options={"include_usage": True})
+                self._takes_options = True
+                return response
+            except (openai.BadRequestError, openai.UnprocessableEntityError):
+                if self._takes_options:
+                    raise
+                # Whether it was this that was refused is only known by asking without: not all servers name it.
+        response = await create(**request)
+        self._takes_options = False
+        return response
+
     async def _read_chunks(self, response, pieces: queue.SimpleQueue) -> _Read:
         thinking, ends_line, finish = False, False, None
-        whole, num_tokens = "", 0
+        whole, num_tokens, usage = "", 0, None
         async for chunk in response:
             while pieces.qsize() > MAX_AHEAD:
                 await asyncio.sleep(POLL)
+            usage = chunk.usage or usage  # it comes last, in a piece without text; some servers send how many so far with each
             if not chunk.choices:
                 continue
             choice = chunk.choices[0]
@@ -186,6 +204,14 @@ class OpenAIEngine:
             finish = choice.finish_reason or finish
         if finish is None:
             raise EngineError(f"{self.name} broke off in the middle of a reply")
+        if finish not in FINISH:
+            raise EngineError(f"{self.name} ended a reply with {finish!r}, so it is not whole")
+        counted = usage.completion_tokens if usage else None
+        if counted:  # the pieces are on their way, each as one token: the difference follows
+            pieces.put(Delta("", counted - num_tokens))
+            num_tokens = counted
+        elif num_tokens:
+            pieces.put(Delta("", 0, pieces=True))
         return _Read(whole, num_tokens, finish)
 
     def replies(
@@ -195,7 +221,7 @@ class OpenAIEngine:
         stop: threading.Event | None = None,
         seeds: Sequence[int] | None = None,
     ) -> Iterator[tuple[int, Generation]]:
-        """`concurrency` requests at once; tokens are counted as stream pieces, which is what servers send.
+        """`concurrency` requests at once.
 
         A request that is refused or breaks off gives a Generation with finish "failed" and no text, and the
         others go on. EngineError is raised only where no server can be reached at all.

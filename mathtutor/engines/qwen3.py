@@ -9,9 +9,11 @@ transformers' `generate` spends most of the time of a small model between the la
 made anew, caches are copied at every token, padding is computed. Here a row has a slot of a cache that never
 moves, and its own place in it, so a finished row's slot goes to the next prompt at once.
 
-Each row's scores are the same to the last bit whatever stands beside it: prompts are read one at a time, and
-steps are computed for a multiple of ROWS rows, for which the libraries' matrix products do not depend on the
-number of rows (tests/test_decoding.py). So a sampled reply is a function of its prompt and its seed alone.
+What stands beside a row has no part in its scores but by rounding: prompts are read one at a time, and steps are
+computed for a multiple of ROWS rows, for which the libraries' matrix products did not depend on the number of rows on
+one processor, and differ in the last bits on another (tests/test_decoding.py holds 1e-4 and the same best token). So a
+reply is a function of its prompt and its seed, unless two tokens lie that close; how often they do, `eval.compare
+--noise` measures.
 """
 
 from __future__ import annotations

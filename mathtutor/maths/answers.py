@@ -9,23 +9,14 @@ from __future__ import annotations
 
 import math
 import re
+from collections import deque
 from dataclasses import dataclass
 from fractions import Fraction
 
-from mathtutor.maths.numerals import (
-    CALCULATION,
-    CUT_OFF,
-    EMPTY,
-    LONG,
-    NO_NUMBER,
-    TWO_ANSWERS,
-    Answer,
-    holds_number,
-    read_last_number,
-    read_number,
-    read_words,
-)
+from mathtutor.maths.formulas import unwrapped
+from mathtutor.maths.numerals import holds_number, read_last_number, read_number, read_words
 from mathtutor.maths.readings import PUBLISHED, agrees_as_float, read_published
+from mathtutor.maths.refusals import CALCULATION, CUT_OFF, EMPTY, LONG, NO_NUMBER, TWO_ANSWERS, Answer
 
 READINGS = ("robust", *PUBLISHED)
 TAIL_CHARS = 4000  # an answer is stated at the end: no more than this is ever searched
@@ -71,15 +62,30 @@ def read_typed(text: str) -> Answer:
     return answer or Answer(None, "none", text=text[:80], refusal=NO_NUMBER)
 
 
+# In a gold answer a letter at a number or a sign makes a formula: 2x, 2m, 3 y, x + 2. Units of two letters (5cm) do not.
+_ALGEBRA = re.compile(
+    r"\d(?![eE][+-]?\d)(?!(?:th|st|nd|rd|am|pm|cm|mm|km|kg|mg|ml|hrs?|mins?|secs?|ft|in|lbs?|oz|yds?|mph|cents?)(?![A-Za-z]))[A-Za-z]"
+    r"|\d\s(?![amglhsLCF](?![A-Za-z]))[A-Za-z](?![A-Za-z])"
+    r"|(?<![A-Za-z])[A-Za-z]\s?[-+*/^]|[-+*/^]\s?[A-Za-z](?![A-Za-z])"
+)
+
+
 def read_gold(text: str | int | float | Fraction) -> Fraction | None:
     """The gold answer of a row: a GSM8K rationale ("... #### 1,234"), or one bare number; None if unreadable."""
     if isinstance(text, (int, Fraction)):
         return Fraction(text)
     if isinstance(text, float):
         return Fraction(repr(text)) if math.isfinite(text) else None
-    text = text.rpartition("####")[2][:MAX_BARE].strip()
-    answer = read_number(text, "gold", alone=True) or read_words(text, "gold")
+    answer = find_gold(text)
     return answer.value if answer else None
+
+
+def find_gold(text: str) -> Answer | None:
+    """The gold answer that a text gives, with the characters that were read as the number."""
+    text = text.rpartition("####")[2][:MAX_BARE].strip()
+    if _ALGEBRA.search(text):
+        return None
+    return read_number(text, "gold", alone=True) or read_words(text, "gold")
 
 
 def same_answer(a: Answer | Fraction | int | None, b: Answer | Fraction | int | None) -> bool:
@@ -138,24 +144,40 @@ def states_answer(line: str) -> bool:
 # --- robust -------------------------------------------------------------------------------------------------
 
 _STATED = re.compile(
-    r"\banswer\b(?:[^.\d\n:=]{0,40}?|[ ](?:for|to|of|in|after)[ ][^.\n:=]{0,40}?)"
+    r"<answer>\s{0,4}|(?:\b|_)answer\b(?:[^.\d\n:=]{0,40}?|[ ](?:for|to|of|in|after)[ ][^.\n:=]{0,40}?)"
     r"(?:\b(?:is|(?:would|should|will|must) be|equals|(?:comes?|came)(?: out)? to)\b|:|=)[\s*_:]{0,10}",
     re.IGNORECASE,
 )
+# What is said of an answer that is no number. "The answer is not 5. It is 6." says more.
+_NO_ANSWER = re.compile(
+    r"\W{0,4}(?:that )?(?:there (?:is|are|exists?) )?(?:no (?:\w+ ){0,2}(?:solutions?|answer|numbers?|values?)\b|neither\b|infinitely many\b|undefined\b"
+    r"|indeterminate\b|impossible\b|unknown\b|not (?:possible|enough|defined)\b|cannot\b|can't\b|DNE\b|none\b|(?:yes|no|true|false|\(?[A-F]\)?)\W*\Z)",
+    re.IGNORECASE,
+)
 _LINE = re.compile(r"[^\n]{0,300}")
-_SENTENCE = re.compile(r".*?[.!?]+(?=[\s*]|$)")
+_SENTENCE_END = re.compile(r"[.!?]\s+")
+_LAST_HASHES = re.compile(r"\n[\s*_]*####[^\n#]*\d[^\n#]*\Z")
+_SENTENCE = re.compile(r".*?[.!]+(?=[\s*]|$)")
 _BOLD = re.compile(r"\*\*([^*\n]{1,120})\*\*")
 _HEADING = re.compile(r"[\s*_]*(?:step|question|problem|part)\s*#?\d{1,3}\b[\s*_]*[:.)-]?", re.IGNORECASE)
 
 
+# How other models write <think> and </think>
+_OTHER_THINKING = re.compile(r"(\[THINK\]|<thinking>|◁think▷)|\[/THINK\]|</thinking>|◁/think▷")
+
+
 def _robust(reply: str) -> Answer:
     _, rest, cut_off = split_thinking(reply)
+    if tag := next(iter(deque(_OTHER_THINKING.finditer(rest), maxlen=1)), None):
+        rest, cut_off = rest[tag.end() :], bool(tag[1])
     if cut_off:
         return Answer(None, "none", cut_off=True, refusal=CUT_OFF)
     tail = rest[-TAIL_CHARS:].strip().removesuffix("<|im_end|>")
     if not tail.strip():
         return Answer(None, "none", refusal=EMPTY)
-    marked = [answer for find in (_stated, _hashes, _boxed) if (answer := find(tail)) is not None]
+    # "... to express the answer as a percentage: 32 / 96 = 33.3, so 33" is a step: below it, a last line "#### 33" answers.
+    finds = (_stated_alone if _LAST_HASHES.search(tail) else _stated, _hashes, _boxed)
+    marked = [answer for find in finds if (answer := find(tail)) is not None]
     read = [answer for answer in marked if answer.value is not None]
     if len({answer.value for answer in read}) > 1:  # "The answer is 5." and then "#### 6"
         return Answer(
@@ -166,26 +188,42 @@ def _robust(reply: str) -> Answer:
     return _bold(tail) or read_last_number(tail, "last number") or Answer(None, "none", refusal=NO_NUMBER)
 
 
-def _stated(tail: str) -> Answer | None:
+def _no_answer(text: str, rule: str) -> Answer | None:
+    none = _NO_ANSWER.match(text)
+    return Answer(None, rule, text=none.group(), refusal=NO_NUMBER) if none else None
+
+
+def _stated_alone(tail: str) -> Answer | None:
+    return _stated(tail, alone=True)
+
+
+def _stated(tail: str, alone: bool = False) -> Answer | None:
+    """The last statement that can be read; with `alone` only those that begin a sentence."""
     for match in list(_STATED.finditer(tail))[: -MAX_STATEMENTS - 1 : -1]:
-        line = _LINE.match(tail, match.end()).group()
-        if line.lower().startswith("not "):
+        before = tail[tail.rfind("\n", 0, match.start()) + 1 : match.start()]
+        if alone and not states_answer(_SENTENCE_END.split(before)[-1] + match.group()):
             continue
+        line = _LINE.match(tail, match.end()).group()
+        if none := _no_answer(line, "answer is"):
+            return none
         sentence = _SENTENCE.match(line)
         for text in (sentence.group() if sentence else line, line):
             answer = read_number(text, "answer is") or read_words(text, "answer is")
-            if answer is not None:
+            if answer is not None and answer.refusal != NO_NUMBER:  # "The answer is not 5. It is 6."
                 return answer
     return None
 
 
+_ANSWER_HEADING = re.compile(r"(?:\W|_){0,20}(?:the\s+)?(?:final\s+)?(?:answer|result)(?:\W|_){0,20}\Z", re.IGNORECASE)
+
+
 def _hashes(tail: str) -> Answer | None:
+    """What stands in the line of the last "####", or below it where it only says "Answer". Another heading gives no answer."""
     pieces = [piece for piece in tail.split("####")[1:] if piece.strip()]
-    for line in pieces[-1].strip().split("\n", 8)[:8] if pieces else ():
-        answer = read_number(_HEADING.sub("", line[:300], count=1), "####")
-        if answer is not None:
-            return answer
-    return None
+    head, _, below = pieces[-1].strip().partition("\n") if pieces else ("", "", "")
+    line = below.lstrip().partition("\n")[0] if _ANSWER_HEADING.match(head) else head
+    said = _HEADING.sub("", line[:300], count=1)
+    return _no_answer(said, "####") or read_number(said, "####") or read_words(said, "####")
 
 
 def _boxed(tail: str) -> Answer | None:
@@ -197,7 +235,10 @@ def _boxed(tail: str) -> Answer | None:
     while end < len(tail) and depth:
         depth += (tail[end] == "{") - (tail[end] == "}")
         end += 1
-    return read_number(tail[start : end if depth else end - 1], "boxed")
+    said = tail[start : end if depth else end - 1]
+    answer = read_number(said, "boxed") or read_words(unwrapped(said), "boxed")
+    # "no solution" is an answer: no number of the reply may stand for it. An empty box, or "...", is none.
+    return answer or (Answer(None, "boxed", text=said[:80], refusal=NO_NUMBER) if re.search(r"\w", unwrapped(said)) else None)
 
 
 def _bold(tail: str) -> Answer | None:

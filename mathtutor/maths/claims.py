@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import lru_cache
 
 from mathtutor.maths.arithmetic import evaluate, plain
 from mathtutor.maths.folding import MAX_GAP, fold
@@ -53,8 +54,12 @@ def find_claims(text: str) -> list[Claim]:
     MAX_TEXT characters are read.
     """
     text = text[:MAX_TEXT]
-    if "=" not in text and "≈" not in text:
-        return []
+    return list(_found(text)) if "=" in text or "≈" in text else []
+
+
+# The judge and several filters ask for the same step, one after another; what the first of them found serves all.
+@lru_cache(maxsize=256)
+def _found(text: str) -> tuple[Claim, ...]:
     bare, origin = without_markup(text)
     claims = list(_claims(bare))
     if origin is not None:
@@ -69,7 +74,7 @@ def find_claims(text: str) -> list[Claim]:
             for claim in _claims(plain(note[1]))
             if (claim.left, claim.right) not in said
         ]
-    return sorted(claims, key=lambda claim: claim.start)
+    return tuple(sorted(claims, key=lambda claim: claim.start))
 
 
 # --- pairs of sides -----------------------------------------------------------------------------------------

@@ -1,63 +1,48 @@
 """One number as people write it: "$1,234.50", "3 1/2 cups", "twenty-five", or the reason why it is not one.
 
-Exact and bounded: a number with an unclear comma, a range, a calculation or two numbers that disagree are refused,
-and a refusal has a name. Where in a reply the number stands is for `answers` to find.
+Exact and bounded: a number with an unclear comma, a range, a calculation, a part of a formula or two numbers that disagree
+are refused, and a refusal has a name. Where in a reply the number stands is for `answers` to find.
 """
 
 from __future__ import annotations
 
 import re
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 
-from mathtutor.maths.arithmetic import MAX_DIGITS, MAX_EXPONENT, VULGAR, plain
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What was read, or why nothing was.
-
-    value     exact; None with a refusal
-    rule      what found it: "answer is", "####", "boxed", "bold", "last number", "typed", "time", "none", or
-              the name of the reading
-    cut_off   the reply opened <think> and never closed it
-    text      the characters that were read as the number (for a refusal: that were refused)
-    refusal   one of the REFUSALS, or None
-    crashed   the published code behind this reading raises on this reply
-    """
-
-    value: Fraction | None
-    rule: str
-    cut_off: bool = False
-    text: str = ""
-    refusal: str | None = None
-    crashed: bool = False
-
-
-NO_NUMBER = "no number"
-EMPTY = "empty"
-LONG = "too long"
-CUT_OFF = "cut off before the answer"
-TWO_ANSWERS = "two different answers"
-RANGE = "a range or a subtraction, not one number"
-CALCULATION = "a calculation, not its result"
-NOT_FINITE = "not a finite number"
-ZERO_DIVISION = "division by zero"
-SEPARATORS = "unclear comma or point"
-DIGITS = "too many digits"
-EXPONENT = "exponent too large"
-COMPOUND = "compound units, not one number"
-CLOCK = "a time of day, not a number"
-REFUSALS = (NO_NUMBER, EMPTY, LONG, CUT_OFF, TWO_ANSWERS, RANGE, CALCULATION, NOT_FINITE, ZERO_DIVISION,
-            SEPARATORS, DIGITS, EXPONENT, COMPOUND, CLOCK)  # fmt: skip
-
+from mathtutor.maths.arithmetic import MAX_DIGITS, MAX_EXPONENT, VULGAR
+from mathtutor.maths.formulas import (
+    COMMAND,
+    COMPOUND_UNITS,
+    MINUS_BEFORE,
+    end_of_name,
+    inequality,
+    refusal_before,
+    refusal_of_time,
+    refusals_behind,
+    unwrapped,
+)
+from mathtutor.maths.refusals import (
+    CALCULATION,
+    CLOCK,
+    COMPOUND,
+    DIGITS,
+    EXPONENT,
+    NO_NUMBER,
+    NOT_FINITE,
+    RANGE,
+    SEPARATORS,
+    TWO_ANSWERS,
+    ZERO_DIVISION,
+    Answer,
+)
+from mathtutor.maths.words import PARTS, SCALES, TENS, UNITS, sum_of_words
 
 # --- in digits ----------------------------------------------------------------------------------------------
 
 _VULGAR = "[" + "".join(VULGAR) + "]"
-_NUMBER = re.compile(
-    rf"""
+_WRITTEN_NUMBER = rf"""
     (?P<sign>(?<![\w.)])[-+](?:\s?[$€£]\s?)?)?                        # -5, -$5, and not the hyphen of 10-5
     (?:
         (?P<digits>\d{{1,3}}(?:[ ]\d{{3}})+(?![,.]?\d|/\d)
@@ -68,15 +53,25 @@ _NUMBER = re.compile(
         (?P<minutes>:[0-5]\d(?![\d:]))?
       | (?P<vulgar>{_VULGAR})
     )
+    """
+_NUMBER = re.compile(_WRITTEN_NUMBER, re.VERBOSE)
+# "not 18", "isn't **18**", "rather than 18"; "18? No"
+_DENIED = re.compile(
+    rf"""
+    (?:(?:\b(?:not|never|cannot|no\ longer|anything\ but|rather\ than|instead\ of|different\ from|unequal\ to)|n['’]t)\b
+       (?:[\s*_]{{1,4}}(?:be|equal\ to|exactly|just|simply))?[\s*_$"“(]{{1,6}})
+    {_WRITTEN_NUMBER}
+    | (?<![\d.,])\d[\d,.]{{0,20}}(?=\?\s+(?:no|wait)\b|(?:\.\.\.|,)\s+wait\b|\ is\ (?:wrong|incorrect|too)\b)
     """,
-    re.VERBOSE,
+    re.VERBOSE | re.IGNORECASE,
 )
+_STRUCK, _CORRECTED = "∄", re.compile(r"\b(?:but|is|rather|so|instead|no|wait)\b|['’]s\b|=", re.IGNORECASE)
 _GROUPED = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d{1,3}(?: \d{3})+|\d*(?:\.\d+)?")
-_SCALES = {
-    "hundred": 100, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12, "dozen": 12,
-}  # fmt: skip
-_SCALE = re.compile(rf"\s?({'|'.join(_SCALES)})\b", re.IGNORECASE)
-_NOT_FINITE = re.compile(r"\b(?:nan|infinity|infinite|inf)\b|∞", re.IGNORECASE)
+_SCALE = re.compile(rf"(?:\s?|[ ~]{{2,6}})({'|'.join(SCALES)})\b", re.IGNORECASE)
+# 5 and a half
+_AND_A_PART = re.compile(rf"[ ]{{1,4}}and[ ]{{1,4}}(?:an?[ ]|(?P<n>one|two|three|four)[ ])?(?P<part>{'|'.join(PARTS)})\b(?![ ](?:of[ ]|dozen))", re.IGNORECASE)
+_PERCENT = re.compile(r"[ ]{0,2}%")
+_NOT_FINITE = re.compile(r"\b(?:nan|infinity|infinite(?:ly)?|inf)\b|∞", re.IGNORECASE)
 
 
 class _Refused(Exception):
@@ -86,11 +81,14 @@ class _Refused(Exception):
 def _value(match: re.Match[str], text: str) -> tuple[Fraction, int]:
     """The exact value of one written number and the place where it ends; raises _Refused with the reason."""
     value, end = _magnitude(match), match.end()
+    if value.denominator == 1 and (part := _AND_A_PART.match(text, end)):
+        value += Fraction(UNITS.get((part["n"] or "").lower(), 1), PARTS[part["part"].lower()])
+        end = part.end()
     if scale := _SCALE.match(text, end):
-        value *= _SCALES[scale[1].lower()]
+        value *= SCALES[scale[1].lower()]
         end = scale.end()
-    elif text[end : end + 1] == "%":
-        end += 1
+    elif percent := _PERCENT.match(text, end):
+        end = percent.end()
     return (-value if (match["sign"] or "").startswith("-") else value), end
 
 
@@ -126,69 +124,57 @@ def _is_again(value: Fraction, text: str, start: int) -> bool:
         return False
 
 
-# --- without its wrapping -----------------------------------------------------------------------------------
+# --- the first number, and what stands around it ------------------------------------------------------------
 
-_FRAC = re.compile(r"\\[dt]?frac\s?\{\s?(-?[\d,.]{1,60})\s?\}\s?\{\s?([\d,.]{1,60})\s?\}")
-_LATEX = re.compile(
-    r"\\(?:text|mathrm|mathbf|textbf|boxed)\s?\{|\\(?:left|right)(?![a-z])|\\[,;:! ()\[\]]|\\(?=[$%])"
-)
-_WRAPPERS = str.maketrans({"{": " ", "}": " ", "`": " ", "<": " ", ">": " "})
-
-
-def _unwrapped(text: str) -> str:
-    """Without LaTeX and brackets of markup: "3\\frac{1}{2}" is "3 1/2"."""
-    if "\\" in text:
-        text = _FRAC.sub(r" \1/\2", text)
-        text = _LATEX.sub(" ", text)
-    return plain(text.replace("{,}", ",")).translate(_WRAPPERS)
-
-
-# --- the first number, and what follows it ------------------------------------------------------------------
-
-_NEXT = r"\s?(?=[$€£(]?\s?[-+]?[\d.])"
-_OPERATES = r"(?:plus|minus|times|(?:divided|multiplied)\s+by|mod)"
-_UNITS_OF_A_KIND = (
-    "years?|months?|weeks?|days?|hours?|hrs?|h|minutes?|mins?|m|seconds?|secs?|s",
-    "miles?|yards?|yds?|feet|foot|ft|inch(?:es)?|in|'|′|\"|″",
-    "kilometers?|kilometres?|km|meters?|metres?|m|centimeters?|centimetres?|cm|millimeters?|millimetres?|mm",
-    "pounds?|lbs?|ounces?|oz|tons?|kilograms?|kg|grams?|g",
-    "gallons?|quarts?|pints?|cups?|liters?|litres?|l|milliliters?|millilitres?|ml",
-    "dollars?|cents?|quarters?|dimes?|nickels?|penn(?:y|ies)",
-)
-_AMOUNT = r"(?:\d[\d,.]*|[a-z]+(?:-[a-z]+)?)"
-# 3 hours and 20 minutes: one unit, then a number of another of its kind (of the same one: 3 hours or 4 hours).
-_COMPOUND = re.compile(
-    "|".join(
-        rf"[\s*]*(?P<u{i}>{units})(?![a-z]),?\s*(?:and\s+)?(?=\S){_AMOUNT}\s*"
-        rf"(?!(?P=u{i})(?![a-z]))(?:{units})(?![a-z])"
-        for i, units in enumerate(_UNITS_OF_A_KIND)
-    ),
-    re.IGNORECASE,
-)
-_FOLLOWED_BY = (
-    (_COMPOUND, COMPOUND),
-    (re.compile(r"\s*[⁰¹²³⁴-⁹]|\s+(?:squared|cubed)\b", re.IGNORECASE), CALCULATION),
-    (re.compile(rf"\s+{_OPERATES}\s+(?=[$€£(]?[-+]?[\d.])", re.IGNORECASE), CALCULATION),
-    (re.compile(r"\s*-" + _NEXT + r"|\s+to\s+(?=[$€£]?\d)"), RANGE),
-    (re.compile(r"\s*(?:[*+/÷^]|\bx\b)" + _NEXT), CALCULATION),
-    (
-        re.compile(r"[^.\d;\n]{0,40}?\bor\s+(?=[$€£]?[-\d.])|\s+and\s+(?=[$€£]?[-\d.])", re.IGNORECASE),
-        TWO_ANSWERS,
-    ),
-)
 _OTHER = re.compile(rf"(?<![A-Za-z\d^])(?:\d|{_VULGAR})")  # but not the 2 of "5 cm2" and "5 m^2"
 _SUM = re.compile(r"[-+*/÷^]|\bx\b")
+_VALUE_OF_X = re.compile(r"\bx\s*\Z")  # of "2 or x = 3", where nothing is multiplied
+_SHARE = re.compile(r"(?:%|/\s?\d+)\s+of\b")
+_UNKNOWN = re.compile(r"\s?[xyz](?![A-Za-z]|\s?\d)")
+_VARIABLE = re.compile(r"(?<![A-Za-z'’\\])[b-zB-HJ-Z](?![A-Za-z])")
+_OF_A_NUMBER = re.compile(r"[ ]?\$?\s+of\s+(?:(?:the|those|these|all|her|his|their)\s+)?(?=[$€£]?\d)")
+_WHOLE = ("boxed", "gold")  # rules whose text is the answer and no more: "5!" is no exclamation there, "1, 2" are two answers
 _REASON = re.compile(r"[,;]|[^-+*/÷^x(\s]\s*\(|\b(?:because|since|as|so|from|where|for|if)\b", re.IGNORECASE)
+_EQUALS = re.compile(r"\s*=")
+_BRACKETED = re.compile(r"[(\[]\d{1,3},\d{3}[)\]]")
+_SPACED_MINUS = re.compile(r"^([\s$(]*)-\s+(?=[$€£]?[\d.])")
 
 
 def read_number(text: str, rule: str, alone: bool = False) -> Answer | None:
     """The first number of a short text, or None where it holds none.
 
-    "5 * 3 = 15" is 15. alone: a second, different number anywhere makes two answers.
+    "5 * 3 = 15" is 15, "x_1 = 3" is 3, and "f(2)" is refused: a part of a formula does not stand for it. alone: a second,
+    different number anywhere makes two answers; so it does in a box, and in a gold answer.
     """
-    text = _unwrapped(text).strip()
-    if text.startswith("- "):
-        text = "-" + text[2:].lstrip()
+    if bound := inequality(text):
+        return Answer(None, rule, text=bound.group()[-80:].strip(), refusal=RANGE)
+    text = unwrapped(text)
+    text = _SPACED_MINUS.sub(r"\1-", text[end_of_name(text) :].strip())
+    if _STRUCK in (text := without_denied(text)):
+        return _beside_denied(text, rule, alone)
+    answer = _first_number(text, rule, alone)
+    if answer is not None and answer.refusal == CALCULATION:  # |-5| = 5
+        formula, equals, result = text.rpartition("=")
+        if equals and not _REASON.search(formula.replace("(", "")) and not _VARIABLE.search(formula):
+            return _first_number(result.strip(), rule, alone) or answer
+    return answer
+
+
+def without_denied(text: str) -> str:
+    """The text with a mark in the place of each number that it denies: "20, not 18"."""
+    return _DENIED.sub(_STRUCK, text)
+
+
+def _beside_denied(text: str, rule: str, alone: bool) -> Answer:
+    """The 20 of "20, not 18" and "not 18 but 20"; where nothing says what it is instead, no number."""
+    before, after = text.split(_STRUCK)[:: text.count(_STRUCK)]
+    answer = _first_number(before, rule, alone) or read_words(before, rule)
+    if answer is None and _CORRECTED.search(after) and not alone:
+        answer = _first_number(after[_CORRECTED.search(after).start() :], rule, alone)
+    return answer or Answer(None, rule, text=text[:80], refusal=NO_NUMBER)
+
+
+def _first_number(text: str, rule: str, alone: bool) -> Answer | None:
     match = _NUMBER.search(text)
     infinite = _NOT_FINITE.search(text)
     if infinite and (match is None or infinite.start() < match.start()):
@@ -200,33 +186,36 @@ def read_number(text: str, rule: str, alone: bool = False) -> Answer | None:
         value, end = _value(match, text)
     except _Refused as refused:
         return Answer(None, rule, text=match.group().strip(), refusal=str(refused))
-    start = match.start()
-    if _ROOT.search(text, max(0, start - 8), start):
-        return Answer(None, rule, text=text[:80], refusal=CALCULATION)
-    if (minus := _MINUS_BEFORE.search(text[max(0, start - 40) : start])) and value > 0:
-        value, start = -value, start - len(minus["minus"])
+    start, is_whole = match.start(), rule in _WHOLE
+    before, exact = text[max(0, start - 40) : start], text[: about if (about := text.find("≈", end)) >= 0 else None]
+    if rule == "boxed" and _EQUALS.match(text, end):  # 5 = 2 + 3
+        exact = text[:end]
+    if refusal := (is_whole and COMMAND.search(exact) and CALCULATION) or refusal_before(text, start, bool(match["sign"])):
+        return Answer(None, rule, text=text[:80], refusal=refusal)
+    if _BRACKETED.fullmatch(text) and is_whole:  # (2,500): a point, or 2500?
+        return Answer(None, rule, text=text[:80], refusal=SEPARATORS)
+    if refusal := rule != "typed" and refusal_of_time(before, text, end, match["minutes"]):
+        return Answer(None, rule, text=text[:80], refusal=refusal)
+    if (minus := MINUS_BEFORE.search(before)) and value > 0:
+        value, start = -value, start - len(minus["minus"] or minus["sign"])
     elif whole := _words_before(text, match, alone):
         if whole.refusal:
             return replace(whole, rule=rule)
         if value.denominator > 1 and 0 < value < 1:
             value, start = value + whole.value, 0
-    for pattern, refusal in _FOLLOWED_BY:
-        more = pattern.match(text, end)
-        if more and not (refusal == TWO_ANSWERS and _is_again(value, text, more.end())):
+    of_a_number = (value.denominator > 1 or text[end - 1] == "%") and _OF_A_NUMBER.match(text, end)
+    if of_a_number or (is_whole and text[end : end + 1] == "!"):  # 20% of 50, 5!
+        return Answer(None, rule, text=text[:80], refusal=CALCULATION)
+    for more, refusal in refusals_behind(text, end, is_whole):
+        if not (refusal == TWO_ANSWERS and _is_again(value, text, more.end())):
             return Answer(None, rule, text=text[start : more.end() + 20].strip(), refusal=refusal)
-    more = _OTHER.search(text, end) if alone else None
+    more = _OTHER.search(exact, end) if alone or is_whole else None
     if more and not (text[end : more.start()].strip() and _is_again(value, text, more.start())):
         return Answer(None, rule, text=text[:80], refusal=TWO_ANSWERS)
     rule = "time" if match["minutes"] and alone else rule
     return Answer(value, rule, text=text[start:end].strip())
 
 
-_ROOT = re.compile(r"(?:[√∛]|sqrt)\s?\(?\s?$")
-_MINUS_BEFORE = re.compile(
-    r"(?:^|[:=,(*]|\b(?:is|was|be|are|to|of|at|answer|approximately|about|now))[\s*_]*"
-    r"(?P<minus>(?:minus|negative)\s+[$€£]?\s?)$",
-    re.IGNORECASE,
-)
 _CLOCK = re.compile(r"\b(?:half|quarter)\s+(?:past|to|after)\b|\bo['’]?clock\b", re.IGNORECASE)
 _AND = re.compile(r"\s+and\s+$", re.IGNORECASE)
 _CHANGES = re.compile(r"\b(?:half|halves|twice|double|triple|thirds?|quarters?|fifths?)\b", re.IGNORECASE)
@@ -239,6 +228,7 @@ def _words_before(text: str, match: re.Match[str], alone: bool) -> Answer | None
         words = read_words(before[: joined.start()], "")
         if (
             words is not None
+            and words.value is not None
             and words.value.denominator == 1
             and words.text == before[: joined.start()].strip()
         ):
@@ -255,9 +245,14 @@ def _result(match: re.Match[str], text: str) -> re.Match[str]:
     equals = text.rfind("=")
     if equals <= match.end():
         return match
-    between = "5" + text[match.end() : equals]
+    between = "5" + _VALUE_OF_X.sub("", text[match.end() : equals])
     result = _NUMBER.search(text, equals)
-    is_sum = result is not None and _SUM.search(between) and not _REASON.search(between)
+    is_sum = (
+        result is not None
+        and not _UNKNOWN.match(text, match.end())
+        and (_SUM.search(between) or _SHARE.search(text[match.start() : equals]))
+        and not _REASON.search(between)
+    )
     return result if is_sum else match
 
 
@@ -265,48 +260,61 @@ def holds_number(text: str) -> bool:
     return _NUMBER.search(text) is not None
 
 
-_UNFINISHED = re.compile(r"[\d)]\s?([-+*/÷])\s?$")
-
-
 def read_last_number(text: str, rule: str) -> Answer | None:
-    """The last number of a text of any length, or None where it holds none."""
-    text = _unwrapped(text)
-    last = next(iter(deque(_NUMBER.finditer(text), maxlen=1)), None)
-    if last is None:
-        return None
-    if before := _UNFINISHED.search(text, max(0, last.start() - 4), last.start()):  # "x = 10-3"
-        refusal = RANGE if before[1] == "-" else CALCULATION
-        return Answer(None, rule, text=text[before.start() : last.end()], refusal=refusal)
+    """The last number of a text of any length, or None where it holds none: refused for what `read_number` would refuse it for."""
+    text = without_denied(unwrapped(text))
+    last = deque(_NUMBER.finditer(text), maxlen=2)
+    denied = text.rfind(_STRUCK)
+    if not last or (denied > last[-1].end() and _SENTENCE_END.search(text, last[-1].end(), denied)):  # "2 + 3 = 5. It is not 6."
+        return Answer(None, rule, text=text[max(0, denied - 40) : denied + 1].strip(), refusal=NO_NUMBER) if denied >= 0 else None
+    match = last[-1]
+    start, shown = match.start(), text[max(0, match.start() - 20) : match.end() + 20].strip()
     try:
-        value, end = _value(last, text)
+        value, end = _value(match, text)
     except _Refused as refused:
-        return Answer(None, rule, text=last.group().strip(), refusal=str(refused))
-    before = text[max(0, last.start() - 40) : last.start()]
-    if (number := next(iter(deque(_NUMBER.finditer(before), maxlen=1)), None)) is not None:
-        both = before[number.end() :] + text[last.start() : end + 20]
-        if (more := _COMPOUND.match(both)) and more.end() > len(before) - number.end():
-            return Answer(
-                None, rule, text=(before[number.start() :] + text[last.start() : end]), refusal=COMPOUND
-            )
-    if (minus := _MINUS_BEFORE.search(before)) and value > 0:
-        return Answer(-value, rule, text=minus["minus"] + text[last.start() : end].strip())
-    return Answer(value, rule, text=text[last.start() : end].strip())
+        return Answer(None, rule, text=match.group().strip(), refusal=str(refused))
+    before = text[max(0, start - 40) : start]
+    if (refusal := refusal_before(text, start, bool(match["sign"]), strict=True) or refusal_of_time(before, text, end, match["minutes"])) is None:
+        refusal = next((refusal for _, refusal in refusals_behind(text, end, False)), None)
+    if refusal is None and len(last) > 1 and start - last[0].end() <= 40:  # "x = 10-3", "5 hours 20 minutes", "20% of 50"
+        behind = text[last[0].start() : end + 20]
+        first = _NUMBER.match(behind)
+        refusal = _goes_on(first, behind, start - last[0].start()) if first else None
+    if refusal:
+        return Answer(None, rule, text=shown, refusal=refusal)
+    if (minus := MINUS_BEFORE.search(before)) and value > 0:
+        return Answer(-value, rule, text=(minus["minus"] or minus["sign"]) + text[start:end].strip())
+    return Answer(value, rule, text=text[start:end].strip())
+
+
+_SENTENCE_END = re.compile(r"[.!?]\s|\n")
+
+
+def _goes_on(first: re.Match[str], text: str, start: int) -> str | None:
+    """Why the number that begins a text goes on into the one at `start`, or None where it does not."""
+    try:
+        value, end = _value(first, text)
+    except _Refused:
+        return None
+    if (value.denominator > 1 or text[end - 1] == "%") and (share := _OF_A_NUMBER.match(text, end)) and share.end() >= start:
+        return CALCULATION
+    return next((refusal for match, refusal in refusals_behind(text, end, False) if refusal != TWO_ANSWERS and match.end() >= start), None)
 
 
 # --- in words -----------------------------------------------------------------------------------------------
 
-_UNITS = {word: value for value, word in enumerate(
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-    "seventeen eighteen nineteen twenty".split())}  # fmt: skip
-_TENS = {word: 10 * value for value, word in enumerate(
-    "twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)}  # fmt: skip
-_PARTS = {
-    "half": 2, "halves": 2, "third": 3, "thirds": 3, "quarter": 4, "quarters": 4, "fifth": 5, "fifths": 5,
-}  # fmt: skip
 _MINUS = ("minus", "negative")
-_NUMBER_WORDS = {*_UNITS, *_TENS, *_PARTS, "a", "hundred", "dozen", "thousand"}
 _WORD = re.compile(r"[a-z]+", re.IGNORECASE)
 _MAX_WORDS = 16
+_WRITTEN = rf"(?:[$€£]?[-\d.]|(?:{'|'.join({**UNITS, **TENS})})\b)"
+_WORDS_GO_ON = (
+    (re.compile(rf"[^.\d;\n]{{0,40}}?\bor\s+(?={_WRITTEN})|[\s-]+(?:and\s+)?(?={_WRITTEN})|\s+[a-z]{{1,12}}\s+and\s+(?={_WRITTEN})", re.IGNORECASE), TWO_ANSWERS),
+    (re.compile(rf"\s+to\s+(?={_WRITTEN})", re.IGNORECASE), RANGE),
+    (
+        re.compile(rf"\s+(?:of(?:\s+the)?|plus|minus|times|point|over|out\s+of)\s+(?={_WRITTEN})|\s+(?:squared|cubed|doubled|halved)\b|\s+(?:hundredth|thousandth|twentieth|sixteenth|twelfth)s?\b|(?<=\bone)\s+in\s+(?={_WRITTEN})|\s*[-+*/^]\s?(?=\d)", re.IGNORECASE),
+        CALCULATION,
+    ),
+)
 
 
 def read_words(text: str, rule: str) -> Answer | None:
@@ -314,45 +322,14 @@ def read_words(text: str, rule: str) -> Answer | None:
     matches = list(_WORD.finditer(text[:200]))[:_MAX_WORDS]
     words = [match.group().lower() for match in matches]
     signs = next((index for index, word in enumerate(words) if word not in _MINUS), len(words))
-    value, used = _sum_of_words(words[signs:])
+    value, used = sum_of_words(words[signs:])
     if not used or text[: matches[0].start()].strip(" \t*_$:,\"'("):
         return None
     end = matches[signs + used - 1].end()
     written = text[matches[0].start() : end]
     if _CLOCK.match(written[written.rfind(" ") + 1 :] + text[end : end + 12]):  # half past three
         return Answer(None, rule, text=text[:80], refusal=CLOCK)
-    if _COMPOUND.match(text, end):
-        return Answer(None, rule, text=text[:80], refusal=COMPOUND)
+    for pattern, refusal in ((COMPOUND_UNITS, COMPOUND), *_WORDS_GO_ON):
+        if pattern.match(text, end):
+            return Answer(None, rule, text=text[:80], refusal=refusal)
     return Answer(-value if signs else value, rule, text=written)
-
-
-def _sum_of_words(words: list[str]) -> tuple[Fraction, int]:
-    """The value of the number words that a list begins with, and how many of its words they take."""
-    total, group, used = Fraction(0), Fraction(0), 0  # group: what a "thousand" that follows would multiply
-    for index, word in enumerate(words):
-        following = words[index + 1] if index + 1 < len(words) else ""
-        if word == "and" and used and following in _UNITS and _PARTS.keys() & words[index + 2 : index + 3]:
-            total, group = total + group, Fraction(0)  # two and three quarters
-            continue
-        if word in _PARTS and (used or word == "half" or words[:index] == ["a"]):
-            part = Fraction(1, _PARTS[word])
-            if used and index >= 2 and words[index - 1] in ("a", "one"):  # two and a half
-                total += part
-                group -= words[index - 1] == "one"
-            else:  # three quarters
-                group = (group or 1) * part
-            if words[index + 1 : index + 3] == ["a", "dozen"]:  # half a dozen
-                return total + group * 12, index + 3
-            return total + group, index + 1
-        if word in _UNITS or word in _TENS:
-            group += _UNITS.get(word, _TENS.get(word, 0))
-        elif word in ("hundred", "dozen"):
-            group = (group or 1) * _SCALES[word]
-        elif word in _SCALES and used:
-            total, group = total + group * _SCALES[word], Fraction(0)
-        elif (word == "a" or (word == "and" and used)) and following in _NUMBER_WORDS:
-            continue  # taken only together with what follows
-        else:
-            break
-        used = index + 1
-    return total + group, used

@@ -13,7 +13,7 @@ import math
 import re
 from fractions import Fraction
 
-from mathtutor.maths.numerals import DIGITS, NO_NUMBER, NOT_FINITE, SEPARATORS, Answer
+from mathtutor.maths.refusals import DIGITS, NO_NUMBER, NOT_FINITE, SEPARATORS, Answer
 
 _MAX_FLOAT_TEXT = 400  # a longer text is infinite, or zero, as a float; as a Fraction it would be slow
 _CLOSE = 1e-4

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 
-ENOUGH = Fraction(3, 5)  # share of the tries that must arrive at one answer before it is given as ours
+ENOUGH = Fraction(4, 5)  # share of the tries that must arrive at one answer; where but 3 of 5 did, 30% of 74 were right (evals/pocket-typed-5)
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from mathtutor.maths.answers import states_answer
 from mathtutor.maths.arithmetic import show
 from mathtutor.maths.checks import State, check_claim
 from mathtutor.maths.claims import find_claims
+from mathtutor.strings import ENGLISH, Strings
 from mathtutor.tutoring.paths import Path, find_path
 from mathtutor.tutoring.signs import BAD, Traced, near_miss, trace
 from mathtutor.tutoring.weights import BIAS, WEIGHTS
@@ -78,11 +79,13 @@ def diagnose(
     solution: Sequence[str] | None,
     answer: Fraction | None = None,
     finished: bool | None = None,
+    strings: Strings = ENGLISH,
 ) -> Diagnosis:
     """Look through a student's lines, at most MAX_LINES of them. Never raises on text.
 
     `solution` are the steps of one right solution, None where there is none: then only sums are checked. `finished`
-    says whether the last line is meant as the answer; None: it is, where it says so or is a bare number.
+    says whether the last line is meant as the answer; None: it is, where it says so or is a bare number. The question
+    is asked in the language of `strings`.
     """
     lines = list(lines)[:MAX_LINES]
     path = find_path(problem, solution or (), answer)
@@ -91,7 +94,7 @@ def diagnose(
         return Diagnosis(Verdict.NOTHING, tuple(Mark.NOTHING for _ in lines))
     wrong_sum = next((at for at, t in enumerate(traced) if t.wrong_sum), None)
     if wrong_sum is not None:
-        return _doubt(path, traced, wrong_sum)
+        return _doubt(path, traced, wrong_sum, strings)
     if solution is None:
         return _no_doubt(Verdict.SUMS_CHECK, traced)
     if arrives_at(traced, path.answer):
@@ -102,7 +105,7 @@ def diagnose(
         at = first_wrong(chances)
     else:
         at = next((at for at, t in enumerate(traced) if chances[at] >= SURE and _is_off(path, t, traced[:at])), None)
-    return _no_doubt(Verdict.RIGHT_SO_FAR, traced) if at is None else _doubt(path, traced, at)
+    return _no_doubt(Verdict.RIGHT_SO_FAR, traced) if at is None else _doubt(path, traced, at, strings)
 
 
 def _is_off(path: Path, line: Traced, before: Sequence[Traced]) -> bool:
@@ -129,7 +132,7 @@ def first_wrong(chances: Sequence[float]) -> int:
     return best
 
 
-_ANSWERS = re.compile(r"\banswer\b", re.IGNORECASE)
+_ANSWERS = re.compile(r"\b(?:answer|respuesta)\b", re.IGNORECASE)
 _BARE = re.compile(r"\W*[\d.,/]+\W*(?:[^\W\d_]+\W*){0,2}")
 
 
@@ -159,17 +162,6 @@ def _same(value: Fraction, answer: Fraction) -> bool:
 # --- what kind, and what to ask -----------------------------------------------------------------------------
 
 _UNITS = {Fraction(f) for f in (7, 12, 16, 24, 30, 52, 60, 100, 365, 1000, 3600)}
-QUESTIONS = {
-    Kind.CALCULATION: "You wrote “{sum}”. Can you work that one out once more?",
-    Kind.WENT_TOO_FAR: "Read the question once more. Did a line before this one already tell you what it asks for?",
-    Kind.MISSING_QUANTITY: "You used {numbers} here. Does anything else in the story belong in this step?",
-    Kind.EXTRA_QUANTITY: "You used {numbers} here. What does each of them count, and does each belong in this step?",
-    Kind.MISREAD_QUESTION: "What does this line tell you about the story? Find the sentence that it comes from and read it again.",
-    Kind.WRONG_OPERATION: "You {operation} here. What happens in the story at this point?",
-    Kind.UNIT: "Which unit does each number of this line have, and which unit do you need?",
-}
-_NUMBERS_ASKED = "You used {numbers} here. What does each of them count in the story?"
-_OPERATIONS = {"+": "added", "-": "took away", "*": "multiplied", "/": "divided"}
 
 
 def kind_of(path: Path, traced: Sequence[Traced], at: int) -> Kind:
@@ -195,28 +187,27 @@ def kind_of(path: Path, traced: Sequence[Traced], at: int) -> Kind:
     return Kind.MISREAD_QUESTION
 
 
-def ask(kind: Kind, line: Traced) -> str:
+def ask(kind: Kind, line: Traced, strings: Strings = ENGLISH) -> str:
     """One question about a doubtful line. It holds no number but those that stand in the line."""
-    numbers = _listed(line.operands)
-    operations = sorted({char for total in line.sums for char in total.expression if char in _OPERATIONS}, key="+-*/".index)
-    words = QUESTIONS[kind]
+    numbers = _listed(line.operands, strings)
+    operations = sorted({char for total in line.sums for char in total.expression if char in strings.OPERATIONS}, key="+-*/".index)
+    words = strings.QUESTIONS[kind]
     if kind is Kind.CALCULATION:
         return words.format(sum=_wrong_sum(line.line.text))
     if kind is Kind.WRONG_OPERATION:
         if not operations:
-            return QUESTIONS[Kind.MISREAD_QUESTION]
-        return words.format(operation=" and ".join(_OPERATIONS[char] for char in operations))
+            return strings.QUESTIONS[Kind.MISREAD_QUESTION]
+        return words.format(operation=f" {strings.AND} ".join(strings.OPERATIONS[char] for char in operations))
     if kind in (Kind.MISSING_QUANTITY, Kind.EXTRA_QUANTITY):
-        return words.format(numbers=numbers) if numbers else QUESTIONS[Kind.MISREAD_QUESTION]
+        return words.format(numbers=numbers) if numbers else strings.QUESTIONS[Kind.MISREAD_QUESTION]
     if kind is Kind.MISREAD_QUESTION and numbers:
-        return _NUMBERS_ASKED.format(numbers=numbers)
+        return strings.NUMBERS_ASKED.format(numbers=numbers)
     return words
 
 
-def _listed(values: Sequence[Fraction]) -> str:
+def _listed(values: Sequence[Fraction], strings: Strings) -> str:
     """ "3, 4 and 12": each number once, as people write it."""
-    shown = list(dict.fromkeys(show(value) for value in values))[:5]
-    return " and ".join(filter(None, (", ".join(shown[:-1]), shown[-1]))) if shown else ""
+    return strings.listed(list(dict.fromkeys(show(value) for value in values))[:5])
 
 
 def _wrong_sum(text: str) -> str:
@@ -237,7 +228,7 @@ def _no_doubt(verdict: Verdict, traced: Sequence[Traced]) -> Diagnosis:
     return Diagnosis(verdict, tuple(map(_mark, traced)))
 
 
-def _doubt(path: Path, traced: Sequence[Traced], at: int) -> Diagnosis:
+def _doubt(path: Path, traced: Sequence[Traced], at: int, strings: Strings) -> Diagnosis:
     kind = kind_of(path, traced, at)
     marks = (*map(_mark, traced[:at]), Mark.DOUBT, *(Mark.NOT_READ for _ in traced[at + 1 :]))
-    return Diagnosis(Verdict.DOUBT, marks, at, kind, traced[at].line.text, ask(kind, traced[at]))
+    return Diagnosis(Verdict.DOUBT, marks, at, kind, traced[at].line.text, ask(kind, traced[at], strings))

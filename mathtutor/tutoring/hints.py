@@ -76,6 +76,10 @@ class Sum:
     start: int
     end: int
 
+    def is_fraction_of(self, text: str) -> bool:
+        """Whether its step writes it as the fraction that it comes to, "2 / 11 = 2/11": to set it up would give it away."""
+        return as_fractions(self.left) != self.left and re.search(r"\d/\d+$", text[self.start : self.end].rstrip()) is not None
+
 
 @dataclass(frozen=True)
 class Hint:
@@ -115,12 +119,13 @@ def sums_of(check: StepCheck) -> list[Sum]:
 
 
 def ladder(solved: Solved) -> tuple[Hint, ...]:
-    """All rungs in the order in which they are given. A step without a readable sum has no set up."""
+    """All rungs in the order in which they are given. A step without a readable sum has no set up, nor has "2 / 11 = 2/11"."""
     checks = checked(solved.steps)
     sums = [sums_of(check) for check in checks]
     hints = [_understand(solved), _plan(solved, checks, sums)]
     for number, (check, found) in enumerate(zip(checks, sums, strict=True), start=1):
-        hints += [_set_up(solved, check, each, number, first=number == 1 and not i) for i, each in enumerate(found)]
+        set_ups = [_set_up(solved, check, each, number, first=number == 1 and not i) for i, each in enumerate(found)]
+        hints += [hint for hint in set_ups if hint]
         hints.append(Hint(Rung.WORKED, (check.step.text,), number, check=check))
     return tuple(hints)
 
@@ -173,10 +178,12 @@ def _finds(text: str, each: Sum, others: list[Sum]) -> str:
     return f"“{words}”" if not numbers_in(words) and re.search(r"[a-z]{3}", words) else ""
 
 
-def _set_up(solved: Solved, check: StepCheck, each: Sum, number: int, first: bool) -> Hint:
+def _set_up(solved: Solved, check: StepCheck, each: Sum, number: int, first: bool) -> Hint | None:
     secret = {solved.answer, each.value}
     if first and solved.ready and BLANK in solved.ready.set_up:
         return Hint(Rung.SET_UP, (), number, hide(solved.ready.set_up, secret), each.value)
+    if each.is_fraction_of(check.step.text):
+        return None
     # A sum that is shared by its step with others shows no words: they hold the others' results.
     return Hint(Rung.SET_UP, (), number, f"{hide(pretty(each.left), secret)} = {BLANK}", each.value)
 
@@ -267,6 +274,14 @@ def numbers_in(text: str) -> list[tuple[int, int, Fraction]]:
         if value is not None:
             found.append((match.start(), match.end(), value))
     return found
+
+
+_QUOTIENT = re.compile(r"(?<![-+*/×÷−(] )(?<![\d.,/(])(\d+) ?[/÷] ?(\d+)\b(?![.,/]\d)(?! ?[-+*/×÷−)])")
+
+
+def as_fractions(text: str) -> str:
+    """ "2 / 11 = ▢" as "2/11 = ▢": a division of two whole numbers alone is also how people type the fraction."""
+    return _QUOTIENT.sub(r"\1/\2", text)
 
 
 def hide(text: str, secret: Collection[Fraction]) -> str:

@@ -38,6 +38,7 @@ class Phase(StrEnum):
     REPEATING = "repeating"  # it went in circles and was ended
     NO_ANSWER = "no answer"  # the model ended, and no answer can be read
     FAILED = "failed"  # the engine broke down
+    USED_UP = "used up"  # no more time on a lent machine
 
 
 @dataclass(frozen=True)
@@ -114,8 +115,8 @@ class Lesson:
     def phase(self) -> Phase:
         if self.finish is None:
             return Phase.THINKING
-        if self.finish == "failed":
-            return Phase.FAILED
+        if self.finish in ("failed", "used up"):
+            return Phase(self.finish)
         if self.finish == "stopped":
             return Phase.STOPPED
         if self.finish == "length":

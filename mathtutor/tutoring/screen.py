@@ -56,6 +56,14 @@ _WORRY = re.compile(
     | (?:being|been|am|was) \s+ (?:sexually\s+)? (?:abused|molested|raped)
     | afraid \s+ (?:to\s+go|of\s+going) \s+ home
     | (?:nobody|no\s+one) \s+ (?:would|will) \s+ (?:miss \s+ me | care \s+ if \s+ i)
+    # in Spanish, for the page speaks it
+    | (?:me\s+)? quiero \s+ (?:morir(?:me)? (?!\s+de\s+risa) | matar(?:me)? | estar \s+ muert[oa])
+    | (?:a|quiero|quisiera|ganas\s+de) \s+ (?:matarme | morirme (?!\s+de\s+risa)) | suicid(?:arme|io|arse)
+    | no \s+ quiero \s+ (?:vivir|seguir\s+viv(?:iendo|[oa])|despertar(?:me)?) (?!\s+(?:en|con|cerca|lejos|a)\b)
+    | (?:quitarme \s+ la | acabar \s+ con \s+ mi) \s+ vida | hacerme \s+ da[ñn]o
+    | mi \s+ (?:pap[áa]|padre|padrastro|mam[áa]|madre|madrastra|hermano|t[íi]o|t[íi]a|abuelo|primo)
+      \s+ me \s+ (?:pega|golpea|viola|maltrata)
+    | (?:abusa(?:ron)?|abus[óo]) \s+ de \s+ m[íi]
     )\b
     # kms, "kill myself", is a distance too: alone, or with a will before it, it is none
     | ^ \W* kms \b (?! \s* (?:=|\w*\s*\d) )""",

@@ -27,7 +27,7 @@ from typing import Any
 
 from mathtutor.io import sha256_file, write_rows
 from pipeline.teachers.journal import Batch, BatchJournal
-from pipeline.teachers.prices import CACHE_READ, CACHE_WRITE
+from pipeline.teachers.prices import CACHE_READ, CACHE_WRITE, dollars
 from pipeline.teachers.prompts import Plan, read_reply
 from pipeline.teachers.run import Outcome, Run, TeacherError
 
@@ -174,7 +174,7 @@ class _Run(Run):
             return None
         return (
             f"nothing was submitted: {sum(len(b.asks) for b in batches):,} requests could cost up to ${new:.2f}, "
-            f"up to ${billed:.2f} are billed and up to ${pending:.2f} under way or lost, and --max-usd is {self.max_usd:.2f}"
+            f"up to ${billed:.2f} are billed and up to ${pending:.2f} under way or lost, and --max-usd is {dollars(self.max_usd)}"
         )
 
     # --- calls

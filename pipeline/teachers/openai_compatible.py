@@ -35,6 +35,7 @@ from mathtutor.engines import without_urls
 from mathtutor.io import Damaged, Journal, read_rows, sha256_file
 from mathtutor.maths.answers import split_thinking
 from pipeline.teachers.journal import Ask, Batch, BatchJournal
+from pipeline.teachers.prices import dollars
 from pipeline.teachers.prompts import JSON_RULE, SCHEMA, SYSTEM, Plan, read_reply
 from pipeline.teachers.run import Outcome, Run, TeacherError
 
@@ -306,7 +307,7 @@ class _Run(Run):
             if at_most + log.worst_usd(id) > self.max_usd:
                 self._stopped = (
                     f"stopped for the budget: up to ${at_most:.4f} may be billed so far, one more request could cost up to "
-                    f"${log.worst_usd(id):.4f}, and --max-usd is {self.max_usd:.2f}. Raise it and run the same command again"
+                    f"${log.worst_usd(id):.4f}, and --max-usd is {dollars(self.max_usd)}. Raise it and run the same command again"
                 )
                 return
             log.note(id, {"sent": tries})

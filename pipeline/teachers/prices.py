@@ -63,3 +63,8 @@ def find_model(name: str, input_usd: float | None = None, output_usd: float | No
     if any(price is not None and not 0 <= price < 10_000 for price in prices.values()):
         raise ValueError("--price-in and --price-out must be between 0 and 10,000 dollars per million tokens")
     return replace(model, **{name: price for name, price in prices.items() if price is not None})
+
+
+def dollars(usd: float) -> str:
+    """A budget as it was given, in cents at least: 5.00, 0.006."""
+    return max(f"{usd:.2f}", f"{usd:.10f}".rstrip("0"), key=len)
