@@ -112,6 +112,7 @@ def settings(demo: gr.Blocks, burst: int = BURST, rate: float = RATE) -> dict[st
         "pwa": False,
         "mcp_server": True,
         "share": False,
+        "_frontend": False,  # else Gradio asks for the page once more and refuses to start where that takes three seconds
         "max_file_size": 1,  # bytes; the gate refuses uploads before this is looked at
         "state_session_capacity": 500,
     }
