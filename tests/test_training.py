@@ -28,6 +28,7 @@ from mathtutor.engines import Sampling, gather, load_engine
 from mathtutor.io import Journal, read_json, read_rows, sha256_file, write_json
 from mathtutor.problem import Row
 from training import export, loop, pretrain, sft
+from training.attention import NAME, by_products
 from training.crew import Crew
 from training.data import (
     COUNTING,
@@ -364,6 +365,16 @@ def test_the_loss_is_that_of_transformers(model, tiny_tokenizer, phase):
     loss, learned = token_loss(model, batch)
     assert learned == (batch["labels"][:, 1:] != IGNORED).sum()
     assert loss.item() == pytest.approx(model(**batch).loss.item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("time", [1, 2, 31])
+def test_attention_by_products_is_that_of_torch(model, time):
+    ids = torch.arange(5, 5 + 3 * time).view(3, time)
+    usual = model.model(input_ids=ids, use_cache=False)[0]
+    with by_products(model):
+        assert model.config._attn_implementation == NAME
+        torch.testing.assert_close(model.model(input_ids=ids, use_cache=False)[0], usual, atol=1e-5, rtol=1e-4)
+    assert model.config._attn_implementation == "sdpa"
 
 
 def test_words_of_the_problem_are_hidden_and_nothing_else(tiny_tokenizer):
