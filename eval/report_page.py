@@ -251,10 +251,10 @@ def prompts(found: Mapping) -> str:
     for runs in seen.values():
         mode = runs[0]["mode"]
         parts.append(f"<h3>{esc(mode['name'])}</h3><p>Used by {esc(', '.join(run['name'] for run in runs))}.</p>")
-        if len(mode) > 1:
-            told = {key: value for key, value in mode.items() if key not in ("name", "shown")}
-            parts.append(table(f"Prompt mode {mode['name']}", ["setting", "value"], [(esc(SETTINGS.get(key, key)), f"<pre>{esc(value)}</pre>") for key, value in told.items()], figures=False))
         example = next((run for run in runs if run["prompt"]), None)
+        if len(mode) > 1:
+            told = {key: value for key, value in mode.items() if key != "name" and not (key == "shown" and example)}  # the prompt below shows them
+            parts.append(table(f"Prompt mode {mode['name']}", ["setting", "value"], [(esc(SETTINGS.get(key, key)), f"<pre>{esc(value)}</pre>") for key, value in told.items()], figures=False))
         if example:
             parts.append(f"<p>All that {esc(example['engine'])} was given for {esc(example['prompt_id'])}, verbatim:</p><pre>{esc(example['prompt'])}</pre>")
         else:

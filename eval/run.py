@@ -40,6 +40,7 @@ from eval.records import (
     key_of,
     run_hash,
     seed_of,
+    told_differences,
     without_key,
 )
 from eval.verdicts import differing, told, verdict_of
@@ -169,8 +170,9 @@ def same_run(out: Path, stamp: dict) -> dict:
     old = read_json(record)
     if not isinstance(old, dict):
         raise Damaged(f"{record} is no record of a run: choose a new --out, or remove the folder")
-    if different := differences(old, stamp):
-        names = ", ".join({"problems": "choice of problems (--limit)", "mode": "prompt mode"}.get(key, key) for key in different)
+    if differences(old, stamp):
+        said = {"problems": "choice of problems (--limit)", "mode": "prompt mode"}
+        names = ", ".join(said.get(key, key) for key in told_differences(old, stamp))
         raise Damaged(f"{out} holds a run with another {names}: choose a new --out, or remove the folder")
     return old
 
@@ -183,8 +185,8 @@ def parser_of_run() -> argparse.ArgumentParser:
     parser.add_argument("--benchmark", required=True, help="gsm8k, svamp, bank, ... (see eval/benchmarks.py) or file:PATH.jsonl")
     parser.add_argument("--limit", type=int, help="only the first so many problems")
     parser.add_argument("--out", required=True, type=Path, help="folder of this run")
-    parser.add_argument("--mode", default=DEFAULT, help=f"prompt mode (default: {DEFAULT}): {', '.join(mode_names())}")
-    parser.add_argument("--shots", type=int, help="few_shot: how many examples")
+    parser.add_argument("--mode", default=DEFAULT, help=f"prompt mode (default: {DEFAULT}): {', '.join(mode_names())}, or file:PATH.yaml for one of your own")
+    parser.add_argument("--shots", type=int, help="few_shot, and files with demonstrations: how many examples")
     parser.add_argument("--samples", type=int, default=1, metavar="K", help="replies a problem; the majority answers (self-consistency)")
     parser.add_argument("--max-tokens", type=int, help="new tokens a reply (default: the mode's)")
     parser.add_argument("--temperature", type=float, help="0 is greedy (default: the mode's)")
