@@ -351,10 +351,12 @@ def report(args: argparse.Namespace, summary: dict, kind: str) -> None:
         other.append(f"math-verify {summary['correct_math_verify']}{of}, of which it disagrees with ours on {summary['disagreements']}")
     print(f"Other readings of the same replies: {', '.join(other)}" if other else "math-verify decides: the answers are expressions, which no other reading can read.")
     if args.samples > 1:
-        shares = ", ".join(f"{a['agree']}/{args.samples}: {a['accuracy']:.0%} of {a['n']}" for a in summary["agreement"])
-        print(f"Single replies: {summary['sample_accuracy']:.1%} right. Right where so many agree: {shares}")
-        at = {point["coverage"]: point["accuracy"] for point in summary["coverage"]}
-        print(f"Without the fifth that agrees least: {at[0.8]:.1%}")
+        shares = ", ".join(
+            f"{a['agree']}/{args.samples}: {a['accuracy']:.0%} of {a['n']} ({a['interval'][0]:.0%} to {a['interval'][1]:.0%})" for a in summary["agreement"]
+        )
+        print(f"Single replies: {summary['sample_accuracy']:.1%} of {summary['n'] * args.samples} right. Right where so many agree (95% intervals): {shares}")
+        at = next(point for point in summary["coverage"] if point["coverage"] == 0.8)
+        print(f"Without the fifth that agrees least: {at['accuracy']:.1%} of {at['n']} (95% interval {at['interval'][0]:.1%} to {at['interval'][1]:.1%})")
     if summary.get("unfinished_math_verify"):
         counted = " and count as wrong" if kind == "expression" else ""
         print(f"{summary['unfinished_math_verify']} replies kept math-verify busy too long{counted}: run the same command to have them read again.")
