@@ -13,6 +13,7 @@
   };
   const ofRun = (item, name) => item.runs.find((one) => one.run === name);
   const replies = (item) => item.runs.flatMap((one) => one.replies);
+  const pairing = () => ["fixed", "broken"].includes(at("show").value);
 
   const shows = {
     fixed: (item) => both(item, (a, b) => !a.right && b.right),
@@ -55,7 +56,9 @@
       node.append(make("p", "", "All " + replies(item).length + " replies give the same wrong answer: see whether the gold answer is right."));
     }
     const grid = make("div", "replies");
-    for (const one of item.runs) {
+    // Two runs set against each other stand side by side, without the rest.
+    const shown = pairing() ? [at("run-a").value, at("run-b").value].map((name) => ofRun(item, name)) : item.runs;
+    for (const one of shown) {
       for (const reply of one.replies) {
         const box = make("div", "reply");
         const head = make("h4", "", one.run + (one.replies.length > 1 ? " · reply " + (reply.sample + 1) + " of " + one.replies.length : ""));
@@ -75,16 +78,23 @@
     return node;
   }
 
+  function nothing() {
+    if (!pairing()) return "No problem fits these filters.";
+    const a = at("run-a").value, b = at("run-b").value;
+    if (a === b) return "A and B are the same run: choose another.";
+    return items.some((item) => ofRun(item, a) && ofRun(item, b)) ? "No problem that both answered fits these filters." : "A and B have no problem in common: choose two runs of one benchmark.";
+  }
+
   function draw() {
     const found = items.filter(matches);
     const pages = Math.max(1, Math.ceil(found.length / SIZE));
     page = Math.min(page, pages - 1);
-    at("pair").hidden = !["fixed", "broken"].includes(at("show").value);
+    at("pair").hidden = !pairing();
     at("count").textContent = found.length.toLocaleString("en") + " of " + items.length.toLocaleString("en") + " problems, page " + (page + 1) + " of " + pages;
     at("before").disabled = page === 0;
     at("after").disabled = page >= pages - 1;
     at("list").replaceChildren(...found.slice(page * SIZE, (page + 1) * SIZE).map(card));
-    if (!found.length) at("list").append(make("p", "note", "No problem fits these filters."));
+    if (!found.length) at("list").append(make("p", "note", nothing()));
   }
 
   for (const id of ["show", "benchmark", "error", "run-a", "run-b"]) at(id).addEventListener("change", () => { page = 0; draw(); });

@@ -200,7 +200,7 @@ def main_of_files(args: argparse.Namespace) -> None:
     if args.noise:
         raise SystemExit("--noise needs two folders of runs: files of outputs do not say what made them")
     try:
-        found = compare_files(args.a, args.b, Columns(args.reply, args.gold))
+        found = compare_files(args.a, args.b, Columns(args.reply, args.gold, id=args.id))
     except (ValueError, Damaged, OSError, NotInstalled) as error:
         raise SystemExit(str(error)) from error
     if args.out:
@@ -219,14 +219,15 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("b", metavar="B", help="another of the same")
     parser.add_argument("--reply", metavar="NAME", help="of files: the column of the replies, as in eval.score")
     parser.add_argument("--gold", metavar="NAME", help="of files: the column of the gold answers")
+    parser.add_argument("--id", metavar="NAME", help="of files: the column that tells problems apart")
     parser.add_argument("--noise", action="store_true", help="both are the same: measure what is noise")
     parser.add_argument("--out", type=Path, help="a JSON file for all of it, the replies to flipped problems included")
     parser.add_argument("--json", action="store_true", help="print that")
     args = parser.parse_args(argv)
     if (are_files := [Path(name).is_file() for name in (args.a, args.b)]) == [True, True]:
         return main_of_files(args)
-    if any(are_files) or args.reply or args.gold:
-        raise SystemExit("two folders of runs are compared, or two files of outputs: --reply and --gold are for files alone")
+    if any(are_files) or args.reply or args.gold or args.id:
+        raise SystemExit("two folders of runs are compared, or two files of outputs: --reply, --gold and --id are for files alone")
     try:
         if args.noise and Path(args.a).resolve() == Path(args.b).resolve():
             raise ValueError(f"{args.a} is named twice: --noise needs two runs of the same command, each with an --out of its own")

@@ -291,8 +291,10 @@ def report(summary: dict) -> None:
         print(f"{summary['cut_off']} proofs cut off or never begun, {summary['ungraded']} not graded.")
     else:
         low, high = summary["interval"]
+        settled = summary["n"] - summary["undecided"]
+        of = f"{summary['correct']} of {settled} right" if settled == summary["n"] else f"{summary['correct']} right of the {settled} that {'is' if settled == 1 else 'are'} settled"
         print(
-            f"{summary['n']} answers: {summary['accuracy']:.1%} right (95% interval {low:.1%} to {high:.1%}); math-verify alone "
+            f"{summary['n']} answers: {of} = {summary['accuracy']:.1%} (95% interval {low:.1%} to {high:.1%}); math-verify alone {summary['correct_math_verify']} of {summary['n']} = "
             f"{summary['accuracy_math_verify']:.1%}, {summary['changed_by_judge']} more by the judge, {summary['undecided']} undecided."
         )
     if summary.get("ungraded") or summary.get("undecided"):

@@ -63,13 +63,14 @@ class Row:
 class Columns:
     """The columns to take, where they are named and not looked for; whether rows of one id are samples of one problem.
 
-    `constant` is scored in the place of every reply.
+    `constant` is scored in the place of every reply; `id` tells problems apart.
     """
 
     reply: str | None = None
     gold: str | None = None
     samples: bool = False
     constant: str | None = None
+    id: str | None = None
 
 
 def rows_of(path: str, columns: Columns = Columns()) -> Iterator[Row]:
@@ -102,7 +103,9 @@ def rows_of(path: str, columns: Columns = Columns()) -> Iterator[Row]:
         is_expression = ("gold_text" in row and columns.gold in (None, "gold_text")) or is_formula(str(gold))
         if not is_expression and read_gold(str(gold)) is None:
             raise ValueError(f"{path}: row {number}: no number can be read from the gold answer {str(gold)[-60:]!r}")
-        given = identity(row)
+        given = identity(row) if columns.id is None else cell(row, columns.id)
+        if columns.id is not None and (isinstance(given, bool) or not isinstance(given, (str, int, float))):
+            raise ValueError(f"{path}: row {number} has no name of its problem under {columns.id!r}; its columns are {', '.join(map(str, row))}: name one of them with --id")
         name = str(number - 1 if given is None else given)
         asked = next((row[key] for key in QUESTION_KEYS if isinstance(row.get(key), str) and row[key].strip()), None)
         if given is not None:
@@ -224,7 +227,7 @@ def _refuse_what_is_no_gold(path: str, rows: list[dict], columns: Columns, gold_
     if len(rows) < FEWEST_ROWS:
         return
     own = [_number_of(row.get(gold)) for row in rows]
-    names = dict.fromkeys(key for row in rows for key in row if key not in (gold, columns.reply, *REPLY_KEYS, *QUESTION_KEYS, *ID_KEYS))
+    names = dict.fromkeys(key for row in rows for key in row if key not in (gold, columns.reply, columns.id, *REPLY_KEYS, *QUESTION_KEYS, *ID_KEYS))
     alike = {name: sum(_number_of(row.get(name)) == its is not None for row, its in zip(rows, own, strict=True)) / len(rows) for name in names}
     holds = {name: sum(_number_of(row.get(name)) is not None for row in rows) / len(rows) for name in names}
     others = [name for name in names if SOME <= alike[name] < 1 and holds[name] >= NEARLY_ALL]

@@ -289,7 +289,11 @@ def _pairs(loaded: Sequence[Loaded], names: dict[Path, str]) -> tuple[list[dict]
             try:
                 found = compare(first.run, other.run)
             except ValueError as error:
-                remarks.append(str(error))
+                # The page may be published: the names of its runs, not where they lie.
+                said = str(error)
+                for one in sorted((first, other), key=lambda one: -len(str(one.folder))):
+                    said = said.replace(str(one.folder), names[one.folder])
+                remarks.append(said)
                 continue
             if twin:
                 sizes = [one.summary.get("batch_size") for one in (first, other)]

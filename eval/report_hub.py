@@ -10,7 +10,10 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from eval.benchmarks import table
+from eval.modes import FILE_PREFIX
 from mathtutor.sources import SOURCES
+
+PROMPT = ("system", "user", "prefill", "shown")  # what of a prompt mode a model is given
 
 
 def model_index(runs: Sequence[dict]) -> dict[str, list[dict]]:
@@ -49,6 +52,8 @@ def model_index(runs: Sequence[dict]) -> dict[str, list[dict]]:
                     "cut_off": run["cut_off"],
                     "unparsed": run["unparsed"],
                     "mode": run["mode"]["name"],
+                    # Nobody else has the file of a mode of one's own.
+                    **({"prompt": {key: run["mode"][key] for key in PROMPT if key in run["mode"]}} if run["mode"]["name"].startswith(FILE_PREFIX) else {}),
                     "decoding": run["decoding"],
                     "revision": run["revision"],
                     "command": run["command"],

@@ -12,7 +12,7 @@ import base64
 import hashlib
 import json
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from eval.report_proofs import proofs
 
 ASSETS = Path(__file__).resolve().parents[1] / "assets"
 # What a run may change, so that its own figures stand with its decoding
-SETTINGS = {"max_tokens": "max_tokens, unless the command says otherwise", "sampling": "sampling, likewise"}
+SETTINGS = {key: f"{key}, unless the command says otherwise" for key in ("max_tokens", "sampling", "thinking")}
 SHOWS = {
     "unanimous": "wrong, and all replies agree",
     "wrong": "wrong",
@@ -159,7 +159,7 @@ def agreement(found: Mapping) -> str:
                 (f"{a['agree']} of {run['samples']}", f"{a['n']:,}", percent(a["accuracy"]), f"{percent(a['interval'][0])} to {percent(a['interval'][1])}")
                 for a in run["agreement"]
             ]
-            single = f"Single replies: {percent(run['sample_accuracy'])} right." if run["sample_accuracy"] is not None else ""
+            single = f"Single replies: {run['right_replies']:,} of {run['replies']:,} right, {percent(run['sample_accuracy'])}." if run["sample_accuracy"] is not None else ""
             parts.append(table(f"{run['name']}: by agreement", ["replies that agree", "problems", "right", "95% interval"], rows) + f"<p>{single}</p>")
     return "".join(parts)
 
@@ -221,7 +221,9 @@ def browser(found: Mapping) -> str:
         return ""
     counts, names = count_flags(items), list(dict.fromkeys(run["run"] for item in items for run in item["runs"]))
     several = any(len(item["runs"]) > 1 for item in items)
-    shows = {key: f"{said} ({counts[key]:,})" if key in counts else said for key, said in SHOWS.items() if key in counts or key == "all" or (several and key in ("fixed", "broken"))}
+    said_of = SHOWS | ({"wrong": "wrong in some run", "right": "right in every run"} if several else {})
+    kinds = Counter(kind for item in items for kind in {reply["error"] for run in item["runs"] for reply in run["replies"]})
+    shows = {key: f"{said} ({counts[key]:,})" if key in counts else said for key, said in said_of.items() if key in counts or key == "all" or (several and key in ("fixed", "broken"))}
     data = json.dumps({"items": items, "runs": names}, ensure_ascii=False, separators=(",", ":"))
     # Inside a script nothing may look like its end, or like a line's end to an old parser.
     data = re.sub("[<>&\u2028\u2029]", lambda c: f"\\u{ord(c[0]):04x}", data)
@@ -229,7 +231,7 @@ def browser(found: Mapping) -> str:
         f'<div id="browser" hidden><div class="filters">'
         f'<label>Show {_select("show", shows)}</label>'
         f'<label>Benchmark {_select("benchmark", {"": "all"} | {name: name for name in dict.fromkeys(item["benchmark"] for item in items)})}</label>'
-        f'<label>Kind of error {_select("error", {"": "any"} | {kind: kind for kind in KINDS_OF_ERROR})}</label>'
+        f'<label>Kind of error {_select("error", {"": "any"} | {kind: f"{kind} ({kinds[kind]:,})" for kind in KINDS_OF_ERROR if kinds[kind]})}</label>'
         f'<span id="pair" hidden class="filters"><label>A {_select("run-a", {name: name for name in names})}</label>'
         f'<label>B {_select("run-b", {name: name for name in names})}</label></span>'
         '<label class="search">Search in problem, answer and replies <input id="search" type="search" autocomplete="off"></label></div>'
@@ -251,10 +253,10 @@ def prompts(found: Mapping) -> str:
     for runs in seen.values():
         mode = runs[0]["mode"]
         parts.append(f"<h3>{esc(mode['name'])}</h3><p>Used by {esc(', '.join(run['name'] for run in runs))}.</p>")
-        if len(mode) > 1:
-            told = {key: value for key, value in mode.items() if key not in ("name", "shown")}
-            parts.append(table(f"Prompt mode {mode['name']}", ["setting", "value"], [(esc(SETTINGS.get(key, key)), f"<pre>{esc(value)}</pre>") for key, value in told.items()], figures=False))
         example = next((run for run in runs if run["prompt"]), None)
+        if len(mode) > 1:
+            told = {key: value for key, value in mode.items() if key != "name" and not (key == "shown" and example)}  # the prompt below shows them
+            parts.append(table(f"Prompt mode {mode['name']}", ["setting", "value"], [(esc(SETTINGS.get(key, key)), f"<pre>{esc(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))}</pre>") for key, value in told.items()], figures=False))
         if example:
             parts.append(f"<p>All that {esc(example['engine'])} was given for {esc(example['prompt_id'])}, verbatim:</p><pre>{esc(example['prompt'])}</pre>")
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -153,7 +154,8 @@ def _disagreements(found: Mapping) -> list[str]:
 def _prompts(found: Mapping) -> list[str]:
     parts, seen = [], set()
     for run in found["runs"]:
-        key = (run["mode"]["name"], run["engine"])
+        # Two files of one name may hold two prompts.
+        key = (json.dumps(run["mode"], sort_keys=True, ensure_ascii=False), run["engine"])
         if key in seen or not run["prompt"]:
             continue
         seen.add(key)

@@ -73,7 +73,7 @@ def own_scores(run: Run) -> dict[tuple[str, int], float]:
     """The log-probability each reply was written with."""
     lacking = [row for row in run.rows if "logprob" not in row and row["finish"] != "failed"]
     if lacking:
-        raise ValueError(f"{run.folder}: {len(lacking)} replies have no logprob: run it with --logprobs, or name a --scorer")
+        raise ValueError(f"{run.folder}: {len(lacking)} replies have no logprob: make another run with --logprobs, in an --out of its own, or name a --scorer")
     return {key_of(row): row.get("logprob", -1e9) for row in run.rows}
 
 
@@ -127,13 +127,13 @@ def check_run(run: Run) -> None:
     """Raises ValueError where nobody has said what is right."""
     if why := why_unscored(run.rows, run.readings, kind_of(run.stamp["benchmark"])):
         raise ValueError(f"{run.folder} cannot be reranked: {why}")
+    if len({row["id"] for row in run.rows}) == len(run.rows):
+        raise ValueError(f"{run.folder} has one reply a problem: there is nothing to choose from. Make another run with --samples 8 --temperature 0.7 --logprobs")
 
 
 def rerank(run: Run, scores: Mapping, name: str) -> dict:
     """Figures of each way to choose one answer from a problem's samples."""
     groups = run.by_problem()
-    if all(len(group) == 1 for group in groups.values()):
-        raise ValueError(f"{run.folder} has one reply a problem: there is nothing to choose from (run with --samples)")
     votes = [vote(group, run.readings) for group in groups.values()]
     chosen = {"best": [], "weighted": []}
     for group in groups.values():
@@ -168,8 +168,8 @@ def main(argv: list[str] | None = None) -> None:
     except (ValueError, Damaged, Busy, OSError) as error:
         raise SystemExit(str(error)) from error
     write_json(Path(args.run) / "rerank.json", found)
-    print(f"{found['run']}, {found['samples']} samples, scored by {found['scorer']}")
-    print(f"  one sample    {found['one_sample']['accuracy']:.1%}")
+    print(f"{found['run']}, {found['majority']['n']} problems, {found['samples']} samples each, scored by {found['scorer']}")
+    print(f"  one sample    {found['one_sample']['accuracy']:.1%} of {len(run.rows)} replies")
     for way, title in (("majority", "majority"), ("best", "best score"), ("weighted", "weighted vote"), ("any_right", "any right")):
         part = found[way]
         low, high = part["interval"]

@@ -40,6 +40,7 @@ from eval.records import (
     key_of,
     run_hash,
     seed_of,
+    told_differences,
     without_key,
 )
 from eval.verdicts import differing, told, verdict_of
@@ -169,8 +170,9 @@ def same_run(out: Path, stamp: dict) -> dict:
     old = read_json(record)
     if not isinstance(old, dict):
         raise Damaged(f"{record} is no record of a run: choose a new --out, or remove the folder")
-    if different := differences(old, stamp):
-        names = ", ".join({"problems": "choice of problems (--limit)", "mode": "prompt mode"}.get(key, key) for key in different)
+    if differences(old, stamp):
+        said = {"problems": "choice of problems (--limit)", "mode": "prompt mode"}
+        names = ", ".join(said.get(key, key) for key in told_differences(old, stamp))
         raise Damaged(f"{out} holds a run with another {names}: choose a new --out, or remove the folder")
     return old
 
@@ -183,8 +185,8 @@ def parser_of_run() -> argparse.ArgumentParser:
     parser.add_argument("--benchmark", required=True, help="gsm8k, svamp, bank, ... (see eval/benchmarks.py) or file:PATH.jsonl")
     parser.add_argument("--limit", type=int, help="only the first so many problems")
     parser.add_argument("--out", required=True, type=Path, help="folder of this run")
-    parser.add_argument("--mode", default=DEFAULT, help=f"prompt mode (default: {DEFAULT}): {', '.join(mode_names())}")
-    parser.add_argument("--shots", type=int, help="few_shot: how many examples")
+    parser.add_argument("--mode", default=DEFAULT, help=f"prompt mode (default: {DEFAULT}): {', '.join(mode_names())}, or file:PATH.yaml for one of your own")
+    parser.add_argument("--shots", type=int, help="few_shot, and files with demonstrations: how many examples")
     parser.add_argument("--samples", type=int, default=1, metavar="K", help="replies a problem; the majority answers (self-consistency)")
     parser.add_argument("--max-tokens", type=int, help="new tokens a reply (default: the mode's)")
     parser.add_argument("--temperature", type=float, help="0 is greedy (default: the mode's)")
@@ -349,10 +351,12 @@ def report(args: argparse.Namespace, summary: dict, kind: str) -> None:
         other.append(f"math-verify {summary['correct_math_verify']}{of}, of which it disagrees with ours on {summary['disagreements']}")
     print(f"Other readings of the same replies: {', '.join(other)}" if other else "math-verify decides: the answers are expressions, which no other reading can read.")
     if args.samples > 1:
-        shares = ", ".join(f"{a['agree']}/{args.samples}: {a['accuracy']:.0%} of {a['n']}" for a in summary["agreement"])
-        print(f"Single replies: {summary['sample_accuracy']:.1%} right. Right where so many agree: {shares}")
-        at = {point["coverage"]: point["accuracy"] for point in summary["coverage"]}
-        print(f"Without the fifth that agrees least: {at[0.8]:.1%}")
+        shares = ", ".join(
+            f"{a['agree']}/{args.samples}: {a['accuracy']:.0%} of {a['n']} ({a['interval'][0]:.0%} to {a['interval'][1]:.0%})" for a in summary["agreement"]
+        )
+        print(f"Single replies: {summary['sample_accuracy']:.1%} of {summary['n'] * args.samples} right. Right where so many agree (95% intervals): {shares}")
+        at = next(point for point in summary["coverage"] if point["coverage"] == 0.8)
+        print(f"Without the fifth that agrees least: {at['accuracy']:.1%} of {at['n']} (95% interval {at['interval'][0]:.1%} to {at['interval'][1]:.1%})")
     if summary.get("unfinished_math_verify"):
         counted = " and count as wrong" if kind == "expression" else ""
         print(f"{summary['unfinished_math_verify']} replies kept math-verify busy too long{counted}: run the same command to have them read again.")

@@ -141,8 +141,8 @@ def unclosed(rows: Sequence[Row]) -> int:
     return len(rows) - closed if 2 * closed > len(rows) and opened < closed else 0
 
 
-def disagreements(path: str, columns: Columns = Columns()) -> tuple[dict[str, int], list[dict], int]:
-    """({reading: right}, the rows on which robust, strict and math-verify do not all say the same, how many math-verify did not finish)."""
+def disagreements(path: str, columns: Columns = Columns()) -> tuple[dict[str, int], list[dict], int, tuple[int, int]]:
+    """({reading: right}, the rows on which robust, strict and math-verify do not all say the same, how many math-verify did not finish, (replies, problems))."""
     rows = list(rows_of(path, columns))
     names = ("robust", "strict", MATH_VERIFY) if not any(row.is_expression for row in rows) else ("robust", MATH_VERIFY)
     found = {name: verdicts(path, name, columns) for name in names}
@@ -151,7 +151,7 @@ def disagreements(path: str, columns: Columns = Columns()) -> tuple[dict[str, in
         said = {name: found[name][1][place] for name in names}
         if len({verdict == "right" for verdict in said.values() if verdict != "not read"}) > 1:
             listed.append({"id": row.name, "gold": row.gold if row.is_expression else show(read_gold(row.gold)), **said, "reply ends": row.reply[-80:]})
-    return {name: found[name][1].count("right") for name in names}, listed, found[MATH_VERIFY][1].count("not read")
+    return {name: found[name][1].count("right") for name in names}, listed, found[MATH_VERIFY][1].count("not read"), (len(rows), len({row.problem for row in rows}))
 
 
 def reproduces(correct: int, n: int, claim: str) -> bool:
@@ -200,10 +200,14 @@ def part(row: dict) -> bool:
 def print_all(paths: list[str], as_json: bool, columns: Columns = Columns()) -> None:
     found = [(path, *disagreements(path, columns)) for path in paths]
     if as_json:
-        print(json.dumps([{"file": path, "right": right, "disagreements": rows, "not_read": not_read} for path, right, rows, not_read in found], indent=2, ensure_ascii=False))
+        print(json.dumps([{"file": path, "right": right, "disagreements": rows, "not_read": not_read, "n": n, "problems": problems} for path, right, rows, not_read, (n, problems) in found], indent=2, ensure_ascii=False))
         return
-    for path, right, rows, not_read in found:
-        print(f"{path}\n  " + ", ".join(f"{name} {count}" for name, count in right.items()) + f"; they disagree on {len(rows)} rows, robust and math-verify on {sum(map(part, rows))}")
+    for path, right, rows, not_read, counted in found:
+        n, problems = counted
+        # Not of so many replies: several to one problem say less than as many problems.
+        of = ("1 reply" if n == 1 else f"{n} replies") + (f" to {problems} problems" if problems < n else "")
+        shares = [(f"{name} {count}", wilson(count / n * problems, problems)) for name, count in right.items()]
+        print(f"{path}\n  " + ", ".join(f"{said} ({low:.1%} to {high:.1%})" for said, (low, high) in shares) + f" of {of}, with 95% intervals; they disagree on {len(rows)} rows, robust and math-verify on {sum(map(part, rows))}")
         if not_read:
             print(f"  {not_read} replies kept math-verify busy too long: it says nothing of them, and they count neither as its right ones nor as disagreements")
         for row in sorted(rows, key=lambda row: not part(row))[:MOST_LISTED]:  # a model that was never told of "####" fills the list else
@@ -222,16 +226,22 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON array, an object a file")
     parser.add_argument("--reply", metavar="NAME", help="the column of the replies (default: the first there of those that are known)")
     parser.add_argument("--gold", metavar="NAME", help="the column of the gold answers")
+    parser.add_argument("--id", metavar="NAME", help="the column that tells problems apart")
     parser.add_argument("--samples", action="store_true", help="rows of one id are several replies to one problem")
     parser.add_argument("--constant", metavar="TEXT", help="score this in the place of every reply: a control, which should give its base rate")
     args = parser.parse_args(argv)
     if args.constant is not None and args.reply is not None:
         raise SystemExit("--constant stands in the place of every reply: leave out --reply")
-    columns = Columns(args.reply, args.gold, args.samples, args.constant)
+    columns = Columns(args.reply, args.gold, args.samples, args.constant, args.id)
     try:
+        for path in map(Path, args.files):
+            if path.is_dir():
+                raise ValueError(f"{path} is a folder: name its files, {path / 'results.jsonl'} for that of a run")
+            if not path.exists():
+                raise ValueError(f"there is no file {path}")
         if args.published:
             if columns != Columns():
-                raise ValueError("--published knows the columns of its files: leave out --reply, --gold, --samples and --constant")
+                raise ValueError("--published knows the columns of its files: leave out --reply, --gold, --id, --samples and --constant")
             found = claims(args.files)
             return print(json.dumps(found, indent=2)) if args.json else print_claims(found)
         if args.all:

@@ -321,16 +321,16 @@ def test_a_scorer_chooses_among_samples(made, capsys):
     rerank_main([str(out)])
     found = read_json(out / "rerank.json")
     assert [found[way]["correct"] for way in ("majority", "best", "weighted", "any_right")] == [0, 8, 8, 8]
-    assert "best score    100.0%" in capsys.readouterr().out
+    assert "best score    100.0%" in (said := capsys.readouterr().out) and "8 problems, 3 samples each" in said and "of 24 replies" in said
 
 
 def test_a_run_without_scores_or_samples_is_refused(made):
-    with pytest.raises(SystemExit, match="24 replies have no logprob: run it with --logprobs"):
+    with pytest.raises(SystemExit, match="24 replies have no logprob: make another run with --logprobs, in an --out of its own"):
         rerank_main([str(made("k", lambda n, s: says(n), "--samples", "3", "--temperature", "1"))])
-    with pytest.raises(SystemExit, match="has one reply a problem"):
+    with pytest.raises(SystemExit, match="has one reply a problem.* Make another run with --samples"):
         rerank_main([str(made("one", lambda n, s: says(n), "--logprobs", logprob=lambda n, s: -1.0))])
     with pytest.raises(SystemExit, match="scripted:x.json"):
-        rerank_main([str(made("two", lambda n, s: says(n))), "--scorer", "scripted:x.json"])
+        rerank_main([str(made("two", lambda n, s: says(n), "--samples", "2", "--temperature", "1")), "--scorer", "scripted:x.json"])
 
 
 def test_a_language_model_scores_replies_and_is_asked_once(made, tiny_model_folder, monkeypatch, capsys):
@@ -382,7 +382,7 @@ def test_committed_records_stay_loadable(folder):
 
 def test_another_mode_or_number_of_samples_is_another_run(made):
     made("a", lambda n, _: says(n))
-    for more, says_ in ((("--mode", "q06_think_prefill"), "another prompt mode: choose"), (("--samples", "2", "--temperature", "1"), "sampling, samples")):
+    for more, says_ in ((("--mode", "q06_think_prefill"), "another prompt mode: choose"), (("--samples", "2", "--temperature", "1"), r"sampling \(temperature\), samples")):
         with pytest.raises(SystemExit, match=says_):
             made("a", lambda n, _: says(n), *more)
 
@@ -632,10 +632,10 @@ def test_columns_are_taken_by_their_names(tmp_path, capsys):
         score_main([name, *more])
         assert f"robust: {correct} of 1 right" in (said := capsys.readouterr().out) and f"against {more[1]}" in said
     score_main([name, "--all", "--gold", "target"])
-    assert "robust 0, strict 0, math-verify 0" in capsys.readouterr().out
+    assert "robust 0 (0.0% to 79.3%), strict 0 (0.0% to 79.3%), math-verify 0 (0.0% to 79.3%) of 1 reply, with 95% intervals;" in capsys.readouterr().out
     with pytest.raises(SystemExit, match=r"row 1 needs a reply \(completion\) and a gold answer \(none\); its columns are completion, said"):
         score_main([name, "--reply", "completion", "--gold", "none"])
-    with pytest.raises(SystemExit, match="leave out --reply, --gold, --samples and --constant"):
+    with pytest.raises(SystemExit, match="leave out --reply, --gold, --id, --samples and --constant"):
         score_main([name, "--published", "--gold", "target"])
 
 
@@ -668,7 +668,7 @@ def test_gold_answers_that_are_expressions_are_read_by_the_library_alone(tmp_pat
     score_main([name])
     assert "2 of 3 right" in (said := capsys.readouterr().out) and "3 gold answers are expressions: math-verify decides there" in said
     score_main([name, "--all"])
-    assert "robust 2, math-verify 2; they disagree on 0 rows" in capsys.readouterr().out
+    assert "robust 2 (20.8% to 93.9%), math-verify 2 (20.8% to 93.9%) of 3 replies, with 95% intervals; they disagree on 0 rows" in capsys.readouterr().out
     with pytest.raises(SystemExit, match="some gold answers are expressions, which q06 cannot read"):
         score_main([name, "--reading", "q06"])
 

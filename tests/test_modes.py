@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from eval import modes
-from eval.modes import Mode, load_mode, main, mode_names
+from eval.modes import Mode, as_file, load_mode, main, mode_names
 from mathtutor.chat import conversation, open_reply, render_conversation, render_prompt
 from mathtutor.maths.answers import read_answer
 from mathtutor.problem import Problem
@@ -96,6 +96,7 @@ def test_thinking_is_said_and_not_left_to_a_default():
     ("cot", 3, "mode cot shows no examples"),
     ("few_shot", 0, "--shots must be at least 1"),
     ("few_shot", 99, "there are 8 examples, not 99"),
+    ("mine.yaml", None, "or file:PATH.yaml for one of your own. Did you mean file:mine.yaml?"),
 ])  # fmt: skip
 def test_a_wrong_mode_is_answered_with_the_right_ones(name, shots, says):
     with pytest.raises(ValueError, match=says):
@@ -116,3 +117,91 @@ def test_modes_can_be_read_verbatim(capsys):
     main(["tuned", "q06_think_prefill"])
     printed = capsys.readouterr().out
     assert "<|im_start|>assistant\n<think>" in printed and "mended in think_prefill" in printed
+
+
+OWN_MODE = """
+system: You are a patient teacher.
+user: |-
+  {question}
+
+  Write it for a child of {eight}. End with: The answer is N.
+max_tokens: 256
+thinking: false
+sampling: {temperature: 0.6}
+demonstrations:
+  place: turns
+  source: given
+  examples:
+    - {question: "1 + 1?", answer: The answer is 2.}
+    - {question: "2 + 2?", answer: The answer is 4.}
+"""
+
+
+@pytest.fixture
+def own(tmp_path):
+    def write(text: str):
+        (tmp_path / "mine.yaml").write_text(text)
+        return f"file:{tmp_path / 'mine.yaml'}"
+
+    return write
+
+
+def test_a_mode_of_ones_own_asks_and_decodes_as_its_file_says(own):
+    mode = load_mode(own(OWN_MODE))
+    asks = "\n\nWrite it for a child of {eight}. End with: The answer is N."
+    assert [turn["content"] for turn in mode.conversation(QUESTION)] == [
+        "You are a patient teacher.", "1 + 1?" + asks, "The answer is 2.", "2 + 2?" + asks, "The answer is 4.", QUESTION + asks,
+    ]  # fmt: skip
+    assert (mode.name, mode.max_tokens, mode.thinking, mode.sampling) == ("file:mine.yaml", 256, False, {"temperature": 0.6})
+    assert mode.to_dict()["shown"] == [["1 + 1?", "The answer is 2."], ["2 + 2?", "The answer is 4."]] and mode.to_dict()["system"] == mode.system
+    assert len(load_mode(own(OWN_MODE), shots=1).shown) == 1
+    with pytest.raises(ValueError, match="there are 2 examples, not 3"):
+        load_mode(own(OWN_MODE), shots=3)
+
+
+@pytest.mark.parametrize("name", [name for name in mode_names() if name != "q06_few_shot"])
+def test_a_mode_written_as_yaml_and_read_back_is_that_mode(own, capsys, name):
+    main([name, "--yaml"])
+    assert load_mode(own(capsys.readouterr().out)).to_dict() == load_mode(name).to_dict() | {"name": "file:mine.yaml"}
+
+
+def test_a_mode_with_examples_of_its_own_is_written_whole(own):
+    mode = load_mode(own(OWN_MODE))
+    assert load_mode(own(yaml.safe_dump(as_file(mode)))) == mode
+
+
+@pytest.mark.parametrize("text, says", [
+    (None, "mine.yaml: there is no such file; `python -m eval.modes cot --yaml > .*mine.yaml` writes one"),
+    ("user: [", "mine.yaml is no YAML .*put texts between quotes"),
+    ("just words", "must hold keys and values, user and max_tokens at least"),
+    ("sytem: x\nuser: '{question}'\nmax_tokens: 9", "knows no 'sytem' .did you mean system.*it takes title, system, user"),
+    ("name: cot\nuser: '{question}'\nmax_tokens: 9", "knows no 'name'"),
+    ("system: x", "lacks user and max_tokens"),
+    ("user: {question}\nmax_tokens: 9", "user must be text: put it between quotes"),  # what YAML makes of braces
+    ("user: Solve this.\nmax_tokens: 9", "the user's text must hold {question}"),
+    ("user: '{question}'\nmax_tokens: many", "max_tokens must be a whole number from 1, not 'many'"),
+    ("user: '{question}'\nmax_tokens: true", "max_tokens must be a whole number"),
+    ("user: '{question}'\nmax_tokens: 9\nthinking: maybe", "thinking must be true, false or null"),
+    ("user: '{question}'\nmax_tokens: 9\nsampling: hot", "sampling must hold numbers"),
+    ("user: '{question}'\nmax_tokens: 9\nsampling: {heat: 1}", "knows temperature, top_p and top_k, not heat"),
+    ("user: '{question}'\nmax_tokens: 9\ndemonstrations: 4", "must hold place, source and count"),
+    ("user: '{question}'\nmax_tokens: 9\ndemonstrations: {place: turns, source: own}", "need a count"),
+    ("user: '{question}'\nmax_tokens: 9\ndemonstrations: {place: turns, source: given, count: 2}", "need examples, each with question and answer"),
+    ("user: '{question}'\nmax_tokens: 9\ndemonstrations: {place: turns, source: given, examples: [{question: q}]}", "need examples, each with"),
+    ("user: '{question}'\nmax_tokens: 9\ndemonstrations: {place: turns, source: own, count: 1, examples: []}", "need source: given"),
+    ("user: '{question}'\nmax_tokens: 9\ndemonstrations: {place: system, source: own, count: 1}", "need a system text, a heading and an each"),
+])  # fmt: skip
+def test_a_file_that_is_no_mode_is_refused_with_what_to_mend(own, tmp_path, text, says):
+    name = f"file:{tmp_path / 'mine.yaml'}" if text is None else own(text)
+    with pytest.raises(ValueError, match=says):
+        load_mode(name)
+
+
+def test_a_mode_whose_examples_are_out_of_reach_hides_no_other(monkeypatch, capsys):
+    def gone(name, split):
+        raise ValueError("set MATHTUTOR_DATA to a local folder")
+
+    monkeypatch.setattr(modes, "load_source", gone)
+    with pytest.raises(SystemExit, match="^q06_few_shot is not shown: set MATHTUTOR_DATA"):
+        main([])
+    assert capsys.readouterr().out.count("\n== ") == len(mode_names()) - 2  # all but the first of a text, and that one

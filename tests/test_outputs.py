@@ -213,6 +213,32 @@ def test_two_files_are_compared_problem_by_problem(tmp_path, capsys):
     assert json.loads(capsys.readouterr().out)["correct"] == [1, 2]
 
 
+def test_problems_are_told_apart_by_a_column_that_is_named(tmp_path, capsys):
+    def renamed(right: str) -> list[dict]:
+        return [{"task": {"no": row["id"]}, "output": row["output"], "answer": row["answer"]} for row in outputs(right)]
+
+    files = pair(tmp_path, renamed("1100"), renamed("0011")[::-1])  # by their places the two would agree on all
+    compare_main([*files, "--id", "task.no", "--json"])
+    found = json.loads(capsys.readouterr().out)
+    assert (found["fixed_items"], found["broken_items"]) == (["p2", "p3"], ["p0", "p1"])
+    (tmp_path / "k.jsonl").write_bytes(lines([*renamed("10"), *renamed("11")]))
+    with pytest.raises(SystemExit, match="row 3 is the reply of row 1 again .id 'p0'"):
+        score_main([str(tmp_path / "k.jsonl"), "--id", "task.no"])
+    score_main([str(tmp_path / "k.jsonl"), "--id", "task.no", "--samples"])
+    assert "4 replies of 2 problems: the interval is that of 2" in capsys.readouterr().out
+    score_main([str(tmp_path / "k.jsonl"), "--id", "task.no", "--samples", "--all"])
+    assert "robust 3 (19.8% to 97.3%)" in (said := capsys.readouterr().out) and "of 4 replies to 2 problems, with 95% intervals" in said
+    with pytest.raises(SystemExit, match="row 1 has no name of its problem under 'tsk'; its columns are task, output, answer: name one of them with --id"):
+        score_main([files[0], "--id", "tsk"])
+
+
+def test_what_is_no_file_is_told_with_what_to_name(tmp_path):
+    with pytest.raises(SystemExit, match="there is no file .*gone.jsonl"):
+        score_main([str(tmp_path / "gone.jsonl")])
+    with pytest.raises(SystemExit, match="is a folder: name its files, .*results.jsonl for that of a run"):
+        score_main([str(tmp_path)])
+
+
 @pytest.mark.parametrize(
     "a, b, more, says",
     [

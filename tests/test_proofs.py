@@ -863,7 +863,7 @@ def test_math_verify_comes_first_and_the_judge_second(server, tmp_path, monkeypa
     assert summary["accuracy"] == 0.5 and summary["bounds"] == [0.4, 0.6]
     by = {row["id"]: (row["verdict"], row["by"]) for row in read_rows(tmp_path / "out" / "proofs.jsonl")}
     assert by == {"cut": ("different", "nothing to compare"), "eq": ("same", "math-verify"), "lost": (None, "nothing to compare"), "not": ("different", "judge"), "odd": ("same", "judge")}
-    assert "math-verify alone 20.0%, 1 more by the judge, 1 undecided" in capsys.readouterr().out
+    assert "5 answers: 2 right of the 4 that are settled = 50.0%" in (said := capsys.readouterr().out) and "math-verify alone 1 of 5 = 20.0%, 1 more by the judge, 1 undecided" in said
 
 
 def test_an_answer_without_a_verdict_is_undecided_and_not_right():

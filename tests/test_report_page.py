@@ -166,6 +166,7 @@ def test_runs_on_other_problems_are_not_compared_and_that_is_said(runs, tmp_path
     other = write_run(tmp_path / "other", [row("p0", "5")])
     found = collect([runs[0], other])
     assert found["pairs"] == [] and "do not hold the same problems" in found["remarks"][0]
+    assert str(tmp_path) not in found["remarks"][0] and "other" in found["remarks"][0]  # where it lies is nobody's business
 
 
 def test_disagreements_of_the_readings_are_listed(runs):
@@ -386,6 +387,12 @@ def test_the_page_in_a_browser(runs, server, tmp_path):  # noqa: F811
                 items = view.locator("#list .item h3")
                 view.select_option("#show", "broken")
                 assert view.is_visible("#run-a") and items.all_inner_texts() == ["svamp · p2"]
+                a, b = view.input_value("#run-a"), view.input_value("#run-b")
+                assert view.locator("#list .reply h4").all_inner_texts() == [a, b]  # no third run beside them
+                assert len({view.locator(name).bounding_box()["y"] for name in ("#show", "#run-a", "#search")}) == 1
+                view.select_option("#run-b", a)
+                assert "A and B are the same run" in view.inner_text("#list")
+                view.select_option("#run-b", b)
                 view.select_option("#show", "all")
                 assert items.count() == 5 and "5 of 5 problems" in view.inner_text("#count")
                 view.fill("#search", "question P3")

@@ -15,6 +15,8 @@ from eval.benchmarks import table
 from eval.modes import load_mode
 from eval.records import load_run
 from eval.report_data import collect
+from eval.report_hub import model_index
+from eval.report_page import page
 from eval.report_page import readings as readings_of
 from eval.report_text import markdown
 from eval.run import main as run_main
@@ -112,6 +114,42 @@ def test_a_record_holds_its_prompt_mode_verbatim(tmp_path, monkeypatch, mode):
     stamp, (row,) = read_json(tmp_path / "out" / "run.json"), read_rows(tmp_path / "out" / "results.jsonl")
     assert stamp["mode"] == load_mode(mode).to_dict() and stamp["mode"]["user"] and read_json(tmp_path / "out" / "summary.json")["mode"] == mode
     assert load_mode(mode).system in row["prompt"] and row["prompt"].endswith(load_mode(mode).prefill or "assistant\n")
+
+
+def test_a_mode_of_ones_own_stands_in_the_record_and_in_every_report_and_cannot_be_changed_under_a_run(tmp_path, monkeypatch):
+    monkeypatch.setattr(readings, "judge", lambda items: ((True, "") for _ in items))
+    (tmp_path / "q.jsonl").write_text('{"question": "How many?", "answer": 5}\n')
+    folders = []
+
+    def ask(out: str, system: str) -> dict:
+        file = tmp_path / out / "mine.yaml"
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(f'system: {system}\nuser: "{{question}}"\nmax_tokens: 99\n')
+        mode, folder = f"file:{file}", tmp_path / out / "run"
+        run_main(["--engine", scripted(tmp_path, mode, {"How many?": "The answer is 5."}), "--benchmark", f"file:{tmp_path / 'q.jsonl'}", "--mode", mode, "--out", str(folder)])
+        folders.append(folder)
+        return read_json(folder / "run.json")["mode"]
+
+    assert ask("a", "You are terse.") == {
+        "name": "file:mine.yaml", "title": "a prompt of one's own", "system": "You are terse.", "user": "{question}", "max_tokens": 99, "answer": "where the prompt says",
+    }  # fmt: skip
+    ask("b", "You are wordy.")  # another prompt in a file of the same name
+    found = collect(folders)
+    for text in (markdown(found), page(found), json.dumps(model_index(found["runs"]))):
+        assert all(said in text for said in ("file:mine.yaml", "You are terse.", "You are wordy.")), text
+    (pair,) = found["pairs"]
+    assert "mode" in pair["differs_in"]
+    with pytest.raises(SystemExit, match="holds a run with another prompt mode: choose a new --out"):
+        ask("a", "You are kind.")
+
+
+def test_a_run_with_another_setting_is_refused_with_its_name(tmp_path, monkeypatch):
+    monkeypatch.setattr(readings, "judge", lambda items: ((True, "") for _ in items))
+    (tmp_path / "q.jsonl").write_text('{"question": "How many?", "answer": 5}\n')
+    command = ["--engine", scripted(tmp_path, "tuned", {"How many?": "The answer is 5."}), "--benchmark", f"file:{tmp_path / 'q.jsonl'}", "--out", str(tmp_path / "out")]
+    run_main(command)
+    with pytest.raises(SystemExit, match=r"holds a run with another sampling \(temperature, seed\): choose a new --out"):
+        run_main([*command, "--temperature", "0.5", "--seed", "3"])
 
 
 # Forks a child a kill, each of which is ended without any chance to tidy up before its n-th durable row.

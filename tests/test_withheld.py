@@ -30,10 +30,10 @@ def made(tmp_path, monkeypatch):
     write_rows(tmp_path / "pens.jsonl", PROBLEMS)
     monkeypatch.setattr(withheld, "questions_of", lambda benchmark: {})
 
-    def make(name: str, wrong: tuple[int, ...] = (), keep: bool = False) -> Path:
+    def make(name: str, wrong: tuple[int, ...] = (), keep: bool = False, more: tuple[str, ...] = ()) -> Path:
         script = tmp_path / f"{name}.json"
         script.write_text(json.dumps({row["question"]: f"The answer is {0 if n in wrong else 2 * n}." for n, row in enumerate(PROBLEMS, start=1)}))
-        run_main(["--benchmark", f"file:{tmp_path / 'pens.jsonl'}", "--engine", f"scripted:{script}", "--out", str(tmp_path / name)])
+        run_main(["--benchmark", f"file:{tmp_path / 'pens.jsonl'}", "--engine", f"scripted:{script}", "--out", str(tmp_path / name), *more])
         withhold_main([str(tmp_path / name)])
         if not keep:
             (tmp_path / name / "results.jsonl").unlink()
@@ -98,9 +98,9 @@ def test_rows_of_another_run_are_refused_here_too(made):
 
 
 def test_a_model_is_not_asked_about_problems_that_are_not_there(made, monkeypatch):
-    a = made("a")
+    a = made("a", more=("--samples", "2", "--temperature", "1"))
     monkeypatch.setattr("eval.rerank.LanguageModelScorer", lambda spec: type("S", (), {"name": spec, "revision": ""})())
-    with pytest.raises(SystemExit, match=f"6 rows without their questions: let {DATA_VARIABLE} name"):
+    with pytest.raises(SystemExit, match=f"12 rows without their questions: let {DATA_VARIABLE} name"):
         rerank_main([str(a), "--scorer", "pocket"])
 
 
