@@ -20,12 +20,11 @@ from math import exp, isfinite
 from pathlib import Path
 from typing import Protocol
 
-from tqdm import tqdm
-
 from eval.benchmarks import kind_of
 from eval.intervals import rate
 from eval.metrics import answer_of, coverage, is_right, vote, why_unscored
 from eval.modes import Mode
+from eval.progress import progress
 from eval.records import Run, hash_of_reply, key_of, load_run
 from mathtutor.chat import Conversation
 from mathtutor.io import Busy, Damaged, Journal, write_json
@@ -89,12 +88,12 @@ def score_all(run: Run, scorer: Scorer) -> dict[tuple[str, int], float]:
         done = {key_of(row) for row in journal.rows}
         missing = [row for row in run.rows if key_of(row) not in done]
         items = [(mode.conversation(row["question"]), row["reply"]) for row in missing]
-        with tqdm(total=len(run.rows), initial=len(done), unit="reply", disable=None) as bar:
+        with progress(len(run.rows), len(done), "replies") as advance:
             for row, score in zip(missing, scorer.scores(items), strict=True):
                 if not isfinite(score):
                     raise ValueError(f"{scorer.name} gives {row['id']} the score {score}: a score must be a finite number")
                 journal.append({"id": row["id"], "sample": row.get("sample", 0), "reply": hash_of_reply(row["reply"]), "scorer": scorer.name, "score": score})
-                bar.update()
+                advance()
         return {key_of(row): row["score"] for row in journal.rows}
 
 

@@ -25,12 +25,11 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from tqdm import tqdm
-
 from eval.benchmarks import kind_of, load_with_origin, tolerance_of
 from eval.faults import digest_of, gold_of, malformed, meta_of
 from eval.metrics import MAX_CUT_OFF, summarize
 from eval.modes import DEFAULT, Mode, load_mode, mode_names
+from eval.progress import progress
 from eval.readings import NotInstalled, read_all
 from eval.records import (
     ROW_KEY,
@@ -128,7 +127,7 @@ def run(
         print(f"{len(done)} of {len(asked)} are there already")
     ask = mode.conversation if mode else conversation
     draws = sampling.temperature > 0
-    with tqdm(total=len(asked), initial=len(done), unit="reply", disable=None) as bar:
+    with progress(len(asked), len(done), "replies") as advance:
         for batch, drawn in plan(engine, asked, sampling, frozenset(done)):
             seeds = [seed_of(sampling.seed, problem.id, sample) for problem, sample in batch]
             more = {"seeds": seeds} if draws else {}
@@ -137,7 +136,7 @@ def run(
                 if (problem.id, sample) not in done:
                     row = result_row(problem, generation, sample, seeds[index] if draws else None, stamp, kind)
                     journal.append(row)
-                    bar.update()
+                    advance()
 
 
 def check_folder(out: Path, stamp: dict, journal: Journal, problems: Sequence[Problem]) -> dict:
