@@ -29,7 +29,8 @@ results.jsonl, a row
     id, sample      the problem, and which of its replies (from 0): together they are the row's key
     seed            what this reply was drawn from: a function of the run's seed, id and sample; null when greedy
     question        the problem's text
-    prompt          all that the model was given, verbatim, template included
+    prompt          all that a local model was given, verbatim, template included; of a server the turns that it was sent, laid out
+                    as ChatML by us, for its own template is not told
     reply           all that it wrote after that
     answer          the number it gives (as people write it), or null
     rule            by which rule of the robust reading: "answer is", "####", "boxed", ...

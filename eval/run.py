@@ -39,6 +39,8 @@ from eval.records import (
     key_of,
     run_hash,
     seed_of,
+    told_differences,
+    with_defaults,
     without_key,
 )
 from eval.verdicts import differing, told, verdict_of
@@ -169,7 +171,8 @@ def same_run(out: Path, stamp: dict) -> dict:
     if not isinstance(old, dict):
         raise Damaged(f"{record} is no record of a run: choose a new --out, or remove the folder")
     if different := differences(old, stamp):
-        names = ", ".join({"problems": "choice of problems (--limit)", "mode": "prompt mode"}.get(key, key) for key in different)
+        said = told_differences(old, stamp) if isinstance(with_defaults(old).get("sampling"), dict) else different
+        names = ", ".join({"problems": "choice of problems (--limit, or a set that was changed)", "mode": "prompt mode"}.get(key, key) for key in said)
         raise Damaged(f"{out} holds a run with another {names}: choose a new --out, or remove the folder")
     return old
 
@@ -196,6 +199,7 @@ def parser_of_run() -> argparse.ArgumentParser:
     parser.add_argument("--logprobs", action="store_true", help="keep each reply's mean log-probability, for eval.rerank")
     parser.add_argument("--batch-size", type=int, help="local engines: replies decoded together (default: 64)")
     parser.add_argument("--concurrency", type=int, help="servers: requests at once (default: 8)")
+    parser.add_argument("--timeout", type=float, metavar="SECONDS", help="servers: longest wait for the next piece of a reply (default: 60); more where requests queue")
     return parser
 
 
@@ -208,7 +212,9 @@ def sampling_of(args: argparse.Namespace, mode: Mode) -> Sampling:
 
     thinking = {"on": True, "off": False, "default": None, None: mode.thinking}[args.thinking]
     temperature = choose("temperature", 0.0)
-    greedy = temperature == 0 and args.top_p is None and args.top_k is None
+    greedy = temperature == 0
+    if greedy and (given := [name for name, value in (("--top-p", args.top_p), ("--top-k", args.top_k)) if value is not None]):
+        raise ValueError(f"{' and '.join(given)} mean nothing to greedy decoding: add --temperature, or leave out what it has no use for")
     return Sampling(
         max_tokens=mode.max_tokens if args.max_tokens is None else args.max_tokens,
         temperature=temperature,
@@ -224,11 +230,11 @@ def sampling_of(args: argparse.Namespace, mode: Mode) -> Sampling:
 
 def tune(engine: Engine, args: argparse.Namespace) -> None:
     """Set what changes the speed and not the run. Raises ValueError where the engine has no such thing."""
-    for option, name in (("batch_size", "--batch-size"), ("concurrency", "--concurrency")):
+    for option, name in (("batch_size", "--batch-size"), ("concurrency", "--concurrency"), ("timeout", "--timeout")):
         value = getattr(args, option)
         if value is None:
             continue
-        if value < 1:
+        if not value >= 1:
             raise ValueError(f"{name} must be at least 1")
         if not hasattr(engine, option):
             raise ValueError(f"{name} means nothing to {args.engine}: leave it out")
