@@ -473,7 +473,7 @@ def test_a_full_disk_is_told_and_the_rows_are_kept(files, tmp_path, monkeypatch)
     [
         ("run.json", "{", "run.json is not JSON"),
         ("run.json", "[1]", "run.json is no record of a run"),
-        ("run.json", "{}", r"another engine, revision, benchmark, choice of problems \(--limit\), sampling"),
+        ("run.json", "{}", r"another engine, revision, benchmark, choice of problems \(--limit, or a set that was changed\), sampling"),
         ("run.json", None, "holds results without a run.json"),
         ("results.jsonl", '{"id": "p1"}\n', "row 1 is no result of this run"),
         ("results.jsonl", '{"id": ["p1"]}\n', "row 1 is no result of this run"),
