@@ -49,6 +49,7 @@ from mathtutor.engines import Engine, Generation, Sampling, load_engine
 from mathtutor.engines.openai import EngineError
 from mathtutor.engines.scripted import ScriptedEngine
 from mathtutor.io import Busy, Damaged, Journal, read_json, write_json
+from mathtutor.io import told as in_words
 from mathtutor.problem import Problem
 
 SEEDS = 1_000_003  # batches of two seeds never share a draw
@@ -317,7 +318,7 @@ def main(argv: list[str] | None = None) -> None:
     except (Busy, Damaged) as error:
         raise SystemExit(str(error)) from error
     except (EngineError, OSError) as error:
-        raise SystemExit(f"{error}\nWhat was answered is kept: run the same command to go on.") from error
+        raise SystemExit(f"{in_words(error)}\nWhat was answered is kept: run the same command to go on.") from error
     except KeyboardInterrupt:
         print("\nStopped. What was answered is kept: run the same command to go on.", file=sys.stderr)
         raise SystemExit(130) from None
@@ -326,6 +327,11 @@ def main(argv: list[str] | None = None) -> None:
         print(f"The server did not tell how many tokens {pieces} replies took: what it sent in one piece counts as one, and may be several.")
     if missing:
         print(missing)
+
+
+def _share(summary: dict, what: str) -> str:
+    """How many replies, and which part of all."""
+    return f"{summary[what]} ({summary[f'{what}_rate']:.1%})" if summary[what] else "0"
 
 
 def report(args: argparse.Namespace, summary: dict, kind: str) -> None:
@@ -343,7 +349,7 @@ def report(args: argparse.Namespace, summary: dict, kind: str) -> None:
     by = f" by the majority of {args.samples}" if args.samples > 1 else ""
     print(
         f"{args.benchmark}: {summary['correct']} of {summary['n']} right{by} = {summary['accuracy']:.1%} "
-        f"(95% interval {low:.1%} to {high:.1%}), {summary['cut_off']} cut off, {summary['unparsed']} without an answer"
+        f"(95% interval {low:.1%} to {high:.1%}), {_share(summary, 'cut_off')} cut off, {_share(summary, 'unparsed')} without an answer"
     )
     if groups := summary.get("groups"):
         print(f"The problems are made from {groups['n']} templates: an interval that knows it is {groups['interval'][0]:.1%} to {groups['interval'][1]:.1%}")
