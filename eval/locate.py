@@ -28,9 +28,8 @@ from fractions import Fraction
 from functools import cache
 from pathlib import Path
 
-from tqdm import tqdm
-
 from eval.intervals import wilson
+from eval.progress import progress
 from mathtutor.chat import conversation, split_reply
 from mathtutor.engines import Engine, Sampling, load_engine
 from mathtutor.io import Journal, read_json, read_rows, sha256_file, write_atomic, write_json
@@ -278,8 +277,10 @@ def main(argv: list[str] | None = None) -> None:
     with Journal(args.out / "results.jsonl") as journal:
         done = {row["id"] for row in journal.rows}
         left = [item for item in items if item.id not in done]
-        for row in tqdm(_rows(args, engine, items, left), total=len(left), unit="item", disable=None):
-            journal.append(row)
+        with progress(len(items), len(done), "items") as advance:
+            for row in _rows(args, engine, items, left):
+                journal.append(row)
+                advance()
         summary = summarize(journal.rows)
     command = "python -m eval.locate " + shlex.join(argv if argv is not None else sys.argv[1:])
     write_json(args.out / "summary.json", stamp | summary | {"command": command})

@@ -30,8 +30,7 @@ from decimal import Decimal
 from functools import cache
 from pathlib import Path
 
-from tqdm import tqdm
-
+from eval.progress import progress
 from eval.records import by_problem, hash_of_reply, is_unfinished, key_of, with_votes
 from mathtutor.chat import split_reply
 from mathtutor.io import Journal
@@ -179,10 +178,10 @@ def read_all(rows: Sequence[dict], path: Path, golds: Mapping[str, str]) -> dict
         done = {key_of(row) for row in journal.rows}
         missing = [row for row in rows if key_of(row) not in done]
         if missing:
-            with tqdm(total=len(rows), initial=len(done), unit="reading", disable=None, leave=False) as bar:
+            with progress(len(rows), len(done), "readings", leave=False) as advance:
                 for reading in _read(missing, golds):
                     journal.append(reading)
-                    bar.update()
+                    advance()
         found = {key_of(row): row for row in journal.rows}
     return with_votes(found, _votes(rows, path.with_name("votes.jsonl")), rows)
 
@@ -216,7 +215,7 @@ def _votes(rows: Sequence[dict], path: Path) -> list[dict]:
         done = {row["id"] for row in journal.rows}
         missing = [name for name in groups if name not in done]
         replies = [["" if row["cut_off"] or row["finish"] == "failed" else row["reply"] for row in groups[name]] for name in missing]
-        with tqdm(total=len(groups), initial=len(done), unit="vote", disable=None, leave=False) as bar:
+        with progress(len(groups), len(done), "votes", leave=False) as advance:
             for name, texts, (found, error) in zip(missing, replies, sort(replies), strict=True):
                 means = _by_text(texts) if found is None else found
                 votes = [
@@ -224,7 +223,7 @@ def _votes(rows: Sequence[dict], path: Path) -> list[dict]:
                     for place, (row, (head, said)) in enumerate(zip(groups[name], means, strict=True))
                 ]
                 journal.append({"id": name, "votes": votes, **({"error": error} if error else {})})
-                bar.update()
+                advance()
         return journal.rows
 
 

@@ -29,7 +29,8 @@ results.jsonl, a row
     id, sample      the problem, and which of its replies (from 0): together they are the row's key
     seed            what this reply was drawn from: a function of the run's seed, id and sample; null when greedy
     question        the problem's text
-    prompt          all that the model was given, verbatim, template included
+    prompt          all that a local model was given, verbatim, template included; of a server the turns that it was sent, laid out
+                    as ChatML by us, for its own template is not told
     reply           all that it wrote after that
     answer          the number it gives (as people write it), or null
     rule            by which rule of the robust reading: "answer is", "####", "boxed", ...
@@ -175,9 +176,12 @@ def differences(old: dict, new: dict) -> list[str]:
 
 def told_differences(old: dict, new: dict) -> list[str]:
     """The same for people, with what of the sampling differs: "sampling (calculator)"."""
-    one, other = (with_defaults(stamp)["sampling"] for stamp in (old, new))
+    one, other = (with_defaults(stamp).get("sampling") for stamp in (old, new))
+    names = differences(old, new)
+    if not (isinstance(one, dict) and isinstance(other, dict)):
+        return names
     settings = ", ".join(key for key in one if one[key] != other.get(key))
-    return [f"sampling ({settings})" if name == "sampling" else name for name in differences(old, new)]
+    return [f"sampling ({settings})" if name == "sampling" else name for name in names]
 
 
 def without_key(word: str) -> str:

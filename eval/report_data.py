@@ -22,7 +22,7 @@ from eval.metrics import MAX_CUT_OFF, is_right, problem_of, summarize, why_unsco
 from eval.records import Run, checked_stamp, differences, load_run, rows_file, summary_of, without_key
 from eval.report_items import clip, disagreeing, items_of
 from eval.visible import mark
-from mathtutor.engines import calculates, display_name
+from mathtutor.engines import calculates, display_name, is_served
 from mathtutor.io import Damaged, read_json, read_rows
 from mathtutor.sources import DATA_VARIABLE
 
@@ -171,6 +171,7 @@ def _described(one: Loaded, name: str) -> dict:
         "agreement": figures.get("agreement") or [],
         "command": " ".join(map(without_key, one.summary.get("command", "").split(" "))),
         "prompt": mark(example.get("prompt", "")),
+        "is_served": is_served(str(stamp.get("engine"))),
         "prompt_id": example.get("id", ""),
         "warnings": _warnings(one, replies),
         "disagreeing": disagreeing(one.run) if one.run else [],

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from eval.metrics import error_kind, is_right, problem_of, shown_answer, steps_of, vote, why_unscored
 from eval.records import Run, key_of
 from eval.visible import mark
+from eval.withheld import asked
 
 LONGEST = 20_000  # characters of a reply in the page; the record keeps it whole
 
@@ -22,14 +23,14 @@ def items_of(runs: Iterable[tuple[Run, str, str, str]]) -> list[dict]:
     `runs`: (run, benchmark, its kind, name of the run); what nobody has scored is left out. Among equals the benchmarks
     take turns, so that the first few do not all stand for one of them.
     """
-    groups: dict[tuple[str, str], dict] = {}
-    voices: dict[tuple[str, str], set[tuple]] = defaultdict(set)
+    groups: dict[tuple, dict] = {}
+    voices: dict[tuple, set[tuple]] = defaultdict(set)
     for run, benchmark, kind, name in runs:
         if why_unscored(run.rows, run.readings, kind):
             continue
         for id, rows in run.by_problem().items():
             first = rows[0]
-            key = benchmark, id
+            key = benchmark, id, asked(first), first["gold"]  # a set that was changed asks something else under an id
             item = groups.setdefault(key, {
                 "benchmark": mark(key[0]), "id": mark(id), "question": clip(first.get("question", "")), "gold": mark(first.get("gold_text", first["gold"])), "runs": [],
             })  # fmt: skip

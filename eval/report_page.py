@@ -23,6 +23,7 @@ from eval.report_items import count_flags
 from eval.report_located import located
 from eval.report_pairs import noise, pairs
 from eval.report_proofs import proofs
+from eval.report_text import given
 
 ASSETS = Path(__file__).resolve().parents[1] / "assets"
 # What a run may change, so that its own figures stand with its decoding
@@ -253,13 +254,13 @@ def prompts(found: Mapping) -> str:
     for runs in seen.values():
         mode = runs[0]["mode"]
         parts.append(f"<h3>{esc(mode['name'])}</h3><p>Used by {esc(', '.join(run['name'] for run in runs))}.</p>")
-        example = next((run for run in runs if run["prompt"]), None)
+        examples = {(run["engine"], run["sampling"].get("thinking")): run for run in reversed(runs) if run["prompt"]}
         if len(mode) > 1:
-            told = {key: value for key, value in mode.items() if key != "name" and not (key == "shown" and example)}  # the prompt below shows them
+            told = {key: value for key, value in mode.items() if key != "name" and not (key == "shown" and examples)}  # the prompts below show them
             parts.append(table(f"Prompt mode {mode['name']}", ["setting", "value"], [(esc(SETTINGS.get(key, key)), f"<pre>{esc(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))}</pre>") for key, value in told.items()], figures=False))
-        if example:
-            parts.append(f"<p>All that {esc(example['engine'])} was given for {esc(example['prompt_id'])}, verbatim:</p><pre>{esc(example['prompt'])}</pre>")
-        else:
+        for example in reversed(examples.values()):
+            parts.append(f"<p>{esc(given(example))}:</p><pre>{esc(example['prompt'])}</pre>")
+        if not examples:
             parts.append("<p>No prompt was kept with these records.</p>")
     return "".join(parts)
 

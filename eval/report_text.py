@@ -151,13 +151,21 @@ def _disagreements(found: Mapping) -> list[str]:
     return [f"## Readings that disagree ({len(rows[:4 * LISTED])} of {len(rows):,})", table(["run", "problem", "gold", "we read", "we say", "math-verify says"], rows[: 4 * LISTED])]
 
 
+def given(run: Mapping) -> str:
+    """What the prompt on record is: a local model was given just that, a server the turns, which its own template lays out."""
+    if not run["is_served"]:
+        return f"All that {run['engine']} was given for {run['prompt_id']}, verbatim"
+    thinking = {True: ", asked to think", False: ", asked not to think"}.get(run["sampling"].get("thinking"), "")
+    return f"What {run['engine']} was sent for {run['prompt_id']}{thinking}, laid out as ChatML by us: the server's own template, which no record knows, lays out the same turns"
+
+
 def _prompts(found: Mapping) -> list[str]:
     parts, seen = [], set()
     for run in found["runs"]:
         # Two files of one name may hold two prompts.
-        key = (json.dumps(run["mode"], sort_keys=True, ensure_ascii=False), run["engine"])
+        key = (json.dumps(run["mode"], sort_keys=True, ensure_ascii=False), run["engine"], run["sampling"].get("thinking"))
         if key in seen or not run["prompt"]:
             continue
         seen.add(key)
-        parts += [f"### {cell(run['mode']['name'])}, {cell(run['engine'])}, for {cell(run['prompt_id'])}", fence(run["prompt"])]
+        parts += [f"### {cell(run['mode']['name'])}, {cell(run['engine'])}, for {cell(run['prompt_id'])}", f"{cell(given(run))}:", fence(run["prompt"])]
     return ["## Prompts, verbatim", *parts] if parts else []

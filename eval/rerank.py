@@ -20,14 +20,14 @@ from math import exp, isfinite
 from pathlib import Path
 from typing import Protocol
 
-from tqdm import tqdm
-
 from eval.benchmarks import kind_of
 from eval.intervals import rate
 from eval.metrics import answer_of, coverage, is_right, vote, why_unscored
 from eval.modes import Mode
+from eval.progress import progress
 from eval.records import Run, hash_of_reply, key_of, load_run
 from mathtutor.chat import Conversation
+from mathtutor.engines import Sampling
 from mathtutor.io import Busy, Damaged, Journal, write_json
 
 OWN = "logprob"
@@ -45,19 +45,20 @@ class Scorer(Protocol):
 
 
 class LanguageModelScorer:
-    """The mean log-probability that a local model gives to a reply."""
+    """The mean log-probability that a local model gives to a reply; `thinking` as the run asked for it, since the prompt differs."""
 
-    def __init__(self, spec: str):
+    def __init__(self, spec: str, thinking: bool | None = None):
         from mathtutor.engines import load_engine
 
         self._engine = load_engine(spec)
         if not hasattr(self._engine, "log_probability"):
             raise ValueError(f"{spec} cannot score a reply: use pocket, pocket-base, hf:ORG/NAME or hf:PATH")
-        self.name, self.revision = spec, getattr(self._engine, "revision", "")
+        self.name, self._sampling = spec, Sampling(thinking=thinking)
+        self.revision = getattr(self._engine, "revision", "") + ("" if thinking is None else f", thinking {'on' if thinking else 'off'}")
 
     def scores(self, items: Sequence[tuple[Conversation, str]]) -> Iterator[float]:
         for conversation, reply in items:
-            yield self._engine.log_probability(conversation, reply)
+            yield self._engine.log_probability(conversation, reply, self._sampling)
 
 
 def mode_of(run: Run) -> Mode:
@@ -89,12 +90,12 @@ def score_all(run: Run, scorer: Scorer) -> dict[tuple[str, int], float]:
         done = {key_of(row) for row in journal.rows}
         missing = [row for row in run.rows if key_of(row) not in done]
         items = [(mode.conversation(row["question"]), row["reply"]) for row in missing]
-        with tqdm(total=len(run.rows), initial=len(done), unit="reply", disable=None) as bar:
+        with progress(len(run.rows), len(done), "replies") as advance:
             for row, score in zip(missing, scorer.scores(items), strict=True):
                 if not isfinite(score):
                     raise ValueError(f"{scorer.name} gives {row['id']} the score {score}: a score must be a finite number")
                 journal.append({"id": row["id"], "sample": row.get("sample", 0), "reply": hash_of_reply(row["reply"]), "scorer": scorer.name, "score": score})
-                bar.update()
+                advance()
         return {key_of(row): row["score"] for row in journal.rows}
 
 
@@ -163,7 +164,7 @@ def main(argv: list[str] | None = None) -> None:
     try:
         run = load_run(args.run)
         check_run(run)
-        scores = own_scores(run) if args.scorer == OWN else score_all(run, LanguageModelScorer(args.scorer))
+        scores = own_scores(run) if args.scorer == OWN else score_all(run, LanguageModelScorer(args.scorer, run.stamp["sampling"].get("thinking")))
         found = rerank(run, scores, args.scorer)
     except (ValueError, Damaged, Busy, OSError) as error:
         raise SystemExit(str(error)) from error

@@ -25,12 +25,11 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from tqdm import tqdm
-
 from eval.benchmarks import kind_of, load_with_origin, tolerance_of
 from eval.faults import digest_of, gold_of, malformed, meta_of
 from eval.metrics import MAX_CUT_OFF, summarize
 from eval.modes import DEFAULT, Mode, load_mode, mode_names
+from eval.progress import progress
 from eval.readings import NotInstalled, read_all
 from eval.records import (
     ROW_KEY,
@@ -49,6 +48,7 @@ from mathtutor.engines import Engine, Generation, Sampling, load_engine
 from mathtutor.engines.openai import EngineError
 from mathtutor.engines.scripted import ScriptedEngine
 from mathtutor.io import Busy, Damaged, Journal, read_json, write_json
+from mathtutor.io import told as in_words
 from mathtutor.problem import Problem
 
 SEEDS = 1_000_003  # batches of two seeds never share a draw
@@ -129,7 +129,7 @@ def run(
         print(f"{len(done)} of {len(asked)} are there already")
     ask = mode.conversation if mode else conversation
     draws = sampling.temperature > 0
-    with tqdm(total=len(asked), initial=len(done), unit="reply", disable=None) as bar:
+    with progress(len(asked), len(done), "replies") as advance:
         for batch, drawn in plan(engine, asked, sampling, frozenset(done)):
             seeds = [seed_of(sampling.seed, problem.id, sample) for problem, sample in batch]
             more = {"seeds": seeds} if draws else {}
@@ -138,7 +138,7 @@ def run(
                 if (problem.id, sample) not in done:
                     row = result_row(problem, generation, sample, seeds[index] if draws else None, stamp, kind)
                     journal.append(row)
-                    bar.update()
+                    advance()
 
 
 def check_folder(out: Path, stamp: dict, journal: Journal, problems: Sequence[Problem]) -> dict:
@@ -171,7 +171,7 @@ def same_run(out: Path, stamp: dict) -> dict:
     if not isinstance(old, dict):
         raise Damaged(f"{record} is no record of a run: choose a new --out, or remove the folder")
     if differences(old, stamp):
-        said = {"problems": "choice of problems (--limit)", "mode": "prompt mode"}
+        said = {"problems": "choice of problems (--limit, or a set that was changed)", "mode": "prompt mode"}
         names = ", ".join(said.get(key, key) for key in told_differences(old, stamp))
         raise Damaged(f"{out} holds a run with another {names}: choose a new --out, or remove the folder")
     return old
@@ -199,6 +199,7 @@ def parser_of_run() -> argparse.ArgumentParser:
     parser.add_argument("--logprobs", action="store_true", help="keep each reply's mean log-probability, for eval.rerank")
     parser.add_argument("--batch-size", type=int, help="local engines: replies decoded together (default: 64)")
     parser.add_argument("--concurrency", type=int, help="servers: requests at once (default: 8)")
+    parser.add_argument("--timeout", type=float, metavar="SECONDS", help="servers: longest wait for the next piece of a reply (default: 60); more where requests queue")
     return parser
 
 
@@ -211,7 +212,9 @@ def sampling_of(args: argparse.Namespace, mode: Mode) -> Sampling:
 
     thinking = {"on": True, "off": False, "default": None, None: mode.thinking}[args.thinking]
     temperature = choose("temperature", 0.0)
-    greedy = temperature == 0 and args.top_p is None and args.top_k is None
+    greedy = temperature == 0
+    if greedy and (given := [name for name, value in (("--top-p", args.top_p), ("--top-k", args.top_k)) if value is not None]):
+        raise ValueError(f"{' and '.join(given)} mean nothing to greedy decoding: add --temperature, or leave out what it has no use for")
     return Sampling(
         max_tokens=mode.max_tokens if args.max_tokens is None else args.max_tokens,
         temperature=temperature,
@@ -227,11 +230,11 @@ def sampling_of(args: argparse.Namespace, mode: Mode) -> Sampling:
 
 def tune(engine: Engine, args: argparse.Namespace) -> None:
     """Set what changes the speed and not the run. Raises ValueError where the engine has no such thing."""
-    for option, name in (("batch_size", "--batch-size"), ("concurrency", "--concurrency")):
+    for option, name in (("batch_size", "--batch-size"), ("concurrency", "--concurrency"), ("timeout", "--timeout")):
         value = getattr(args, option)
         if value is None:
             continue
-        if value < 1:
+        if not value >= 1:
             raise ValueError(f"{name} must be at least 1")
         if not hasattr(engine, option):
             raise ValueError(f"{name} means nothing to {args.engine}: leave it out")
@@ -314,7 +317,7 @@ def main(argv: list[str] | None = None) -> None:
     except (Busy, Damaged) as error:
         raise SystemExit(str(error)) from error
     except (EngineError, OSError) as error:
-        raise SystemExit(f"{error}\nWhat was answered is kept: run the same command to go on.") from error
+        raise SystemExit(f"{in_words(error)}\nWhat was answered is kept: run the same command to go on.") from error
     except KeyboardInterrupt:
         print("\nStopped. What was answered is kept: run the same command to go on.", file=sys.stderr)
         raise SystemExit(130) from None
@@ -323,6 +326,11 @@ def main(argv: list[str] | None = None) -> None:
         print(f"The server did not tell how many tokens {pieces} replies took: what it sent in one piece counts as one, and may be several.")
     if missing:
         print(missing)
+
+
+def _share(summary: dict, what: str) -> str:
+    """How many replies, and which part of all."""
+    return f"{summary[what]} ({summary[f'{what}_rate']:.1%})" if summary[what] else "0"
 
 
 def report(args: argparse.Namespace, summary: dict, kind: str) -> None:
@@ -340,7 +348,7 @@ def report(args: argparse.Namespace, summary: dict, kind: str) -> None:
     by = f" by the majority of {args.samples}" if args.samples > 1 else ""
     print(
         f"{args.benchmark}: {summary['correct']} of {summary['n']} right{by} = {summary['accuracy']:.1%} "
-        f"(95% interval {low:.1%} to {high:.1%}), {summary['cut_off']} cut off, {summary['unparsed']} without an answer"
+        f"(95% interval {low:.1%} to {high:.1%}), {_share(summary, 'cut_off')} cut off, {_share(summary, 'unparsed')} without an answer"
     )
     if groups := summary.get("groups"):
         print(f"The problems are made from {groups['n']} templates: an interval that knows it is {groups['interval'][0]:.1%} to {groups['interval'][1]:.1%}")

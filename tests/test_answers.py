@@ -197,6 +197,9 @@ NOT_EIGHTEEN = [
     "18 tens", "18 apples, 20 pears", "18 20 22", "eighteen apples and twenty pears", "$18, 50 cents", "18 pounds 50 pence", "18 ft 6", r"$\text{minus }18$", "20 - x = 18",
     r"18 \text{ million}", r"$18\text{k}$", "18  million", "at most 18", "at least 18", "under 18", "18 or more", "no more than 18", "x > 18", "x ≠ 18", "5x = 18", "x + 2 = 18",
     "-(18)", "- 18", "2**18", "18²", "18 - n", "18 dollars and fifty cents",
+    "18 out of 20", "18 out of 20 apples", "18 of 20", "18 in 20", "18 in every 20", "18 per 20", "18 for every 20", "18 more than 20", "18 years older than 20", "18 fewer than 20",
+    "18 less than x", "18 times as many as 20", "half as many as 18", "all but 18", "18 with 3 left over", "18, with 3 left", "18 < 20", "18<20", "18 ≤ 20", "2(x) = 18", "total - 18",
+    "the total - 18", "18 degrees below zero", "18 by 20 feet", "eighteen per twenty", "eighteen more than twenty",
 ]  # fmt: skip
 
 
@@ -219,6 +222,49 @@ def test_no_rule_takes_a_number_for_what_is_made_of_it(text):
     ],
 )  # fmt: skip
 def test_reads_what_a_denial_a_scale_and_a_heading_say(reply, value):
+    assert read_answer(reply).value == value
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["18 for Tom, 20 for Ann", "18 apples for Tom, and 20 for Ann", "18 each, 54 in total", "18 dollars each, 54 dollars altogether", "18 each, for a total of 54", "18, then 20", "Tom 18, Ann 20",
+     "Tom: 18, Ann: 20"],
+)  # fmt: skip
+def test_a_statement_of_two_numbers_is_none_of_one(text):
+    for reply in (f"The answer is {text}.", f"#### {text}", rf"\boxed{{{text}}}", f"So it is **{text}**."):
+        assert (read_answer(reply).value, read_answer(reply).refusal) == (None, "two different answers"), reply
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["18 boxes with 3 eggs left over", "18 out of the 20 students", "18 students out of 20", "18 in 2024", "18 in 20 days", "18 in.", "18 per hour", "18 per 1 hour", "18 liters per 100 km",
+     "18 more apples than 20 pears", "18 more than Ann", "18, which is 9 more than 9", "18 which is less than 20", "18 each", "18 for Tom", "18 of them", "18 left over", "18 by 2025", "18 (20 less than 38)"],
+)  # fmt: skip
+def test_a_number_with_its_unit_or_its_person_is_a_statement_of_it(text):
+    for reply in (f"The answer is {text}.", f"#### {text}", f"So it is **{text}**."):
+        assert read_answer(reply).value == 18, reply
+
+
+@pytest.mark.parametrize(
+    "reply, value",
+    [  # "answer" is no statement where it is a verb, or what is looked for
+        ("To answer this, we calculate: 3 + 4 = 7.\n\nThen 7 * 2 = 14.\n\n\\boxed{14}", 14), ("To answer the question: first 16 - 7 = 9.\nThen 9 * 2 = 18.\n**18**", 18),
+        ("Let's answer this step by step:\n\n1. Eggs: 16\n2. Left: 9\n\nSo she makes $18.", 18), ("To verify the answer: 18 / 2 = 9 eggs.\n**18**", 18),
+        ("The answer is 18.\n\nTo verify the answer: 18 / 2 = 9 eggs sold.", 18), ("Checking the answer: 18 / 2 = 9.\nFinal: **18**", 18),
+        ("Here's the answer in 3 steps:\n1. 16 - 3 = 13\n2. 9 * 2 = 18\n\n**She makes $18.**", 18), ("The answer to the first part is 9 eggs. Multiply by 2.\n\n$\\boxed{18}$", 18),
+        ("So to get the answer, add: 9 + 9 = 18", 18), ("Adding gives the answer: 18", 18), ("My answer: 18", 18), ("The answer is:\n18. That is all.", 18), ("The answers are 18 and 20.", None),
+        # what a statement begins with may only say when
+        ("The answer is: After 3 days, Tom has 18 apples.", 18), ("Answer: In 5 years, Tom will be 18 years old.", 18), ("#### Each of the 3 friends gets 18 candies", 18), ("The answer is in 3 days.", 3),
+        ("The answer is after 3 days and 4 hours.", None), ("**Final Answer:** She sells 9 eggs for $2 each, making **$18** per day.", 18), ("**Answer:** **18** tickets for 3 boys.", 18),
+        # what was taken back
+        ("The answer is 20. Wait, that's not right. I forgot Tom's 2.\n20 - 2 = 18\n\n**18**", 18), ("The answer is 20. Hmm, I made a mistake. So it should be 18.", 18), ("The answer is 20... no, 18.", 18),
+        ("The answer is 20. That is wrong.", None), ("The answer is 18. Wait, let me check: 9 * 2 = 18. Yes, correct.", 18), ("The answer is 18. If you got 20, that's wrong.", 18),
+        # what stands around a box
+        (r"\boxed{18} million", 18_000_000), (r"$\boxed{18}$ \text{thousand}", 18_000), ("**18** million", 18_000_000), (r"so $-\boxed{18}$", -18), (r"- $\boxed{18}$", 18), (r"\boxed{18}^2", None),
+        (r"\boxed{18}x", None), (r"\boxed{18}^\circ", 18), (r"\boxed{18}\%", 18), (r"16 + \boxed{2} = 18", 2), ("So it is <18>", 18), ("Total - 18", 18),
+    ],
+)  # fmt: skip
+def test_what_speaks_of_an_answer_is_told_from_what_states_it(reply, value):
     assert read_answer(reply).value == value
 
 
@@ -539,7 +585,8 @@ def test_every_whole_number_survives_every_wording(number, wording):
 
 _HOSTILE = ["1", ",", "-", ".", " ", "1,", "1.", "answer is ", "answer:", "the answer is a. ", "####", "#### ", "\\boxed{", "**1:**",
             "(", "<think>", "</think>", "\\frac{1}{", "1e", "1 million ", " or ", "1 000 ", "1" + "," * 199,
-            "{", "^{", "1_", "not 1 ", "not ", "18 a ", "x > 1", " - ", "#### Answer\n", "= ", "|", "1 and ", "1, ", "1" + " " * 999, "\\overline{1}", "\\a", "~~", "one ", "a(", "f(", "-(", "x = "]  # fmt: skip
+            "{", "^{", "1_", "not 1 ", "not ", "18 a ", "x > 1", " - ", "#### Answer\n", "= ", "|", "1 and ", "1, ", "1" + " " * 999, "\\overline{1}", "\\a", "~~", "one ", "a(", "f(", "-(", "x = ",
+            "after 3 days, ", "answer: after 3 days he ", ". that's wrong ", ". wait, no, ", "\\boxed{1} ", "\\boxed{1", "1 more than ", "To find the answer: ", "answer: **1** ", "1 < ", "total - ", "1 for a, "]  # fmt: skip
 
 
 @pytest.mark.parametrize("piece", _HOSTILE)

@@ -343,8 +343,19 @@ def test_a_language_model_scores_replies_and_is_asked_once(made, tiny_model_fold
     for _ in range(2):
         rerank_main([str(out), "--scorer", f"hf:{tiny_model_folder}"])
     assert len(asked) == 4 and asked[0][0][-1]["content"] == PROBLEMS[0]["question"]
+    assert {args[2].thinking for args in asked} == {None}
     (file,) = out.glob("scores-*.jsonl")
     assert all(r["score"] < 0 for r in read_rows(file))
+
+
+def test_a_scorer_sees_the_prompt_that_the_run_had(made, tiny_model_folder, monkeypatch):
+    from mathtutor.engines.hf import HFEngine
+
+    out = made("k", lambda n, s: says(2 * n), "--samples", "2", "--temperature", "1", "--limit", "1", "--thinking", "off")
+    asked = []
+    monkeypatch.setattr(HFEngine, "log_probability", lambda self, *args: asked.append(args) or -1.0)
+    rerank_main([str(out), "--scorer", f"hf:{tiny_model_folder}"])
+    assert {args[2].thinking for args in asked} == {False}
 
 
 def test_a_reply_without_an_answer_is_never_chosen():

@@ -49,6 +49,9 @@ class Server(BaseHTTPRequestHandler):
         if problem == "refuse":
             self.start(400, "application/json")
             return self.wfile.write(b'{"error": {"message": "too long"}}')
+        if problem in ("401", "403", "404"):
+            self.start(int(problem), "application/json")
+            return self.wfile.write(b'{"error": {"message": "no such key or model"}}')
         if problem == "html":
             self.start(kind="text/html")
             return self.wfile.write(b"<html>Welcome</html>")
@@ -251,6 +254,28 @@ def test_leaving_a_batch_early_waits_for_nobody(engine):
     started = time.monotonic()
     replies.close()
     assert time.monotonic() - started < 0.5
+
+
+@pytest.mark.parametrize("status", ["401", "404"])
+def test_a_key_or_a_model_that_is_refused_ends_the_run_before_all_problems_have_failed(server, tmp_path, status):
+    (tmp_path / "q.jsonl").write_text("".join(json.dumps({"id": str(n), "question": status, "answer": 7}) + "\n" for n in range(40)))
+    with pytest.raises(SystemExit, match="(?s)no such key or model.*What was answered is kept"):
+        run_main(["--engine", f"openai:http://127.0.0.1:{server.server_port}/v1#m", "--benchmark", f"file:{tmp_path / 'q.jsonl'}", "--concurrency", "2", "--out", str(tmp_path / "out")])
+    assert list(read_rows(tmp_path / "out" / "results.jsonl")) == [] and not (tmp_path / "out" / "summary.json").exists()
+    assert len(server.asked) < 40
+
+
+def test_a_question_that_a_server_forbids_costs_no_other_reply(engine):
+    replies = dict(engine.replies([conversation(problem) for problem in ("403", "well")]))
+    assert [replies[i].finish for i in range(2)] == ["failed", "stop"]
+
+
+def test_how_long_a_silent_server_is_waited_for_can_be_chosen(server, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("mathtutor.engines.openai.RETRIES", 0)
+    (tmp_path / "q.jsonl").write_text(json.dumps({"question": "silent", "answer": 7}) + "\n")
+    started = time.monotonic()
+    run_main(["--engine", f"openai:http://127.0.0.1:{server.server_port}/v1#m", "--benchmark", f"file:{tmp_path / 'q.jsonl'}", "--timeout", "1", "--out", str(tmp_path / "out")])
+    assert time.monotonic() - started < 30 and "1 failed and count as wrong" in capsys.readouterr().out
 
 
 def test_a_server_that_is_not_there_is_an_error_for_the_whole_batch():

@@ -180,6 +180,20 @@ def test_the_prompt_is_shown_verbatim(runs):
     assert prompt in markdown(collect(runs)) and prompt.replace("<", "&lt;").replace(">", "&gt;") in page(collect(runs))
 
 
+def test_a_prompt_of_each_model_is_shown_and_that_of_a_server_is_called_ours(runs, tmp_path):
+    third = write_run(tmp_path / "third", [row("p0", "5", prompt="[INST] Question p0 [/INST]")], engine="hf:ORG/OTHER", sampling=SAMPLING | {"thinking": False})
+    found = collect([*runs, third])
+    for text in (page(found), markdown(found).replace("\\", "")):
+        assert "All that pocket was given for p0, verbatim:" in text and "All that ORG/OTHER was given for p0, verbatim:" in text and "[INST] Question p0 [/INST]" in text
+        assert "All that m at host.example" not in text and "What m at host.example was sent for p0, laid out as ChatML by us" in text
+
+
+def test_one_id_that_asks_two_things_is_two_items(tmp_path):
+    folders = [write_run(tmp_path / name, [row("p", "6", question=question, gold=gold)], problems=name * 64) for name, question, gold in (("a", "One?", "5"), ("b", "Two?", "6"))]
+    items = collect(folders)["items"]
+    assert [(item["question"], item["gold"], [run["run"] for run in item["runs"]], item["flags"][0]) for item in items] == [("One?", "5", ["a"], "wrong"), ("Two?", "6", ["b"], "right")]
+
+
 def test_no_address_or_key_of_a_server_is_shown(runs):
     found = collect(runs)
     assert found["runs"][1]["engine"] == "m at host.example"

@@ -99,7 +99,7 @@ def test_rows_of_another_run_are_refused_here_too(made):
 
 def test_a_model_is_not_asked_about_problems_that_are_not_there(made, monkeypatch):
     a = made("a", more=("--samples", "2", "--temperature", "1"))
-    monkeypatch.setattr("eval.rerank.LanguageModelScorer", lambda spec: type("S", (), {"name": spec, "revision": ""})())
+    monkeypatch.setattr("eval.rerank.LanguageModelScorer", lambda spec, thinking: type("S", (), {"name": spec, "revision": ""})())
     with pytest.raises(SystemExit, match=f"12 rows without their questions: let {DATA_VARIABLE} name"):
         rerank_main([str(a), "--scorer", "pocket"])
 

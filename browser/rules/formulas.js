@@ -30,7 +30,8 @@ const SCRIPT_BEHIND_BRACE = pattern(String.raw`\}\s?(?=[_^])`);
 const SQUARED_UNIT = pattern(
   String.raw`(?<=[\d\s])((?:[ckdm]?m|in|ft|yd)|(?:units?|feet|inches|met(?:er|re)s)(?=\s?\^))(?:\s?\^)?([23])(?![\d,.]*\d)`,
 );
-const COMPARED = pattern(String.raw`((?<![A-Za-z</\\])[A-Za-z]\s?|[^<>\n]\s)[<>](=?)\s?(?=[-+$]{0,2}\d)`); // x > 3, but not <b>3</b>
+// x > 3, 2<3, but not <b>3</b> nor <3>
+const COMPARED = pattern(String.raw`((?<![A-Za-z</\\])[A-Za-z]\s?|[^<>\n]\s|\d)[<>](=?)\s?(?=[-+$]{0,2}\d)(?![-+$\d,.]{1,60}>)`);
 const STRUCK = pattern(String.raw`~~[^~\n]{1,80}~~`);
 
 /** 0.1\overline{6} is 15/90. */
@@ -67,8 +68,9 @@ const INSIDE = pattern(
     String.raw`|\b(?:(?:twice|double|triple)(?:[ ]of)?|(?:half|thirds?|quarters?|fourths?|fifths?|sixths?|eighths?|tenths?|square|cube` +
     String.raw`|(?:square|cube)[ ]root)[ ]of)[ ](?:the[ ]|a[ ])?[$€£]?|(?:^|\b(?:is|be)[ ])half[ ][$€£]?` +
     String.raw`|\b(?:negative|opposite|reciprocal|inverse|root|sum|product|difference)[ ]of[ ][$€£]?` +
+    String.raw`|\b(?:half|twice|times|thirds?|quarters?)[ ]as[ ][a-z]{1,12}[ ]as[ ](?:the[ ])?[$€£]?|\ball[ ]but[ ](?:the[ ])?[$€£]?` +
     // 5x = 18, x + 2 = 18, 20 - x = 18: an equation says what is unknown, and not what it is
-    String.raw`|(?:\d[ ]?[xyzn](?![A-Za-z]|\s?[$€£(\d.])|\d[ ]?[-+/][ ]?[xyzn](?![A-Za-z])|(?<![A-Za-z])[xyzn](?:[ ]?[-+/^][ ]?\d|[²³]))` +
+    String.raw`|(?:\d[ ]?\([ ]?[xyzn][ ]?\)|\d[ ]?[xyzn](?![A-Za-z]|\s?[$€£(\d.])|\d[ ]?[-+/][ ]?[xyzn](?![A-Za-z])|(?<![A-Za-z])[xyzn](?:[ ]?[-+/^][ ]?\d|[²³]))` +
     String.raw`[^=\n]{0,20}=\s?[$€£]?)$`,
   { ignoreCase: true },
 );
@@ -88,8 +90,10 @@ const BOUND = pattern(
     String.raw`|(?:^|\b(?:is|be)\s)(?:up to|over)\s|(?:[≶≤≥≠]=?|!=)\s{0,2})[$€£]?$`,
   { ignoreCase: true },
 );
-// "18 - 3", where words stand for the 18: "total - 3"
-const WORDS_LESS = pattern(String.raw`[\s$*(]*(?:the )?[a-z]{2,12}(?: [a-z]{1,12}){0,2} - [$€£]?`);
+// "18 - 3", where words stand for the 18: "total - 3"; in prose those of a line of its own, and behind "is" or "=" (a list has "Total - 3")
+const LESS = String.raw`[\s$*(]*(?:the )?[a-z]{2,12}(?: [a-z]{1,12}){0,2} - [$€£]?`;
+const WORDS_LESS = pattern(LESS);
+const PROSE_LESS = pattern(String.raw`(?:[\n=]|\b(?:is|was|be|are|equals|makes|gives|have|has|had)\b)${LESS}$`);
 const COMPARES = String.raw`(?:[<>≤≥≠]=?|!=|\\(?:[gl](?:eq?|eqslant|t)|neq?)(?![a-z]))\s?[-+$]{0,2}\d`;
 const INEQUALITY = pattern(
   String.raw`[^\d=]{0,40}(?<![A-Za-z</\\])[A-Za-z]\s?${COMPARES}|[\s$]{0,4}(?!<[^<>\n]{0,40}>)${COMPARES}`,
@@ -111,7 +115,7 @@ export const inequality = (text) => INEQUALITY.match(text);
 export const endOfName = (text) => NAME.match(text)?.[0].length ?? 0;
 
 /** Why a number that starts there belongs to what stands before it: f(2), x + 5 = 7, "more than 5". signed: it has a sign of its own.
-    strict: of bars only those right beside it, as spaced ones are those of a table. */
+    strict: the text is prose, not a statement. Of bars only those right beside the number count, as spaced ones are those of a table. */
 export function refusalBefore(text, start, signed, strict = false) {
   const before = text.slice(Math.max(0, start - 40), start);
   const bars = strict ? before : before.trimEnd();
@@ -120,7 +124,7 @@ export function refusalBefore(text, start, signed, strict = false) {
     (OPERATED.search(before) && !MINUS_BEFORE.search(before)) ||
     INSIDE.search(before) ||
     (signed && (bars.endsWith("|") || before.endsWith("-") || VARIABLE_BEFORE.search(before))) ||
-    (less && endOf(less) === start);
+    (strict ? PROSE_LESS.search(start > 40 ? before : `\n${before}`) : less && endOf(less) === start);
   if (isPart) return CALCULATION;
   return BOUND.search(before) ? RANGE : null;
 }
@@ -164,8 +168,28 @@ export const FACTOR = pattern(
     String.raw`|\s{0,3}\*?\s{0,3}(?:\\[A-Za-z]|pi(?![A-Za-z])|π|[√∛]|sqrt)|\s?[⌋⌉]|_[A-Za-z\d\\]|\*\*(?=\d)|\s?\^(?!\s?(?:th|st|nd|rd)\b)` +
     String.raw`|[ ]{0,4}(?:bn|mn|tn|mil|grand|[kK])\b|\.?\(\s?[-+]?(?:\d|[xyn]\b)|[\u0304\u0305\u0307]|[₀-₉]`,
 );
+// 18 out of 20, 18 per 20, 18 with 3 left over, 18 more than 20: with a unit behind it a number counts something (12 liters per 100 km,
+// 18 boxes with 3 eggs left over), without one it is a part of what two numbers say. "42 in 2024" has a year.
+const BESIDE = String.raw`(?=[$€£]?(?:\d|${WORD}))`;
+const LINE_END = String.raw`[\s)\].$*]*\Z`;
+const NO_VERB = String.raw`(?!(?:is|are|was|were|which|that|being|so|and|but|it)\b)[A-Za-z]{1,12}`;
+const COMPARATIVE =
+  String.raw`(?:more|less|fewer|(?:great|old|young|long|short|tall|high|low|larg|small|bigg|heavi|light|fast|slow|furth|farth)er)`;
+const RATIO = pattern(
+  String.raw`\s+(?:out\s+)?of\s+(?:every\s+|each\s+)?${BESIDE}|\s+(?:per|(?:for|in|to)\s+every)\s+(?!(?:1(?![\d,.]*\d)|one)\b)${BESIDE}` +
+    String.raw`|(?:\s+degrees)?\s+below\s+(?:zero|0)\b` +
+    String.raw`|\s+by\s+(?=\d[\d,.]*\s(?:feet|foot|ft|inch(?:es)?|in|yards?|yd|cm|mm|m|meters?|metres?)(?![a-z]))` +
+    String.raw`|\s+in\s+(?!(?:1[89]|20)\d\d(?!\d))(?=\d[\d,]*${LINE_END})` +
+    String.raw`|,?\s+with\s+(?:only\s+)?(?=\d[\d,.]*(?:\s+[a-z]{1,12}){0,2}?\s+(?:left|remaining|over|to\s+spare)\b)` +
+    String.raw`|(?:[ ]+${NO_VERB}){0,2}?\s+${COMPARATIVE}\s+than\s+(?=[$€£]?\d|[xyzn]\b)|\s+times\s+as\s+[a-z]{1,12}\s+as\s+${BESIDE}`,
+  { ignoreCase: true },
+);
 const FOLLOWED_BY = [
   [COMPOUND_UNITS, COMPOUND],
+  [RATIO, CALCULATION],
+  [pattern(String.raw`\s*(?:[≶≤≥≠]|!=)=?\s?(?=[-+$€£]{0,2}\d)`), RANGE],
+  // Tom 18, Ann 20
+  [pattern(String.raw`\s*[,;]\s*(?:and\s+)?[A-Z][a-z]{1,15}(?:\s?:\s?|[ ])(?=[$€£]?\d[\d,.]*(?:[ ][a-z]{1,12})?${LINE_END})`), TWO_ANSWERS],
   [FACTOR, CALCULATION],
   [pattern(String.raw`['’]\d{3}(?!\d)|[ ]\d{3}[,.]\d`), SEPARATORS],
   [pattern(String.raw`(?:st|nd|rd|th)?[ ](?:of[ ])?${MONTH}\b(?!\s[a-z])`), DATE],
@@ -209,7 +233,13 @@ const FOLLOWED_BY = [
         String.raw`|(?:\s*[,;]\s*(?:and\s+)?[-+$€£]{0,2}\d+(?:\.\d+)?)+[\s)\].$*]*\Z` +
         String.raw`|[ ]+[a-z]{1,12}\s?[,;]\s?(?:and\s+)?[$€£]?\d[\d,.]*(?:[ ][a-z]+)?[\s)\].$*]*\Z` +
         String.raw`|[ ]+(?=\d+(?:\.\d+)?(?:[ ]+\d+(?:\.\d+)?)*[\s)\].$*]*\Z)` +
-        String.raw`|(?:\s*[,;]|\s+(?:and|or))\s+[A-Za-z](?:_\w+)?\s?=\s?(?=[-\d])`,
+        String.raw`|(?:\s*[,;]|\s+(?:and|or))\s+[A-Za-z](?:_\w+)?\s?=\s?(?=[-\d])` +
+        // 18 for Tom, 20 for Ann; 18 each, 54 in total; 18, then 20
+        String.raw`|(?:[ ]+[a-z]{1,12}){0,2}?[ ]+(?:for|to|by)[ ]+(?:the[ ]+)?[a-z]{1,20}\s*[,;]\s*(?:and[ ]+)?` +
+        String.raw`(?=[$€£]?\d[\d,.]*(?:[ ]+[a-z]{1,12}){0,2}?[ ]+(?:for|to|by)\b)` +
+        String.raw`|[^.,\d;\n(]{0,40}?[,;]\s*(?:and\s+)?(?=[$€£]?\d[\d,.]*(?:[ ]+[a-z]{1,12}){0,2}?[ ]+(?:in\s+total|altogether|in\s+all|total|combined)\b)` +
+        String.raw`|[^.\d;\n(]{0,40}?\b(?:each|apiece)\b,?[ ](?:for|with|making)[ ]a[ ]total[ ]of[ ](?=[$€£]?\d)` +
+        String.raw`|[,;]?\s+(?:and\s+)?then\s+(?=[$€£]?\d[\d,.]*${LINE_END})`,
       { ignoreCase: true },
     ),
     TWO_ANSWERS,

@@ -284,7 +284,7 @@ const WORDS_GO_ON = [
   [pattern(String.raw`\s+to\s+(?=${WRITTEN})`, { ignoreCase: true }), RANGE],
   [
     pattern(
-      String.raw`\s+(?:of(?:\s+the)?|plus|minus|times|point|over|out\s+of)\s+(?=${WRITTEN})` +
+      String.raw`\s+(?:of(?:\s+the)?|plus|minus|times|point|over|out\s+of|per|(?:for|in|of)\s+every|(?:more|less|fewer)\s+than)\s+(?=${WRITTEN})` +
         String.raw`|\s+(?:squared|cubed|doubled|halved)\b|\s+(?:hundredth|thousandth|twentieth|sixteenth|twelfth)s?\b` +
         String.raw`|(?<=\bone)\s+in\s+(?=${WRITTEN})|\s*[-+*/^]\s?(?=\d)`,
       { ignoreCase: true },

@@ -22,8 +22,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from tqdm import tqdm
-
+from eval.progress import progress
 from eval.proofs.judges import CUT, UNREACHABLE, Answer, Fault, Judge
 from eval.proofs.marks import READERS
 from eval.proofs.prompts import Prompt
@@ -144,14 +143,14 @@ class Grading:
 
     async def _ask_all(self, missing: Sequence[Ask]) -> None:
         left = iter(missing)
-        with tqdm(total=len(self.asks), initial=len(self.asks) - len(missing), unit="grade", disable=None) as bar:
+        with progress(len(self.asks), len(self.asks) - len(missing), "grades") as advance:
 
             async def work(asks: Iterable[Ask]) -> None:
                 for ask in asks:
                     if self._stop:
                         return
                     await self._settle(ask)
-                    bar.update()
+                    advance()
 
             try:
                 first = next(left, None)

@@ -183,6 +183,12 @@ def display_name(spec: str) -> str:
     return "scripted" if kind == "scripted" else without_urls(spec)
 
 
+def is_served(spec: str) -> bool:
+    """Whether a spec names a server, which lays out its prompts by a template of its own."""
+    model = load_models().get(spec)
+    return (model.engine if model else spec).partition(":")[0] == "openai"
+
+
 def calculates(spec: str) -> bool:
     """Whether `Sampling.calculator` has an effect with the engine of a spec, without loading it: servers decode by themselves."""
     model = load_models().get(spec)

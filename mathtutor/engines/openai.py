@@ -26,7 +26,7 @@ from dataclasses import dataclass, replace
 from mathtutor.chat import END_THINK, THINK, Conversation, defuse, open_reply, render_conversation
 from mathtutor.engines import Delta, Generation, Sampling, display_name, gather, without_urls
 
-TIMEOUT = 60.0  # seconds between two pieces of a stream
+TIMEOUT = 60.0  # seconds between two pieces of a stream, and before the first one
 RETRIES = 2  # in `replies`, before a reply has begun; a student who waits gets an error at once instead
 POLL = 0.05  # seconds between two looks at `stop`
 MAX_AHEAD = 1000  # pieces read before anybody took them
@@ -39,7 +39,7 @@ class EngineError(RuntimeError):
 
 
 class Unreachable(EngineError):
-    """There is no server to ask."""
+    """There is no server to ask, or none that would answer anything: the key or the model is refused."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class OpenAIEngine:
         import openai
 
         self.name = display_name(f"openai:{url}#{model}")
-        self._model, self.concurrency = model, concurrency
+        self._model, self.concurrency, self.timeout = model, concurrency, TIMEOUT
         try:
             self._client = openai.AsyncOpenAI(
                 base_url=url, api_key=os.environ.get("OPENAI_API_KEY", "none"), timeout=TIMEOUT, max_retries=0
@@ -137,6 +137,8 @@ class OpenAIEngine:
         except Exception as error:  # the library's own errors, the network's in mid-stream, bad JSON in a chunk
             # By name: which package these come from is the library's own affair.
             unreachable = type(error.__cause__).__name__ in ("ConnectError", "ConnectTimeout")
+            # Of any question: a wrong key, a wrong name of the model, a wrong path. A 403 may be of one question alone.
+            unreachable |= type(error).__name__ in ("AuthenticationError", "NotFoundError")
             kind = Unreachable if unreachable else EngineError
             pieces.put(kind(f"{self.name} did not answer: {without_urls(str(error) or type(error).__name__)}"))
 
@@ -163,7 +165,7 @@ class OpenAIEngine:
         """The stream of one request, asked for its usage unless the server refuses just that."""
         import openai
 
-        create = self._client.with_options(max_retries=retries).chat.completions.create
+        create = self._client.with_options(max_retries=retries, timeout=self.timeout).chat.completions.create
         if self._takes_options is not False:
             try:
                 response = await create(**request, stream_options={"include_usage": True})
@@ -224,7 +226,7 @@ class OpenAIEngine:
         """`concurrency` requests at once.
 
         A request that is refused or breaks off gives a Generation with finish "failed" and no text, and the
-        others go on. EngineError is raised only where no server can be reached at all.
+        others go on. EngineError is raised only where no server can be reached at all, or it refuses the key or the model.
         """
         ended = threading.Event()  # leaving early must not wait for what is still being written
 

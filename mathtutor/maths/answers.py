@@ -1,7 +1,7 @@
 """The number that a reply gives as its answer: "<think>...</think> The answer is $1,234." is Fraction(1234).
 
 After the thinking, the last "the answer is" counts, else the last "####", else the last \\boxed{} (two of these that
-disagree are refused), else the last bold number, else the last number. That is the reading called robust, ours; the
+disagree are refused), else the last bold number, else the last number; and nothing counts that is taken back ("Wait, that's wrong"). That is the reading called robust, ours; the
 published ones (strict, synth, q06) are in `readings`. Answers that students type and gold answers are read here too.
 """
 
@@ -17,6 +17,7 @@ from mathtutor.maths.formulas import unwrapped
 from mathtutor.maths.numerals import holds_number, read_last_number, read_number, read_words
 from mathtutor.maths.readings import PUBLISHED, agrees_as_float, read_published
 from mathtutor.maths.refusals import CALCULATION, CUT_OFF, EMPTY, LONG, NO_NUMBER, TWO_ANSWERS, Answer
+from mathtutor.maths.words import SCALES
 
 READINGS = ("robust", *PUBLISHED)
 TAIL_CHARS = 4000  # an answer is stated at the end: no more than this is ever searched
@@ -143,9 +144,31 @@ def states_answer(line: str) -> bool:
 
 # --- robust -------------------------------------------------------------------------------------------------
 
+# "To answer this: 3 + 4 = 7" is a step: there it is a verb
 _STATED = re.compile(
-    r"<answer>\s{0,4}|(?:\b|_)answer\b(?:[^.\d\n:=]{0,40}?|[ ](?:for|to|of|in|after)[ ][^.\n:=]{0,40}?)"
-    r"(?:\b(?:is|(?:would|should|will|must) be|equals|(?:comes?|came)(?: out)? to)\b|:|=)[\s*_:]{0,10}",
+    r"<answer>\s{0,4}|(?<!\bto )(?<!\blet['’]s )(?<!\blet us )(?<!\bcan )(?<!['’]ll )(?:\b|_)(?:answers(?=[ ]are\b|:)|answer\b)(?:[^.\d\n:=]{0,40}?|[ ](?:for|to|of|in|after)[ ][^.\n:=]{0,40}?)"
+    r"(?:\b(?:is|(?<=answers )are|(?:would|should|will|must) be|equals|(?:comes?|came)(?: out)? to)\b|:|=)[\s*_:]{0,10}",
+    re.IGNORECASE,
+)
+# What speaks of an answer without stating it: "To find the answer: ...", "Checking the answer = ...", "The answer to the first part"
+_ASIDE = re.compile(
+    r"(?:^|[.!?:]\s|\n)[\s*_#>\d.)-]{0,8}to\s+(?:[\w'-]{1,15}\s+){1,4}\Z"
+    r"|\b(?:verify|check|confirm|validat|express|convert|round|simplif)(?:e|es|s|y|ies|ing|ying)?\s+(?:the|our|this|your|my)\s+(?:\w{1,10}\s+)?\Z",
+    re.IGNORECASE,
+)
+_OF_A_PART = re.compile(r"answers?[ ](?:for|to|of|in)[ ](?:the[ ]|this[ ])?(?:first|previous)\b", re.IGNORECASE)
+_LISTED = re.compile(r"\n\s*\d{1,2}[.)][ ]+\S")
+# "After 3 days, Tom has 18": the 3 says when
+_LEAD = re.compile(
+    r"\W{0,4}(?:that\s+)?(?:after|in|within|during|each\s+of)\s+(?:(?:the|these|those)\s+)?\d[\d,]{0,9}\s+[a-z]{1,12}"
+    r"(?:,\s*|\s+(?=[a-z])(?!(?:and|or|to|until|of|per|for|is|are|at)\b))(?=[^.\n]*\d)",
+    re.IGNORECASE,
+)
+# A sentence that takes back what stands before it
+_WITHDRAWN = re.compile(
+    r"(?:[.!?…]|\n)[\s*_]{0,4}(?:(?:wait|hmm+|oh|no|oops|actually|sorry|but|hold on)\b[\s,.!…-]{0,4}){0,3}"
+    r"(?:(?:that|this)(?:['’]s| is)(?: \w{1,12})? (?:wrong|incorrect|not (?:right|correct))\b|I(?:['’]ve| have)? (?:just )?made an? (?:\w{1,12} )?(?:mistake|error)\b)"
+    r"|(?:\.\.\.|…)\s{0,3}no,",
     re.IGNORECASE,
 )
 # What is said of an answer that is no number. "The answer is not 5. It is 6." says more.
@@ -157,6 +180,7 @@ _NO_ANSWER = re.compile(
 _LINE = re.compile(r"[^\n]{0,300}")
 _SENTENCE_END = re.compile(r"[.!?]\s+")
 _LAST_HASHES = re.compile(r"\n[\s*_]*####[^\n#]*\d[^\n#]*\Z")
+_LAST_BOX = re.compile(r"\\boxed\{(?=[^\n]*\d)[^\n]*(?:\n[\s$\\\])]*)?\Z")
 _SENTENCE = re.compile(r".*?[.!]+(?=[\s*]|$)")
 _BOLD = re.compile(r"\*\*([^*\n]{1,120})\*\*")
 _HEADING = re.compile(r"[\s*_]*(?:step|question|problem|part)\s*#?\d{1,3}\b[\s*_]*[:.)-]?", re.IGNORECASE)
@@ -175,8 +199,11 @@ def _robust(reply: str) -> Answer:
     tail = rest[-TAIL_CHARS:].strip().removesuffix("<|im_end|>")
     if not tail.strip():
         return Answer(None, "none", refusal=EMPTY)
+    if taken_back := next(iter(deque(_WITHDRAWN.finditer(tail), maxlen=1)), None):
+        tail = tail[taken_back.end() :]
     # "... to express the answer as a percentage: 32 / 96 = 33.3, so 33" is a step: below it, a last line "#### 33" answers.
-    finds = (_stated_alone if _LAST_HASHES.search(tail) else _stated, _hashes, _boxed)
+    is_marked = _LAST_HASHES.search(tail) or _LAST_BOX.match(tail, max(0, tail.rfind("\\boxed{")))
+    finds = (_stated_alone if is_marked else _stated, _hashes, _boxed)
     marked = [answer for find in finds if (answer := find(tail)) is not None]
     read = [answer for answer in marked if answer.value is not None]
     if len({answer.value for answer in read}) > 1:  # "The answer is 5." and then "#### 6"
@@ -193,6 +220,11 @@ def _no_answer(text: str, rule: str) -> Answer | None:
     return Answer(None, rule, text=none.group(), refusal=NO_NUMBER) if none else None
 
 
+def _number(text: str, rule: str) -> Answer | None:
+    lead = _LEAD.match(text)
+    return read_number(text[lead.end() :] if lead else text, rule)
+
+
 def _stated_alone(tail: str) -> Answer | None:
     return _stated(tail, alone=True)
 
@@ -203,12 +235,19 @@ def _stated(tail: str, alone: bool = False) -> Answer | None:
         before = tail[tail.rfind("\n", 0, match.start()) + 1 : match.start()]
         if alone and not states_answer(_SENTENCE_END.split(before)[-1] + match.group()):
             continue
+        marked = match.group().rstrip(" *_")
+        if (marked[-1:] in ":=" and _ASIDE.search(before[-120:])) or _OF_A_PART.match(match.group()) or _LISTED.match(tail, match.start() + len(marked.rstrip())):
+            continue
         line = _LINE.match(tail, match.end()).group()
         if none := _no_answer(line, "answer is"):
             return none
+        shown = [bold for bold in _BOLD.finditer(line) if holds_number(bold[1])]
+        if ":" in marked and len(shown) == 1 and holds_number(line[: shown[0].start()]):  # Answer: She sells 9 eggs and makes **$18**.
+            if (answer := read_number(shown[0][1], "answer is")) and answer.value is not None:
+                return answer
         sentence = _SENTENCE.match(line)
         for text in (sentence.group() if sentence else line, line):
-            answer = read_number(text, "answer is") or read_words(text, "answer is")
+            answer = _number(text, "answer is") or read_words(text, "answer is")
             if answer is not None and answer.refusal != NO_NUMBER:  # "The answer is not 5. It is 6."
                 return answer
     return None
@@ -223,19 +262,29 @@ def _hashes(tail: str) -> Answer | None:
     head, _, below = pieces[-1].strip().partition("\n") if pieces else ("", "", "")
     line = below.lstrip().partition("\n")[0] if _ANSWER_HEADING.match(head) else head
     said = _HEADING.sub("", line[:300], count=1)
-    return _no_answer(said, "####") or read_number(said, "####") or read_words(said, "####")
+    return _no_answer(said, "####") or _number(said, "####") or read_words(said, "####")
+
+
+# \boxed{18}^2 and \boxed{18}x, but not \boxed{18}^\circ; \boxed{18} million
+_GOES_ON = re.compile(r"\s?\^(?!\s?\{?\s?\\circ)|\s?[xyzn](?![A-Za-z])")
+_SCALE_BEHIND = re.compile(rf"[\s$]{{0,3}}(?:\\text\s?\{{\s?)?({'|'.join(SCALES)})\b", re.IGNORECASE)
 
 
 def _boxed(tail: str) -> Answer | None:
     start = tail.rfind("\\boxed{")
     if start < 0:
         return None
+    negative = tail[:start].endswith("-")
     start = end = start + len("\\boxed{")
     depth = 1
     while end < len(tail) and depth:
         depth += (tail[end] == "{") - (tail[end] == "}")
         end += 1
-    said = tail[start : end if depth else end - 1]
+    said = ("-" if negative else "") + tail[start : end if depth else end - 1]
+    if _GOES_ON.match(tail, end):
+        return Answer(None, "boxed", text=tail[start : end + 8], refusal=CALCULATION)
+    if scale := _SCALE_BEHIND.match(tail, end):
+        said += " " + scale[1]
     answer = read_number(said, "boxed") or read_words(unwrapped(said), "boxed")
     # "no solution" is an answer: no number of the reply may stand for it. An empty box, or "...", is none.
     return answer or (Answer(None, "boxed", text=said[:80], refusal=NO_NUMBER) if re.search(r"\w", unwrapped(said)) else None)
@@ -245,7 +294,8 @@ def _bold(tail: str) -> Answer | None:
     for match in list(_BOLD.finditer(tail))[: -MAX_STATEMENTS - 1 : -1]:
         if _HEADING.match(match[1]) or match[1].rstrip().endswith(":"):
             continue
-        answer = read_number(match[1], "bold")
+        scale = _SCALE_BEHIND.match(tail, match.end())
+        answer = _number(match[1] + (" " + scale[1] if scale else ""), "bold")
         if answer is not None:
             return answer
     return None

@@ -33,7 +33,8 @@ _LATEX = re.compile(
 _SCRIPT = re.compile(r"([_^])\s?\{\s*")  # of "\text{ cm}^{2}" and "12_{5}" the index stays beside what it belongs to
 _SCRIPT_BEHIND_BRACE = re.compile(r"\}\s?(?=[_^])")
 _SQUARED_UNIT = re.compile(r"(?<=[\d\s])((?:[ckdm]?m|in|ft|yd)|(?:units?|feet|inches|met(?:er|re)s)(?=\s?\^))(?:\s?\^)?([23])(?![\d,.]*\d)")
-_COMPARED = re.compile(r"((?<![A-Za-z</\\])[A-Za-z]\s?|[^<>\n]\s)[<>](=?)\s?(?=[-+$]{0,2}\d)")  # x > 3, but not <b>3</b>
+# x > 3, 2<3, but not <b>3</b> nor <3>
+_COMPARED = re.compile(r"((?<![A-Za-z</\\])[A-Za-z]\s?|[^<>\n]\s|\d)[<>](=?)\s?(?=[-+$]{0,2}\d)(?![-+$\d,.]{1,60}>)")
 _STRUCK = re.compile(r"~~[^~\n]{1,80}~~")
 _WRAPPERS = str.maketrans({"{": " ", "}": " ", "`": " ", "<": " ", ">": " "})
 
@@ -77,8 +78,9 @@ _INSIDE = re.compile(
     r"|\b(?:(?:twice|double|triple)(?:[ ]of)?|(?:half|thirds?|quarters?|fourths?|fifths?|sixths?|eighths?|tenths?|square|cube|(?:square|cube)[ ]root)[ ]of)"
     r"[ ](?:the[ ]|a[ ])?[$€£]?|(?:^|\b(?:is|be)[ ])half[ ][$€£]?"
     r"|\b(?:negative|opposite|reciprocal|inverse|root|sum|product|difference)[ ]of[ ][$€£]?"
+    r"|\b(?:half|twice|times|thirds?|quarters?)[ ]as[ ][a-z]{1,12}[ ]as[ ](?:the[ ])?[$€£]?|\ball[ ]but[ ](?:the[ ])?[$€£]?"
     # 5x = 18, x + 2 = 18, 20 - x = 18: an equation says what is unknown, and not what it is
-    r"|(?:\d[ ]?[xyzn](?![A-Za-z]|\s?[$€£(\d.])|\d[ ]?[-+/][ ]?[xyzn](?![A-Za-z])|(?<![A-Za-z])[xyzn](?:[ ]?[-+/^][ ]?\d|[²³]))[^=\n]{0,20}=\s?[$€£]?)$",
+    r"|(?:\d[ ]?\([ ]?[xyzn][ ]?\)|\d[ ]?[xyzn](?![A-Za-z]|\s?[$€£(\d.])|\d[ ]?[-+/][ ]?[xyzn](?![A-Za-z])|(?<![A-Za-z])[xyzn](?:[ ]?[-+/^][ ]?\d|[²³]))[^=\n]{0,20}=\s?[$€£]?)$",
     re.IGNORECASE,
 )
 # Tom's age plus 18, three times 18, one over 18; but "is minus 18" has a sign
@@ -93,8 +95,10 @@ _BOUND = re.compile(
     r"(?:\b(?:(?:more|greater|less|fewer|larger|smaller|other) than|at (?:least|most)|under|above|below|exceed(?:s|ing)?)\s|(?:^|\b(?:is|be)\s)(?:up to|over)\s|(?:[≶≤≥≠]=?|!=)\s{0,2})[$€£]?$",
     re.IGNORECASE,
 )
-# "18 - 3", where words stand for the 18: "total - 3"
-_WORDS_LESS = re.compile(r"[\s$*(]*(?:the )?[a-z]{2,12}(?: [a-z]{1,12}){0,2} - [$€£]?")
+# "18 - 3", where words stand for the 18: "total - 3"; in prose those of a line of its own, and behind "is" or "=" (a list has "Total - 3")
+_LESS = r"[\s$*(]*(?:the )?[a-z]{2,12}(?: [a-z]{1,12}){0,2} - [$€£]?"
+_WORDS_LESS = re.compile(_LESS)
+_PROSE_LESS = re.compile(rf"(?:[\n=]|\b(?:is|was|be|are|equals|makes|gives|have|has|had)\b){_LESS}$")
 _INEQUALITY = re.compile(
     r"[^\d=]{0,40}(?<![A-Za-z</\\])[A-Za-z]\s?(?:[<>≤≥≠]=?|!=|\\(?:[gl](?:eq?|eqslant|t)|neq?)(?![a-z]))\s?[-+$]{0,2}\d"
     r"|[\s$]{0,4}(?!<[^<>\n]{0,40}>)(?:[<>≤≥≠]=?|!=|\\(?:[gl](?:eq?|eqslant|t)|neq?)(?![a-z]))\s?[-+$]{0,2}\d"
@@ -120,12 +124,13 @@ def end_of_name(text: str) -> int:
 def refusal_before(text: str, start: int, signed: bool, strict: bool = False) -> str | None:
     """Why a number that starts there belongs to what stands before it: f(2), x + 5 = 7, "more than 5". signed: it has a sign of its own.
 
-    strict: of bars only those right beside it, as spaced ones are those of a table.
+    strict: the text is prose, not a statement. Of bars only those right beside the number count, as spaced ones are those of a table.
     """
     before = text[max(0, start - 40) : start]
     bars = before if strict else before.rstrip()
     less = _WORDS_LESS.match(text)
-    if (_OPERATED.search(before) and not MINUS_BEFORE.search(before)) or _INSIDE.search(before) or (signed and (bars.endswith("|") or before.endswith("-") or _VARIABLE_BEFORE.search(before))) or (less and less.end() == start):
+    is_less = _PROSE_LESS.search(before if start > 40 else "\n" + before) if strict else less and less.end() == start
+    if (_OPERATED.search(before) and not MINUS_BEFORE.search(before)) or _INSIDE.search(before) or (signed and (bars.endswith("|") or before.endswith("-") or _VARIABLE_BEFORE.search(before))) or is_less:
         return CALCULATION
     return RANGE if _BOUND.search(before) else None
 
@@ -168,8 +173,25 @@ FACTOR = re.compile(
     r"(?![mglhsdcptLCFVWJN](?![A-Za-z]))[A-Za-z](?![A-Za-z])|(?![mM])[A-Za-z]\d|\s{0,3}(?:±|\+\s?/)|\s{0,3}\*?\s{0,3}(?:\\[A-Za-z]|pi(?![A-Za-z])|π|[√∛]|sqrt)"
     r"|\s?[⌋⌉]|_[A-Za-z\d\\]|\*\*(?=\d)|\s?\^(?!\s?(?:th|st|nd|rd)\b)|[ ]{0,4}(?:bn|mn|tn|mil|grand|[kK])\b|\.?\(\s?[-+]?(?:\d|[xyn]\b)|[\u0304\u0305\u0307]|[₀-₉]"
 )
+# 18 out of 20, 18 per 20, 18 with 3 left over, 18 more than 20: with a unit behind it a number counts something (12 liters per 100 km,
+# 18 boxes with 3 eggs left over), without one it is a part of what two numbers say. "42 in 2024" has a year.
+_BESIDE = rf"(?=[$€£]?(?:\d|{_WORD}))"
+_LINE_END = r"[\s)\].$*]*\Z"
+_NO_VERB = r"(?!(?:is|are|was|were|which|that|being|so|and|but|it)\b)[A-Za-z]{1,12}"
+_COMPARATIVE = r"(?:more|less|fewer|(?:great|old|young|long|short|tall|high|low|larg|small|bigg|heavi|light|fast|slow|furth|farth)er)"
+_RATIO = re.compile(
+    rf"\s+(?:out\s+)?of\s+(?:every\s+|each\s+)?{_BESIDE}|\s+(?:per|(?:for|in|to)\s+every)\s+(?!(?:1(?![\d,.]*\d)|one)\b){_BESIDE}"
+    r"|(?:\s+degrees)?\s+below\s+(?:zero|0)\b|\s+by\s+(?=\d[\d,.]*\s(?:feet|foot|ft|inch(?:es)?|in|yards?|yd|cm|mm|m|meters?|metres?)(?![a-z]))"
+    rf"|\s+in\s+(?!(?:1[89]|20)\d\d(?!\d))(?=\d[\d,]*{_LINE_END})|,?\s+with\s+(?:only\s+)?(?=\d[\d,.]*(?:\s+[a-z]{{1,12}}){{0,2}}?\s+(?:left|remaining|over|to\s+spare)\b)"
+    rf"|(?:[ ]+{_NO_VERB}){{0,2}}?\s+{_COMPARATIVE}\s+than\s+(?=[$€£]?\d|[xyzn]\b)|\s+times\s+as\s+[a-z]{{1,12}}\s+as\s+{_BESIDE}",
+    re.IGNORECASE,
+)
 _FOLLOWED_BY = (
     (COMPOUND_UNITS, COMPOUND),
+    (_RATIO, CALCULATION),
+    (re.compile(r"\s*(?:[≶≤≥≠]|!=)=?\s?(?=[-+$€£]{0,2}\d)"), RANGE),
+    # Tom 18, Ann 20
+    (re.compile(rf"\s*[,;]\s*(?:and\s+)?[A-Z][a-z]{{1,15}}(?:\s?:\s?|[ ])(?=[$€£]?\d[\d,.]*(?:[ ][a-z]{{1,12}})?{_LINE_END})"), TWO_ANSWERS),
     (FACTOR, CALCULATION),
     (re.compile(r"['’]\d{3}(?!\d)|[ ]\d{3}[,.]\d"), SEPARATORS),
     (re.compile(rf"(?:st|nd|rd|th)?[ ](?:of[ ])?{_MONTH}\b(?!\s[a-z])"), DATE),
@@ -185,7 +207,12 @@ _FOLLOWED_BY = (
             r"[^.\d;\n]{0,40}?\bor\s+(?=[$€£]?[-\d.])|[^.,\d;\n]{0,40}?\band\s+(?=[$€£]?[-\d.])|\s*&\s*(?=\d)"
             r"|(?:\s*[,;]\s*(?:and\s+)?[-+$€£]{0,2}\d+(?:\.\d+)?)+[\s)\].$*]*\Z"
             r"|[ ]+[a-z]{1,12}\s?[,;]\s?(?:and\s+)?[$€£]?\d[\d,.]*(?:[ ][a-z]+)?[\s)\].$*]*\Z|[ ]+(?=\d+(?:\.\d+)?(?:[ ]+\d+(?:\.\d+)?)*[\s)\].$*]*\Z)"
-            r"|(?:\s*[,;]|\s+(?:and|or))\s+[A-Za-z](?:_\w+)?\s?=\s?(?=[-\d])",
+            r"|(?:\s*[,;]|\s+(?:and|or))\s+[A-Za-z](?:_\w+)?\s?=\s?(?=[-\d])"
+            # 18 for Tom, 20 for Ann; 18 each, 54 in total; 18, then 20
+            r"|(?:[ ]+[a-z]{1,12}){0,2}?[ ]+(?:for|to|by)[ ]+(?:the[ ]+)?[a-z]{1,20}\s*[,;]\s*(?:and[ ]+)?(?=[$€£]?\d[\d,.]*(?:[ ]+[a-z]{1,12}){0,2}?[ ]+(?:for|to|by)\b)"
+            r"|[^.,\d;\n(]{0,40}?[,;]\s*(?:and\s+)?(?=[$€£]?\d[\d,.]*(?:[ ]+[a-z]{1,12}){0,2}?[ ]+(?:in\s+total|altogether|in\s+all|total|combined)\b)"
+            r"|[^.\d;\n(]{0,40}?\b(?:each|apiece)\b,?[ ](?:for|with|making)[ ]a[ ]total[ ]of[ ](?=[$€£]?\d)"
+            rf"|[,;]?\s+(?:and\s+)?then\s+(?=[$€£]?\d[\d,.]*{_LINE_END})",
             re.IGNORECASE,
         ),
         TWO_ANSWERS,

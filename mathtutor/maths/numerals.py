@@ -311,7 +311,7 @@ _WORDS_GO_ON = (
     (re.compile(rf"[^.\d;\n]{{0,40}}?\bor\s+(?={_WRITTEN})|[\s-]+(?:and\s+)?(?={_WRITTEN})|\s+[a-z]{{1,12}}\s+and\s+(?={_WRITTEN})", re.IGNORECASE), TWO_ANSWERS),
     (re.compile(rf"\s+to\s+(?={_WRITTEN})", re.IGNORECASE), RANGE),
     (
-        re.compile(rf"\s+(?:of(?:\s+the)?|plus|minus|times|point|over|out\s+of)\s+(?={_WRITTEN})|\s+(?:squared|cubed|doubled|halved)\b|\s+(?:hundredth|thousandth|twentieth|sixteenth|twelfth)s?\b|(?<=\bone)\s+in\s+(?={_WRITTEN})|\s*[-+*/^]\s?(?=\d)", re.IGNORECASE),
+        re.compile(rf"\s+(?:of(?:\s+the)?|plus|minus|times|point|over|out\s+of|per|(?:for|in|of)\s+every|(?:more|less|fewer)\s+than)\s+(?={_WRITTEN})|\s+(?:squared|cubed|doubled|halved)\b|\s+(?:hundredth|thousandth|twentieth|sixteenth|twelfth)s?\b|(?<=\bone)\s+in\s+(?={_WRITTEN})|\s*[-+*/^]\s?(?=\d)", re.IGNORECASE),
         CALCULATION,
     ),
 )

@@ -1,0 +1,57 @@
+"""How far a command has come: lines for a file, a bar for a terminal."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+
+from eval import progress as module
+from eval.progress import progress
+
+
+@pytest.fixture
+def fast(monkeypatch):
+    monkeypatch.setattr(module, "EVERY", 0.05)
+
+
+def test_a_file_gets_plain_lines_with_what_is_done_and_what_is_to_go(fast, capsys):
+    with progress(1200, 3, "replies") as advance:
+        advance()
+        time.sleep(0.13)  # two lines, though nothing more is finished
+        advance()
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) >= 3 and all(
+        re.fullmatch(r"[45] of 1,200 replies after \d s, about [\dhmins ]+ to go", line) for line in lines
+    )
+    assert lines[-1].startswith("5 of 1,200")
+
+
+def test_what_is_over_at_once_says_nothing(capsys):
+    with progress(2, 0, "replies") as advance:
+        advance()
+        advance()
+    assert capsys.readouterr().err == ""
+
+
+def test_an_error_ends_the_lines_and_goes_through(fast, capsys):
+    with pytest.raises(KeyError), progress(2, 0, "replies"):
+        raise KeyError
+    time.sleep(0.12)
+    assert capsys.readouterr().err == ""
+
+
+def test_a_terminal_gets_a_bar(monkeypatch, capsys):
+    monkeypatch.setattr(module.sys.stderr, "isatty", lambda: True, raising=False)
+    with progress(2, 0, "replies") as advance:
+        advance()
+        advance()
+    assert "2/2" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "seconds, words", [(0.4, "0 s"), (59, "59 s"), (61, "1 min 1 s"), (7261, "2 h 1 min")]
+)
+def test_time_is_told_as_people_tell_it(seconds, words):
+    assert module._told(seconds) == words
