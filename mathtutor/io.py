@@ -1,6 +1,7 @@
 """Durable files: the one module that writes anything that must survive `kill -9`.
 
     write_atomic("report.json", text)            # the old file or the new one, never half of either
+    write_together("data", {"clean.jsonl": rows, "report.json": text}, last="report.json")   # all of them or none
     with Journal("rows.jsonl") as journal:       # one JSON object a line, each on disk before we go on
         done = {row["id"] for row in journal.rows}
         journal.append({"id": "7", "answer": "5"})
@@ -21,7 +22,7 @@ import os
 import shutil
 import sys
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,46 @@ def told(error: BaseException) -> str:
 def write_atomic(path: str | Path, data: str | bytes) -> None:
     """Replace `path` by `data` so that a crash leaves the old file or the new one."""
     path = Path(path)
+    temporary = _beside(path, data)
+    try:
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def write_together(
+    folder: str | Path, contents: Mapping[str, str | bytes], last: str, gone: Iterable[str] = ()
+) -> None:
+    """Replace the files of `folder` that `contents` names, and remove those of `gone` that it does not.
+
+    Nothing changes before everything is on disk under other names: a full disk leaves the old files whole. Then `last`,
+    the file that stands for the others, goes first and comes last: where it stands after a crash, they are its own.
+    """
+    folder, waiting = Path(folder), {}
+    try:
+        for name, data in contents.items():
+            waiting[name] = _beside(folder / name, data)
+        (folder / last).unlink(missing_ok=True)
+        sync_folder(folder)
+        for name in gone:
+            if name not in contents:
+                _sweep(folder / name)
+                (folder / name).unlink(missing_ok=True)
+        for name in sorted(waiting, key=last.__eq__):
+            if name == last:
+                sync_folder(folder)
+            os.replace(waiting[name], folder / name)
+    except BaseException:
+        for temporary in waiting.values():
+            temporary.unlink(missing_ok=True)
+        raise
+    sync_folder(folder)
+
+
+def _beside(path: Path, data: str | bytes) -> Path:
+    """`data` on disk beside `path`, under the temporary name that is to take its place."""
     path.parent.mkdir(parents=True, exist_ok=True)
     _sweep(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
@@ -80,11 +121,10 @@ def write_atomic(path: str | Path, data: str | bytes) -> None:
             file.write(raw)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    sync_folder(path.parent)
+    return temporary
 
 
 def _sweep(path: Path) -> None:
@@ -190,7 +230,12 @@ def replace_folder(temporary: str | Path, target: str | Path) -> None:
 
 def write_json(path: str | Path, value: Any) -> None:
     """`value` as readable JSON, atomically."""
-    write_atomic(path, json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+    write_atomic(path, as_json(value))
+
+
+def as_json(value: Any) -> str:
+    """`value` as the text of a readable JSON file."""
+    return json.dumps(value, ensure_ascii=False, indent=2) + "\n"
 
 
 def json_lines(rows: Iterable[dict]) -> bytes:
