@@ -36,8 +36,19 @@ class Busy(RuntimeError):
     """Another process holds the file."""
 
 
-class NoSpace(OSError):
+class Refused(OSError):
+    """The system does not let us do something; the message is a sentence with the fix, without "[Errno ...]"."""
+
+    def __str__(self) -> str:
+        return self.strerror
+
+
+class NoSpace(Refused):
     """The disk has not the room that the work needs."""
+
+
+class NoFolder(Refused):
+    """A folder that cannot be made or written to."""
 
 
 NO_SPACE = 4  # status of a command that ends for want of room
@@ -50,9 +61,14 @@ def need_space(folder: str | Path, expected: int) -> None:
     if free < 2 * expected:
         raise NoSpace(
             errno.ENOSPC,
-            f"{folder} needs {2 * expected / 1e6:,.0f} MB free (twice what is expected to be written), "
-            f"and {free / 1e6:,.0f} MB are: free some, or choose another folder",
+            f"{folder} needs {_size(2 * expected)} free (twice what is expected to be written), "
+            f"and {_size(free)} are: free some, or choose another folder",
         )
+
+
+def _size(count: int) -> str:
+    """Bytes in megabytes, small ones with decimals: two sizes that differ by much never look alike."""
+    return f"{count / 1e6:,.{0 if count >= 1e7 else 2}f} MB"
 
 
 def status_of(error: BaseException) -> int:
@@ -62,8 +78,8 @@ def status_of(error: BaseException) -> int:
 
 def told(error: BaseException) -> str:
     """An error as a sentence for people."""
-    if isinstance(error, NoSpace):
-        return error.strerror
+    if isinstance(error, Refused):
+        return str(error)
     if status_of(error) == NO_SPACE:
         return f"the disk is full ({error}): free some space and run the same command again; what stood there before still does"
     return str(error)
@@ -169,7 +185,7 @@ os.register_at_fork(after_in_child=_close_inherited)
 
 @contextmanager
 def hold_folder(folder: str | Path) -> Iterator[Path]:
-    """Hold `folder` (made if it is missing) for one process: Busy if another has it.
+    """Hold `folder` (made if it is missing) for one process: Busy if another has it, NoFolder where it cannot be written to.
 
     with hold_folder("data/synth"):      # from before the first file is read until the last is written
         ...
@@ -178,8 +194,15 @@ def hold_folder(folder: str | Path) -> Iterator[Path]:
     """
     folder = Path(folder)
     is_new = not folder.exists()
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / ".lock", "ab") as file:  # a folder itself cannot be locked on every file system
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = open(folder / ".lock", "ab")  # a folder itself cannot be locked on every file system
+    except OSError as error:
+        if status_of(error) == NO_SPACE:
+            raise
+        fix = "it is a file: choose another folder" if folder.is_file() else "choose another folder, or mend its rights"
+        raise NoFolder(error.errno, f"{folder} cannot be written to ({error.strerror}): {fix}") from error
+    with lock as file:
         try:
             _lock(file)
             # Another process may have removed the file since we opened it.

@@ -347,10 +347,23 @@ def test_a_row_comes_back_from_its_dictionary():
 # --- room on the disk
 
 
+def test_a_folder_that_cannot_be_written_to_is_refused_in_a_sentence(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    for folder, says in {
+        tmp_path / "file": "file cannot be written to (File exists): it is a file: choose another folder",
+        tmp_path / "file" / "in": "in cannot be written to (Not a directory): choose another folder, or mend its rights",
+        Path("/proc/here"): "here cannot be written to (No such file or directory): choose another folder, or mend its rights",
+    }.items():
+        with pytest.raises(io.NoFolder) as refused, io.hold_folder(folder):
+            pass
+        assert str(refused.value).endswith(says) and told(refused.value) == str(refused.value)
+        assert status_of(refused.value) == 2
+
+
 def test_work_that_will_not_fit_is_refused_before_it_begins(tmp_path, monkeypatch):
     monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=9_000_000))
     need_space(tmp_path / "not" / "there", 4_500_000)
-    with pytest.raises(NoSpace, match=r"new needs 10 MB free \(twice what is expected to be written\), and 9 MB are: free some") as refused:
+    with pytest.raises(NoSpace, match=r"new needs 10 MB free \(twice what is expected to be written\), and 9.00 MB are: free some") as refused:
         need_space(tmp_path / "new", 5_000_000)
     assert status_of(refused.value) == NO_SPACE == 4 and told(refused.value).startswith(str(tmp_path))
 
