@@ -138,7 +138,15 @@ def _no_constant(name: str) -> None:
 
 def _parse(text: str) -> Any:
     """Raises ValueError, and RecursionError for a value that is nested thousands of times."""
-    return json.loads(text, parse_int=_number, parse_float=_number, parse_constant=_no_constant)
+    return json.loads(text, parse_int=_number, parse_float=_number, parse_constant=_no_constant, object_pairs_hook=_object)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        twice = next(key for number, (key, _) in enumerate(pairs) if key in dict(pairs[:number]))
+        raise ValueError(f"the key {twice!r:.80} stands twice")
+    return value
 
 
 def _is_deep(value: object) -> bool:
