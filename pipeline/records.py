@@ -142,10 +142,10 @@ def _parse(text: str) -> Any:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Raises ValueError where one key has two values: nobody can say which one was meant."""
     value = dict(pairs)
-    if len(value) < len(pairs):
-        twice = next(key for number, (key, _) in enumerate(pairs) if key in dict(pairs[:number]))
-        raise ValueError(f"the key {twice!r:.80} stands twice")
+    if len(value) < len(pairs) and (twice := [key for key, inner in pairs if inner != value[key]]):
+        raise ValueError(f"the key {twice[0]!r:.80} stands twice with different values")
     return value
 
 
