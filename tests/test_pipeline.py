@@ -528,13 +528,13 @@ def test_a_row_that_fits_no_file_leaves_the_older_data_set_whole(tmp_path):
 
 def test_a_report_names_the_bytes_that_its_own_run_wrote(tmp_path, monkeypatch):
     report = report_of(Sifted([GOOD], [], Counter()), Recipe("r"), References())
-    write = pipeline.outputs.write_atomic
+    replace = os.replace
 
-    def overwritten(path, data):
-        write(path, data)
-        write(path, b"of another run")
+    def overwritten(temporary, path):
+        replace(temporary, path)
+        Path(path).write_bytes(b"of another run")
 
-    monkeypatch.setattr(pipeline.outputs, "write_atomic", overwritten)
+    monkeypatch.setattr(os, "replace", overwritten)
     files = write_data_set(tmp_path, [GOOD], [], [], report)["files"]
     line = (json.dumps(GOOD.to_dict()) + "\n").encode()
     assert files["clean.jsonl"]["sha256"] == hashlib.sha256(line).hexdigest()
