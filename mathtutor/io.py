@@ -1,6 +1,7 @@
 """Durable files: the one module that writes anything that must survive `kill -9`.
 
     write_atomic("report.json", text)            # the old file or the new one, never half of either
+    write_together("data", {"clean.jsonl": rows, "report.json": text}, last="report.json")   # all of them or none
     with Journal("rows.jsonl") as journal:       # one JSON object a line, each on disk before we go on
         done = {row["id"] for row in journal.rows}
         journal.append({"id": "7", "answer": "5"})
@@ -21,7 +22,7 @@ import os
 import shutil
 import sys
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -35,8 +36,19 @@ class Busy(RuntimeError):
     """Another process holds the file."""
 
 
-class NoSpace(OSError):
+class Refused(OSError):
+    """The system does not let us do something; the message is a sentence with the fix, without "[Errno ...]"."""
+
+    def __str__(self) -> str:
+        return self.strerror
+
+
+class NoSpace(Refused):
     """The disk has not the room that the work needs."""
+
+
+class NoFolder(Refused):
+    """A folder that cannot be made or written to."""
 
 
 NO_SPACE = 4  # status of a command that ends for want of room
@@ -49,9 +61,14 @@ def need_space(folder: str | Path, expected: int) -> None:
     if free < 2 * expected:
         raise NoSpace(
             errno.ENOSPC,
-            f"{folder} needs {2 * expected / 1e6:,.0f} MB free (twice what is expected to be written), "
-            f"and {free / 1e6:,.0f} MB are: free some, or choose another folder",
+            f"{folder} needs {_size(2 * expected)} free (twice what is expected to be written), "
+            f"and {_size(free)} are: free some, or choose another folder",
         )
+
+
+def _size(count: int) -> str:
+    """Bytes in megabytes, small ones with decimals: two sizes that differ by much never look alike."""
+    return f"{count / 1e6:,.{0 if count >= 1e7 else 2}f} MB"
 
 
 def status_of(error: BaseException) -> int:
@@ -61,8 +78,8 @@ def status_of(error: BaseException) -> int:
 
 def told(error: BaseException) -> str:
     """An error as a sentence for people."""
-    if isinstance(error, NoSpace):
-        return error.strerror
+    if isinstance(error, Refused):
+        return str(error)
     if status_of(error) == NO_SPACE:
         return f"the disk is full ({error}): free some space and run the same command again; what stood there before still does"
     return str(error)
@@ -71,6 +88,46 @@ def told(error: BaseException) -> str:
 def write_atomic(path: str | Path, data: str | bytes) -> None:
     """Replace `path` by `data` so that a crash leaves the old file or the new one."""
     path = Path(path)
+    temporary = _beside(path, data)
+    try:
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def write_together(
+    folder: str | Path, contents: Mapping[str, str | bytes], last: str, gone: Iterable[str] = ()
+) -> None:
+    """Replace the files of `folder` that `contents` names, and remove those of `gone` that it does not.
+
+    Nothing changes before everything is on disk under other names: a full disk leaves the old files whole. Then `last`,
+    the file that stands for the others, goes first and comes last: where it stands after a crash, they are its own.
+    """
+    folder, waiting = Path(folder), {}
+    try:
+        for name, data in contents.items():
+            waiting[name] = _beside(folder / name, data)
+        (folder / last).unlink(missing_ok=True)
+        sync_folder(folder)
+        for name in gone:
+            if name not in contents:
+                _sweep(folder / name)
+                (folder / name).unlink(missing_ok=True)
+        for name in sorted(waiting, key=last.__eq__):
+            if name == last:
+                sync_folder(folder)
+            os.replace(waiting[name], folder / name)
+    except BaseException:
+        for temporary in waiting.values():
+            temporary.unlink(missing_ok=True)
+        raise
+    sync_folder(folder)
+
+
+def _beside(path: Path, data: str | bytes) -> Path:
+    """`data` on disk beside `path`, under the temporary name that is to take its place."""
     path.parent.mkdir(parents=True, exist_ok=True)
     _sweep(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
@@ -80,11 +137,10 @@ def write_atomic(path: str | Path, data: str | bytes) -> None:
             file.write(raw)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    sync_folder(path.parent)
+    return temporary
 
 
 def _sweep(path: Path) -> None:
@@ -129,7 +185,7 @@ os.register_at_fork(after_in_child=_close_inherited)
 
 @contextmanager
 def hold_folder(folder: str | Path) -> Iterator[Path]:
-    """Hold `folder` (made if it is missing) for one process: Busy if another has it.
+    """Hold `folder` (made if it is missing) for one process: Busy if another has it, NoFolder where it cannot be written to.
 
     with hold_folder("data/synth"):      # from before the first file is read until the last is written
         ...
@@ -138,8 +194,15 @@ def hold_folder(folder: str | Path) -> Iterator[Path]:
     """
     folder = Path(folder)
     is_new = not folder.exists()
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / ".lock", "ab") as file:  # a folder itself cannot be locked on every file system
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = open(folder / ".lock", "ab")  # a folder itself cannot be locked on every file system
+    except OSError as error:
+        if status_of(error) == NO_SPACE:
+            raise
+        fix = "it is a file: choose another folder" if folder.is_file() else "choose another folder, or mend its rights"
+        raise NoFolder(error.errno, f"{folder} cannot be written to ({error.strerror}): {fix}") from error
+    with lock as file:
         try:
             _lock(file)
             # Another process may have removed the file since we opened it.
@@ -190,7 +253,12 @@ def replace_folder(temporary: str | Path, target: str | Path) -> None:
 
 def write_json(path: str | Path, value: Any) -> None:
     """`value` as readable JSON, atomically."""
-    write_atomic(path, json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+    write_atomic(path, as_json(value))
+
+
+def as_json(value: Any) -> str:
+    """`value` as the text of a readable JSON file."""
+    return json.dumps(value, ensure_ascii=False, indent=2) + "\n"
 
 
 def json_lines(rows: Iterable[dict]) -> bytes:

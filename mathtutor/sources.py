@@ -114,4 +114,6 @@ def _from_hub(source: Source) -> list[dict]:
     try:
         return list(load_dataset(repository, configuration, split=split, revision=source.revision))
     except Exception as error:  # the hub's client raises its own zoo of network errors
-        raise ValueError(f"{repository} could not be loaded: {error}. Set {DATA_VARIABLE} to a local folder") from error
+        raise ValueError(
+            f"{repository} could not be loaded: {error}. Set {DATA_VARIABLE} to a local folder that holds {source.file}"
+        ) from error

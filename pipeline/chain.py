@@ -84,8 +84,9 @@ def load_references(recipe: Recipe, against: Sequence[Path] = (), no_tests: bool
     if no_tests:
         return References()
     seeds = read_seeds() if recipe.corpus.seed_overlap is not None else ()
+    needed = benchmark_problems(against)  # first: without these nothing is built, and a hub that is away takes minutes to ask
     published, missing = published_problems()
-    tests = benchmark_problems(against) | {"bank/held-out": bank_problems("held-out", BANK_HELD_OUT)} | published
+    tests = needed | {"bank/held-out": bank_problems("held-out", BANK_HELD_OUT)} | published
     return References(
         tests, [Problem(row.id, row.problem, read_gold(row.answer), row.answer, row.source) for row in seeds],
         {"bank/known": bank_problems("train", BANK_KNOWN)},

@@ -26,13 +26,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
-from mathtutor.io import Busy, hold_folder, need_space, sha256_file, status_of, told, write_rows
+from mathtutor.io import Busy, hold_folder, json_lines, need_space, sha256_file, status_of, told
 from mathtutor.problem import Row
 from pipeline.card import LICENCES
 from pipeline.chain import load_references, report_of, sift
 from pipeline.corpus import References
 from pipeline.foreign import NAMES, Tally, read_foreign, source_name
-from pipeline.outputs import FILES, described, need_names, need_parquet, remove_outputs, write_data_set
+from pipeline.outputs import FILES, described, need_names, need_parquet, write_data_set, write_reasons
 from pipeline.recipe import Recipe, load_recipe
 from pipeline.records import Unreadable
 from pipeline.split import split
@@ -126,11 +126,9 @@ def sift_into(
     bad = tally.unreadable.total()
     if len(sifted.clean) + len(sifted.dropped) + bad != tally.lines + tally.further:
         raise RuntimeError(f"{tally.lines} lines became {tally.rows} rows and {bad} unreadable: a fault in the reader")
-    # The report stands for the files beside it: it goes before they change, and comes when they are there.
-    (args.out / "report.json").unlink(missing_ok=True)
-    write_rows(args.out / UNREADABLE, unreadable)
+    more = {UNREADABLE: json_lines(unreadable)}
     if not tally.rows:  # there are lines: a file without any was refused
-        remove_outputs(args.out)
+        write_reasons(args.out, more)
         raise ValueError(f"no rows: all {tally.lines:,} lines are unreadable, {describe_first(unreadable)}")
     judged = report_of(sifted, recipe, references, workers)
     judged["recipe"] = {key: value for key, value in judged["recipe"].items() if key != "sources"}
@@ -144,7 +142,7 @@ def sift_into(
         "validation": {"rows": len(validation), "rule": "clusters of the clean rows" if validation else "none"},
     }
     print_summary(report)
-    report = write_data_set(args.out, train, validation, sifted.dropped, report)
+    report = write_data_set(args.out, train, validation, sifted.dropped, report, more)
     print(f"{args.out / 'clean.jsonl'}: {len(train):,} rows, sha256 {report['sha256'][:16]}")
     if bad > args.max_bad:
         raise ValueError(

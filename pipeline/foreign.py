@@ -173,7 +173,7 @@ class _Heads:
 
     def check(self, has_rows: bool) -> None:
         """Raises ValueError for a column that was named and is not there, or needed and not found."""
-        there = f"there are {', '.join(self.there)[:500]}"
+        there = f"there are {', '.join(' '.join(name.split())[:60] for name in self.there)[:500]}"
         absent = [name for name in self.wanted.values() if name and name not in self.there]
         if absent and self.there:
             raise ValueError(f"{self.path}: no column is called {absent[0]!r}; {there}")

@@ -12,6 +12,7 @@ hand-labelled rows and on GSM8K train.
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 from mathtutor.maths.answers import read_gold
 from mathtutor.maths.claims import find_claims
@@ -202,8 +203,23 @@ _UNIT_PRICE = re.compile(rf"\bper\b|/|\b(?:each|an?|one) {_UNIT}|exchange|averag
 _CHANCE = re.compile(r"\bwhat (?:is|was) the (?:probability|chance)\b", re.IGNORECASE)
 
 
+_KIND = {
+    unit: kind
+    for kind, units in {
+        "time": "second minute hour day week", "length": "millimeter centimeter meter kilometer inch foot feet yard mile",
+        "weight": "gram kilogram ounce pound", "volume": "milliliter liter",
+    }.items()
+    for unit in units.split()
+}  # fmt: skip
+_MEASURED = re.compile(
+    rf"(?<![\w.,$])(?P<number>\d{{1,9}}(?:\.\d{{1,6}})?)[ -](?P<unit>{'|'.join(_KIND)})(?:e?s)?\b(?! (?:old|per|a|an)\b)", re.IGNORECASE
+)
+_NUMBERS = re.compile(r"\d+(?:\.\d+)?")
+_TWO_ADDED = re.compile(r"(?<![\d.,])(?<![*/+-] )(\d{1,9}(?:\.\d{1,6})?) [-+] (\d{1,9}(?:\.\d{1,6})?)(?![\d.]| [*/])")
+
+
 def units(row: Row, limits: Limits) -> str | None:
-    """Numbers that their things can have: no 7.5 children, no -3 apples, no $3.333, no chance of 5."""
+    """Numbers that their things can have: no 7.5 children, no -3 apples, no $3.333, no chance of 5, no hours plus minutes."""
     if not limits.whole_units:
         return None
     for line in _text(row).split("\n"):
@@ -215,7 +231,23 @@ def units(row: Row, limits: Limits) -> str | None:
             decimals = match["decimals"] or match["named"]
             if len(decimals.rstrip("0")) > limits.max_decimals_of_money:
                 return f"money_beyond_{limits.max_decimals_of_money}_decimals"
-    return _unit_of_answer(row, limits)
+    return _mixed_sum(row) or _unit_of_answer(row, limits)
+
+
+def _mixed_sum(row: Row) -> str | None:
+    """A sum of two numbers that the problem gives in two measures of one kind: 2 hours and 30 minutes are not 32."""
+    measures = {match["number"]: match["unit"].lower().replace("feet", "foot") for match in _MEASURED.finditer(row.problem)}
+    if len({*measures.values()}) < 2:
+        return None
+    once = {number for number, count in Counter(_NUMBERS.findall(row.problem)).items() if count == 1}
+    found: set[str] = set()  # by earlier steps: such a number may be of any measure
+    for step in row.steps:
+        for match in _TWO_ADDED.finditer(step):
+            one, other = (measures.get(number) if number in once - found else None for number in match.groups())
+            if one and other and one != other and _KIND[one] == _KIND[other]:
+                return f"{one}_and_{other}_in_one_sum"
+        found.update(_NUMBERS.findall(step.partition("=")[2]))
+    return None
 
 
 def _unit_of_answer(row: Row, limits: Limits) -> str | None:

@@ -6,31 +6,33 @@
     report.json                  the funnel, the hashes, the command
     report.html, README.md       the same for people: a page with pictures, and the data set's card
 
-The report goes before anything changes and comes last, so that a folder with a report is whole. Whoever writes
-holds the folder (`mathtutor.io.hold_folder`) from before the work begins.
+All of them change together: until the new ones are on disk the old ones stand, and a folder with a report is whole.
+Whoever writes holds the folder (`mathtutor.io.hold_folder`) from before the work begins.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from mathtutor.io import json_lines, need_space, sha256_file, write_atomic, write_json
+from mathtutor.io import as_json, json_lines, need_space, sha256_file, write_together
 from mathtutor.problem import Row
-from pipeline.card import write_card
+from pipeline.card import data_card
 from pipeline.chain import Dropped
-from pipeline.report import write_html
+from pipeline.report import page
 
-PAGES = 2_000_000  # bytes that report and card take at most
-FILES = ("report.json", "report.html", "README.md", "clean.jsonl", "clean.parquet", "validation.jsonl", "dropped.jsonl")
-
-
-def remove_outputs(folder: Path) -> None:
-    """Remove the data set in `folder`, its report first."""
-    for name in FILES:
-        (folder / name).unlink(missing_ok=True)
+REPORT = "report.json"
+FILES = (
+    REPORT,
+    "report.html",
+    "README.md",
+    "clean.jsonl",
+    "clean.parquet",
+    "validation.jsonl",
+    "dropped.jsonl",
+)
 
 
 def need_names(paths: Iterable[Path]) -> None:
@@ -72,31 +74,39 @@ def need_parquet() -> None:
 
 
 def write_data_set(
-    folder: Path, train: Sequence[Row], validation: Sequence[Row], dropped: Sequence[Dropped], report: dict
+    folder: Path,
+    train: Sequence[Row],
+    validation: Sequence[Row],
+    dropped: Sequence[Dropped],
+    report: dict,
+    more: Mapping[str, bytes] | None = None,
 ) -> dict:
-    """Write everything to `folder`; the report with the files' hashes.
+    """Write everything to `folder`, with the files of `more`; the report with the files' hashes.
 
-    Raises ValueError when there is no row to train on: dropped.jsonl then holds the reasons, and nothing else stands.
+    Raises ValueError when there is no row to train on: dropped.jsonl then holds the reasons, and no data set stands.
+    OSError, a full disk say, leaves the older data set whole.
     """
     contents = {"dropped.jsonl": json_lines(drop.to_dict() for drop in dropped)}
     if not train:
-        remove_outputs(folder)
-        write_atomic(folder / "dropped.jsonl", contents["dropped.jsonl"])
+        write_reasons(folder, {**contents, **(more or {})})
         raise ValueError(f"no row passed the filters: {folder / 'dropped.jsonl'} holds the reasons")
     contents["clean.jsonl"] = json_lines(row.to_dict() for row in train)
     contents["clean.parquet"] = to_parquet(train)
     if validation:
         contents["validation.jsonl"] = json_lines(row.to_dict() for row in validation)
-    # Everything is made by now: a row that no file can hold leaves the older data set whole, and so does a full disk.
-    need_space(folder, (sum(map(len, contents.values())) + PAGES) // 2)
-    (folder / "report.json").unlink(missing_ok=True)
-    for name, content in contents.items():
-        write_atomic(folder / name, content)
-    if not validation:
-        (folder / "validation.jsonl").unlink(missing_ok=True)  # of an earlier build
     files = {name: {"sha256": hashlib.sha256(contents[name]).hexdigest()} for name in sorted(contents)}
     report = {**report, "sha256": files["clean.jsonl"]["sha256"], "files": files}
-    write_html(report, folder / "report.html")
-    write_card(report, folder / "README.md")
-    write_json(folder / "report.json", report)
+    contents |= {
+        "report.html": page(report),
+        "README.md": data_card(report),
+        **(more or {}),
+        REPORT: as_json(report),
+    }
+    need_space(folder, sum(map(len, contents.values())) // 2 + 1)  # the old files stand until the new ones are there
+    write_together(folder, contents, last=REPORT, gone=FILES)
     return report
+
+
+def write_reasons(folder: Path, contents: Mapping[str, bytes]) -> None:
+    """Where no data set came out: why, in the place of the one that stood in `folder`."""
+    write_together(folder, contents, last=REPORT, gone=FILES)

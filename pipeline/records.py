@@ -138,7 +138,15 @@ def _no_constant(name: str) -> None:
 
 def _parse(text: str) -> Any:
     """Raises ValueError, and RecursionError for a value that is nested thousands of times."""
-    return json.loads(text, parse_int=_number, parse_float=_number, parse_constant=_no_constant)
+    return json.loads(text, parse_int=_number, parse_float=_number, parse_constant=_no_constant, object_pairs_hook=_object)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Raises ValueError where one key has two values: nobody can say which one was meant."""
+    value = dict(pairs)
+    if len(value) < len(pairs) and (twice := [key for key, inner in pairs if inner != value[key]]):
+        raise ValueError(f"the key {twice[0]!r:.80} stands twice with different values")
+    return value
 
 
 def _is_deep(value: object) -> bool:

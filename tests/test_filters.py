@@ -241,6 +241,13 @@ def test_a_story_that_sounds_like_a_chat_stays(problem, step):
         ("What is the probability of red with 3 of 5 red?", "5 / 3", "5/3", "chance_beyond_one"),
         ("What is the chance of no rain, in percent, if rain has 35%?", "100 - 35 = 65", "65", None),
         ("How many pupils?", "2 + 2 = 4", "", None),  # for another rule
+        ("Mia runs 2 hours, Ben 30 minutes. How many minutes is that?", "2 + 30 = 32 minutes", "32", "hour_and_minute_in_one_sum"),
+        ("40 centimeters of a 3-meter rope are cut off. What is left?", "3 - 40 = -37", "-37", "meter_and_centimeter_in_one_sum"),
+        ("A shelf is 6 feet and 9 inches high. How high is it?", "6 + 9 = 15 inches", "15", "foot_and_inch_in_one_sum"),
+        ("A shelf is 6 feet and 9 inches high. How high is it?", "6 * 12 + 9 = 81 inches", "81", None),
+        ("He runs 2 miles in 20 minutes and walks 30 minutes. How long is that?", "20 + 30 = 50 minutes", "50", None),
+        ("A film of 2 hours starts 30 minutes late and lasts 2 weeks. How long is that?", "2 + 30 = 32", "32", None),  # which 2?
+        ("At 5 dollars an hour, 3 hours and 20 minutes are worked. What is 3 + 20?", "3 + 20 = 23", "23", None),  # the sum is given
     ],
 )
 def test_a_number_fits_its_thing(problem, step, answer, reason):
@@ -251,6 +258,11 @@ def test_a_number_fits_its_thing(problem, step, answer, reason):
 def test_prices_may_have_as_many_decimals_as_the_recipe_says():
     dear = row("A cake costs $19.995. What is the price of 2?", "2 * 19.995 = 39.99", answer="39.99")
     assert units(dear, replace(DEFAULT, max_decimals_of_money=3)) is None
+
+
+def test_a_number_that_a_step_has_found_may_be_of_any_measure():
+    problem = "A trip of 3 hours is followed by 20 minutes of rest. What is a ninth of 27 and 20?"
+    assert units(row(problem, "27 / 9 = 3", "3 + 20 = 23", answer="23"), DEFAULT) is None
 
 
 # --- child safety, personal data

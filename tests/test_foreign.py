@@ -76,6 +76,7 @@ def line(**changes) -> bytes:
         (GOOD + b'{"question": "x",\n' + GOOD, [ROW, "not_json", ROW]),
         (GOOD + b"{'question': 'x'}\n", [ROW, "not_json"]),
         (GOOD + b"hello\n", [ROW, "not_json"]),
+        (GOOD + b'{"question": "2 + 3?", "question": "2 + 4?", "answer": "5"}\n' + GOOD, [ROW, "not_json", ROW]),  # which one?
         (GOOD + GOOD[:40], [ROW, "torn_last_line"]),
         (GOOD + b"\0" * 512, [ROW, "zero_bytes"]),
         (GOOD + b"[1, 2]\n5\nnull\n" + GOOD, [ROW, "not_an_object", "not_an_object", "not_an_object", ROW]),
@@ -222,6 +223,7 @@ def test_an_unreadable_line_says_where_and_what_was_expected(tmp_path, content, 
         ("t.csv", b"question,answer,answer\na,b,c\n", r"t.csv:1 names the column 'answer' twice"),
         ("t.jsonl", b'{"Q": "a", "A": "b", "meta": {"n": 1}}\n',
          r"no column holds the problem; there are Q, A, meta, meta.n. Say which is which: --columns problem=NAME"),
+        ("t.csv", b'"Ana has\n3 pens","' + b"x" * 99 + b'"\n"a","b"\n', r"no column holds the problem; there are Ana has 3 pens, x{60}\. Say"),
         ("t.jsonl", b'{"question": "a", "B": "b"}\n' * 200, r"no column holds the solution; there are question, B"),
     ],
 )  # fmt: skip

@@ -320,6 +320,7 @@ GOOD = json.dumps({"problems": [problem(5)]})
         (completion("I would rather not."), "unreadable", "reply_is_not_json"),
         (completion("<think>and so on"), "unreadable", "reply_is_not_json"),
         (completion('{"problem": "?"}'), "unreadable", "reply_has_no_list_of_problems"),
+        (completion('{ "problems" : [  ] }'), "unreadable", "reply_holds_no_problem"),  # of llama.cpp
         (completion(None), "unreadable", "reply_is_not_json"),
         (completion(7), "unreadable", "reply_is_not_json"),
         ({"choices": [7]}, "unreadable", "reply_is_not_json"),

@@ -548,7 +548,7 @@ GOOD = problem(5)
         (json.dumps({"problems": [GOOD | {"steps": "3 + 4 = 7"}]}), [], ["steps_are_no_list_of_texts"]),
         (json.dumps({"problems": [{}]}), [], ["problem_or_answer_is_no_text"]),
         (json.dumps({"problems": [GOOD | {"problem": "\ud800"}, GOOD]}), [GOOD], ["text_holds_half_a_character"]),
-        ('{"problems": []}', [], []),
+        ('{"problems": []}', [], ["reply_holds_no_problem"]),
         ('{"problems": [{"problem": NaN}]}', [], ["reply_is_not_json"]),
         ('{"problems": {}}', [], ["reply_has_no_list_of_problems"]),
         ("[1, 2]", [], ["reply_is_not_json"]),

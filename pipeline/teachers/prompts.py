@@ -54,17 +54,19 @@ JSON_RULE = (
     '"answer": a text}, ...]}.'
 )
 
-# Numbers and lengths of lists cannot be bounded in this dialect of JSON Schema: `read_reply` looks at them.
+# The one bound that every server's dialect of JSON Schema takes is "not empty". A model that is held to the schema and
+# has nothing to say otherwise closes the list at once.
 SCHEMA = {
     "type": "object",
     "properties": {
         "problems": {
             "type": "array",
+            "minItems": 1,
             "items": {
                 "type": "object",
                 "properties": {
                     "problem": {"type": "string"},
-                    "steps": {"type": "array", "items": {"type": "string"}},
+                    "steps": {"type": "array", "minItems": 1, "items": {"type": "string"}},
                     "answer": {"type": "string"},
                 },
                 "required": ["problem", "steps", "answer"],
@@ -239,7 +241,7 @@ def estimate_all(plan: Plan) -> Estimate:
 def read_reply(text: str) -> tuple[list[dict], list[str]]:
     """(problems as {"problem", "steps", "answer"}, the reason for each one that could not be read).
 
-    A reply that is no such JSON at all gives no problem and one reason that begins with "reply_".
+    A reply that is no such JSON at all, or an empty list, gives no problem and one reason that begins with "reply_".
     """
     try:
         # Numbers stay the text they were, so that none is too long to be read and none changes.
@@ -251,6 +253,8 @@ def read_reply(text: str) -> tuple[list[dict], list[str]]:
     problems = reply.get("problems") if isinstance(reply, dict) else None
     if not isinstance(problems, list):
         return [], ["reply_has_no_list_of_problems"]
+    if not problems:
+        return [], ["reply_holds_no_problem"]
     read = [_read_problem(problem) for problem in problems]
     return [r for r in read if isinstance(r, dict)], [r for r in read if isinstance(r, str)]
 
