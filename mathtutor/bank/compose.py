@@ -349,7 +349,7 @@ class Story:
         return Quantity(value // k, (), f"{value} / {k}", f"That is {{}} {pack.plural}.", (end,), f"the number of {pack.plural}")
 
     def has_needless(self, end: Quantity) -> bool:
-        """Whether the text tells a number that `end` does not need; to be asked after `problem`."""
+        """Whether the text tells something that `end` does not need; to be asked after `problem`."""
         needed, found = [end], {id(end)}
         while needed:
             for other in needed.pop().needs:
@@ -444,7 +444,7 @@ def _instance(story: Story, steps: list[Quantity]) -> Instance:
         answer=Fraction(end.value),
         unit="",
         asked=end.name,
-        understand=f"You need {end.name}." + (" Some of the numbers do not matter." if story.has_needless(end) else ""),
+        understand=f"You need {end.name}." + (" You do not need all that is told." if story.has_needless(end) else ""),
         plan=f"Find {', then '.join(names)}.",
         set_up=f"{steps[0].expression} = ▢",
         mistakes=_mistakes(end, steps),
