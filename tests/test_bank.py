@@ -489,6 +489,7 @@ def say(text: str, seed: int = 0, comma: bool = False, **values) -> str:
         ("{color:a} and {color}", {}, "An orange and orange"),
         ("it ends.  then {who:he} sits! \"really\"? [yes|yes].", {}, 'It ends. Then she sits! "Really"? Yes.'),
         ("“it rains.” they wait. (not long.) “now?” asks {who}.", {}, "“It rains.” They wait. (Not long.) “Now?” asks Amina."),
+        ("a sign says: \"four seats in each.\" he writes: “x + y = 60”: it is hard.", {}, 'A sign says: "Four seats in each." He writes: “x + y = 60”: it is hard.'),
         ("{who} dropped 7 eggs (oops!) and sold the rest. a choir (9 singers?) sings.", {}, "Amina dropped 7 eggs (oops!) and sold the rest. A choir (9 singers?) sings."),
         ("at 2.5 m it stops", {}, "At 2.5 m it stops"),
         ("{n:w} cars", {"n": 21}, "21 cars"),
