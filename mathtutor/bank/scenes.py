@@ -158,7 +158,7 @@ class People(Scene):
         together = self.rng.choice(["altogether", "in all", "in total", "together", "all together" if len(which) > 2 else "combined"])
         return self.rng.choice(
             [f"How many {things} {auxiliary} {who} {self.base} {together}?"] * 3
-            + [f"What is the total number of {things} that {who} {self.base if self.present else self.past}?"]
+            + [f"In total, how many {things} {auxiliary} {who} {self.base}?"]
         )
 
     def ask_difference(self, i: int, j: int) -> str:
@@ -297,8 +297,8 @@ class Places(Scene):
         return f"the number of {self.noun(i).plural} {self.subjects[i]}"
 
     def ask_total(self, which: Sequence[int], everyone: bool) -> str:
-        where = "" if everyone else " " + listed([self.subjects[i] for i in which])
-        return f"How many {self.noun(0).plural} are there{where} {self.rng.choice(['altogether', 'in all', 'in total'])}?"
+        where = "there" if everyone else listed([self.subjects[i] for i in which])
+        return f"How many {self.noun(0).plural} are {where} {self.rng.choice(['altogether', 'in all', 'in total'])}?"
 
     def ask_difference(self, i: int, j: int) -> str:
         return f"How many more {self.noun(0).plural} are {self.subjects[i]} than {self.subjects[j]}?"
