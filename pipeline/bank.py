@@ -36,7 +36,7 @@ from mathtutor.maths.checks import State, verify
 from mathtutor.tutoring.hints import as_fractions, numbers_in
 from pipeline.alike import LIMIT, pairs_alike
 from pipeline.reading import PARTS_OF_SOMEONE, UNSAFE, reading_grade
-from pipeline.standards import is_code
+from pipeline.standards import is_code, misfit
 from pipeline.teachers import composed
 from pipeline.teachers import stories as stories_teacher
 from pipeline.unsaid import Texts, unsaid
@@ -57,6 +57,8 @@ GRAMMAR = {
     "a space before a mark": re.compile(r"\s[.,?!;](?!\d)"),
     "two marks": re.compile(r"[.?!,]{2,}"),
     "zero money": re.compile(r"\$0(?:\.00)?(?![.\d])"),
+    "people counted with it": re.compile(r"\bit (?:is|was) \d+ (?:boys?|girls?|children|pupils?|students?|people|adults?|guests?)\b"),  # there are 3 boys
+    "a comma after if and a day": re.compile(r"\bIf (?:on [A-Z][a-z]+day|in the [a-z]+), "),
     "a raised unknown": re.compile(r"(?:^|[.?!:] |[“\"(])[B-HJ-Z] ?[-+=*/×÷−]"),  # Y - 4 for y - 4
 }
 # No day has more hours than that, and no clock shows a later one.
@@ -175,11 +177,12 @@ def check(families: dict[str, Family], count: int) -> int:
     for family in families.values():
         found: Counter[str] = Counter()
         examples: dict[str, str] = {}
-        problems = set()
+        problems, decimals = set(), False
         try:
             for index in range(count):
                 instance = family.instantiate(seed=1, index=index)
                 problems.add(instance.problem)
+                decimals = decimals or any(re.search(r"\d\.\d", step) for step in instance.steps)
                 for defect in defects(family, instance):
                     kind = ":".join(defect.split(":")[:2])
                     found[kind] += 1
@@ -190,6 +193,9 @@ def check(families: dict[str, Family], count: int) -> int:
         if not is_code(family.standard):
             found["standard"] += 1
             examples["standard"] = f"{family.standard} is no Common Core code: see pipeline/standards.py"
+        elif reason := misfit(family.standard, len(family.steps), decimals):
+            found["standard"] += 1
+            examples["standard"] = reason
         for one, other, likeness in pairs_alike(family.sources):
             kind = f"wordings {one + 1} and {other + 1}"
             found[kind] += 1

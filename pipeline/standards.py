@@ -30,3 +30,17 @@ CODES = frozenset(
 def is_code(code: str) -> bool:
     """Whether `code` is a standard of grades 1 to 8, with or without the letter of a part."""
     return re.sub(r"(?<=\d)[a-e]$", "", code) in CODES
+
+
+# Standards that speak of several steps, and those of whole numbers alone
+_MULTISTEP = {"3.OA.D.8", "4.OA.A.3"}
+_WHOLE = {"3.OA.D.8", "4.OA.A.3", "3.NBT.A.2", "4.NBT.B.4", "4.NBT.B.5", "4.NBT.B.6", "5.NBT.B.5"}
+
+
+def misfit(code: str, num_steps: int, has_decimals: bool) -> str | None:
+    """Why a standard is not that of a family with so many steps, with or without decimals in them; None where it may be."""
+    if code in _MULTISTEP and num_steps < 2:
+        return f"{code} is of problems with two steps or more, and there is one"
+    if code in _WHOLE and has_decimals:
+        return f"{code} is of whole numbers, and the steps hold decimals: 4.MD.A.2 and 5.NBT.B.7 do not"
+    return None

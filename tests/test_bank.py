@@ -37,7 +37,7 @@ from pipeline.alike import LIMIT, alike, pairs_alike
 from pipeline.bank import check, defects
 from pipeline.bank import main as bank_main
 from pipeline.reading import PARTS_OF_SOMEONE, UNSAFE, reading_grade
-from pipeline.standards import is_code
+from pipeline.standards import is_code, misfit
 from pipeline.teachers.procedural import write_rows
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -89,6 +89,25 @@ def test_no_name_and_no_noun_of_the_lexicon_stands_twice():
         shown = [str(entry) for entry in entries]
         assert len(shown) == len(set(shown)), name
         assert all(entry == entry.strip() for entry in shown), name
+
+
+@pytest.mark.parametrize(
+    "code, num_steps, has_decimals, says",
+    [
+        ("3.OA.D.8", 1, False, "two steps or more, and there is one"), ("4.OA.A.3", 1, False, "two steps or more"), ("4.OA.A.3", 2, True, "whole numbers"),
+        ("4.NBT.B.5", 1, True, "whole numbers"), ("3.OA.D.8", 2, False, None), ("4.MD.A.2", 1, True, None), ("5.NBT.B.7", 3, True, None),
+    ],
+)  # fmt: skip
+def test_a_standard_fits_the_steps_of_its_family(code, num_steps, has_decimals, says):
+    reason = misfit(code, num_steps, has_decimals)
+    assert reason is says if says is None else says in reason
+
+
+def test_check_refuses_a_standard_that_does_not_fit(capsys):
+    one_step = changed(let={"all": "n * m", "left": "all"}, steps=["In all there are {n} * {m} = {all} pens."], mistakes=[
+        {"value": "n + m", "kind": "wrong-operation", "says": "Does each box hold one pen?"}, {"value": "all + g", "kind": "extra-quantity", "says": "Which pens are asked for?"}])  # fmt: skip
+    assert check({"pens-in-boxes": Family(one_step)}, 50) == 1
+    assert "3.OA.D.8 is of problems with two steps or more" in capsys.readouterr().out
 
 
 # --- the same instance everywhere
@@ -321,6 +340,8 @@ def test_a_file_that_uses_an_id_twice_is_refused(tmp_path):
         (first_wording("{who} has {n} boxes with {m} pens each, {g} go"), "no mark at the end"),
         (first_wording("{who} has " + "very " * 55 + "many, very many " * 30 + "pens: {n} * {m} - {g}?"), "too long"),
         (first_wording("y + {g} = {n} * {m}. How many pens is y?"), "a raised unknown"),
+        (first_wording("If it is {n} children with {m} pens each, and {g} pens go, how many pens are left?"), "people counted with it"),
+        (first_wording("If on Monday, {who} has {n} boxes of {m} pens and {g} go, how many are left?"), "a comma after if and a day"),
         (first_wording("{who} writes 30 hours a day. {n} boxes, {m} pens each, {g} go. How many?"), "more than 24"),
         (first_wording("{who} comes at 13 o'clock. {n} boxes, {m} pens each, {g} go. How many?"), "more than 12"),
         (first_wording("Hello?"), "has no number"),
@@ -468,6 +489,8 @@ def say(text: str, seed: int = 0, comma: bool = False, **values) -> str:
         ("{color:a} and {color}", {}, "An orange and orange"),
         ("it ends.  then {who:he} sits! \"really\"? [yes|yes].", {}, 'It ends. Then she sits! "Really"? Yes.'),
         ("“it rains.” they wait. (not long.) “now?” asks {who}.", {}, "“It rains.” They wait. (Not long.) “Now?” asks Amina."),
+        ("a sign says: \"four seats in each.\" he writes: “x + y = 60”: it is hard.", {}, 'A sign says: "Four seats in each." He writes: “x + y = 60”: it is hard.'),
+        ("{who} dropped 7 eggs (oops!) and sold the rest. a choir (9 singers?) sings.", {}, "Amina dropped 7 eggs (oops!) and sold the rest. A choir (9 singers?) sings."),
         ("at 2.5 m it stops", {}, "At 2.5 m it stops"),
         ("{n:w} cars", {"n": 21}, "21 cars"),
         ("{p:w} cars", {}, "2.5 cars"),

@@ -128,6 +128,37 @@ def test_things_stand_on_shelves_and_nothing_is_lost_by_opening_it(composed):
     assert onto > 3
 
 
+@pytest.mark.parametrize(
+    "absurd",
+    [
+        r"blew up \S+ (?:more |fewer )?(?!balloon)(?:ribbon|candle|napkin|paper)",
+        r"bought \S+ (?:drawers|shelves) ",
+        r"\b(?:brought|bought|scored|wrote|read|walked|had|got) \S+ [a-z ]+ per hour",
+        r"\b[Oo]n [A-Z][a-z]+day, [^.]* hours\b",
+        r"\b\d{3,} (?:[a-z]+ )*(?:glasses of water|cups of tea|bottles of juice|songs|tunes|dances)\b",
+        r"groups together put them all|\b(?!They)[A-Z][a-z]+ (?:put them all|(?:sold|shared) all of them)",  # whose?
+        r"(?:boiled|made|planted|picked) \S+ (?:trays|baskets|buckets|boxes) (?:of|with) ",
+        r"(?:onions|carrots|peppers|potatoes)\b.* sold all [^.]* for \$(?:[4-9]|1\d) each",
+        r"\bIf (?:on|in) [^ ]+(?: [^ ,]+)?, ",
+    ],
+)
+def test_nothing_happens_that_cannot(composed, absurd):
+    for instance in itertools.chain.from_iterable(composed.values()):
+        assert not re.search(absurd, instance.problem), instance.problem
+
+
+def test_a_hint_says_what_is_asked_and_whether_something_is_needless():
+    told = [compose(5, index, 3) for index in range(300)]
+    for one in told:
+        if "How many more" in one.problem:
+            assert re.fullmatch(r"how many more .+ than .+", one.asked), one.asked
+        numbers = {int(n) for n in re.findall(r"\d+", one.problem)}
+        used = {int(n) for step in one.steps for n in re.findall(r"\d+", step)}
+        if numbers - used:
+            assert one.understand.endswith("You do not need all that is told."), one
+    assert 20 < sum("all that is told" in one.understand for one in told) < 280
+
+
 @pytest.mark.parametrize("depth", [2, 3, 4, 5])
 def test_nobody_is_asked_for_a_difference_that_the_text_tells(depth):
     asked = [one for one in (compose(77, index, depth) for index in range(600)) if "How many more" in one.problem]
@@ -166,3 +197,5 @@ def test_every_frame_has_what_the_composer_reads():
             assert all(isinstance(thing, Noun) for thing in frame["things"])
             assert all(re.fullmatch(r"[a-z ]+/[a-z ]+", verb) for verb in frame.get("verbs", []))
             assert all("{n}" in text for text in frame.get("lose", []) + frame.get("gain", []))
+            assert kind != "who" or "point" in {thing.singular for thing in frame["things"]} or frame["most"] >= 40
+            assert set(frame) <= {"things", "verbs", "keeps", "lose", "gain", "where", "packs", "most", "price", "hourly", "days"}

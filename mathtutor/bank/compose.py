@@ -16,58 +16,24 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
 
-from mathtutor.bank.families import Instance, Mistake, load_lexicon
+from mathtutor.bank.families import Instance, load_lexicon
 from mathtutor.bank.language import WORDS, Noun, Person
+from mathtutor.bank.quantities import MAX_VALUE, Quantity, is_sound, mistakes_of
 from mathtutor.bank.scenes import Days, Kinds, People, Places, Scene, listed, load_frames, upper_first
 
 MAX_DEPTH = 8
-MAX_VALUE = 5000
 TRIES = 20_000
+MOST_EACH, MOST_PACKS = 120, 90  # what one of several friends gets in the end, and how many containers are filled
 PARTS = 8  # draws of one quantity, or of the question, before the whole story is drawn again
-
-
-@dataclass
-class Quantity:
-    """One number of the story. `expression` is None when the text tells the value itself."""
-
-    value: int
-    sentences: tuple[str, ...] = ()
-    expression: str | None = None
-    result: str = ""  # the step's sentence, with "{}" where "expression = value" stands
-    needs: tuple[Quantity, ...] = ()
-    name: str = ""  # "the number of stamps that Ana has"
-
-    @property
-    def step(self) -> str:
-        return self.result.format(f"{self.expression} = {self.value}")
-
-    @property
-    def operands(self) -> list[int]:
-        """The numbers that its sum is made of."""
-        return [int(number) for number in re.findall(r"\d+", self.expression or "")]
-
-    def is_told_to_differ_by(self, number: int) -> bool:
-        """Whether the text itself compares this quantity with another one by that number: "5 more than Ana"."""
-        compared = len(self.needs) == 1 and (" + " in self.expression or " - " in self.expression)
-        return compared and abs(self.value - self.needs[0].value) == number
-
-    @cached_property
-    def steps(self) -> list[Quantity]:
-        """The computed quantities that this one needs, itself last, each once, in order of dependency."""
-        found: dict[int, Quantity] = {}
-        for needed in self.needs:
-            found |= {id(step): step for step in needed.steps}
-        return [*found.values(), self] if self.expression else [*found.values()]
 
 
 class Impossible(Exception):
     """This draw leads nowhere (a half of an odd number): draw again."""
 
 
+HIS = {"she": "her", "he": "his", "they": "their"}
 TIMES = {2: "twice", 3: "three times", 4: "four times", 5: "five times", 6: "six times", 10: "ten times"}
 SHARES = {2: "half", 3: "a third", 4: "a quarter", 5: "a fifth"}
 
@@ -81,6 +47,7 @@ class Story:
         self.words = rng.random() < 0.3  # small numbers in words
         self.big = min(rng.choice([12, 30, 60, 100, 300, 900]), self.scene.most)
         self.quantities: list[Quantity] = []
+        self.useless: str | None = None  # a sentence beside the point
         limit = len(self.scene.subjects)
         low, high = {1: (1, 3), 2: (1, 3), 3: (2, 4), 4: (3, 4), 5: (3, 5)}.get(depth, (depth - 2, depth - 1))
         wanted = rng.randint(low, high)
@@ -204,8 +171,7 @@ class Story:
             plus = rng.random() < 0.45
             k = self.number(2, self.big if plus else now.value - 1)
             value = now.value + k if plus else now.value - k
-            if value < 2:
-                raise Impossible
+            self.check(value)
             what = _agree(rng.choice(scene.gain if plus else scene.lose), person.gender == "they").format(n=self.say(k) + ("" if plus else rng.choice(["", " of them"])))
             link = rng.choice(["Then ", "After that, ", "Later, ", ""])
             sentences.append(upper_first(f"{link}{he} {what}."))
@@ -223,15 +189,16 @@ class Story:
         noun = scene.noun(i)
         self.check(n * m)
         if isinstance(scene, People) and scene.verb() not in ("has", "have", "had", "knows") and rng.random() < 0.6:
-            spans = [("a day", "days"), ("every day", "days"), ("each week", "weeks"), ("per hour", "hours")]
+            spans = [("a day", "days"), ("every day", "days"), ("each week", "weeks"), ("per hour", "hours")][: 4 if scene.hourly else 3]
             if noun.singular in ("minute", "hour"):
                 spans, n = spans[:2], min(n, 9 if noun.singular == "hour" else 60)
             span, many = rng.choice(spans)
             expression = f"{m} * {n}" if rng.random() < 0.5 else f"{n} * {m}"
             sentence = f"{scene.subjects[i]} {scene.verb()} {self.say(n)} {scene.count(n, i)} {span} for {self.say(m)} {many}."
-        elif scene.packs and (not isinstance(scene, People) or scene.base in ("have", "buy", "get", "bring")):
+        elif scene.packs and scene.base in ("have", "buy", "get", "bring"):
             expression = f"{m} * {n}" if rng.random() < 0.5 else f"{n} * {m}"
-            pack = Noun.parse(rng.choice(scene.packs))
+            # Nobody buys drawers and shelves together with what is in them.
+            pack = Noun.parse(rng.choice([p for p in scene.packs if scene.base == "have" or not p.startswith(("drawer", "shelf"))]))
             amount = f"{self.say(m)} {pack.plural} of {noun.plural} with {self.say(n)} {on(pack)} each {pack.singular}"
             if rng.random() < 0.5:
                 amount = f"{self.say(m)} {pack.plural} with {self.say(n)} {scene.count(n, i)} {on(pack)} each"
@@ -282,7 +249,7 @@ class Story:
         if more <= 1 or any(q.is_told_to_differ_by(more) for q in self.quantities):
             raise Impossible  # too easy a question: the answer stands in the text
         result = self.rng.choice([f"The difference is {{}} {things}.", f"That is {{}} more {things}."])
-        return Quantity(more, (), f"{a.value} - {b.value}", result, (a, b), f"how many more {things} there are")
+        return Quantity(more, (), f"{a.value} - {b.value}", result, (a, b), self.scene.name_difference(i, j))
 
     def afterwards(self, end: Quantity, holder: int | None, total: bool) -> Quantity:
         """Something happens to the quantity asked for; the question changes with it."""
@@ -293,15 +260,16 @@ class Story:
         if isinstance(scene, Days):
             if not self.of_everyone:
                 raise Impossible
-            who, have = scene.person.name, "does"
+            who, have, whose = scene.person.name, "does", HIS[scene.person.gender]
         elif total:
             if not self.of_everyone:
                 raise Impossible
-            who, have = scene.everyone(len(self.quantities)), "do"
+            who, have, whose = scene.everyone(len(self.quantities)), "do", "their"
         else:
             person = scene.subjects[holder]
-            who, have = str(person), "do" if person.gender == "they" else "does"
+            who, have, whose = str(person), "do" if person.gender == "they" else "does", HIS[person.gender]
         verb = "have" if have == "do" else "has"
+        them = "all of them" if who == "they" else f"all of {whose} {things}"  # "them" may be those of others
         way = rng.choice(["lose", "gain", "pack", "sell", "split"])
         if way in ("sell", "split") and not scene.packs:  # points, say, are nothing to hand over
             raise Impossible
@@ -320,28 +288,39 @@ class Story:
             return Quantity(value, (), f"{end.value} {sign} {k}", rng.choice([f"Now {who} {verb} {{}} {things}.", f"After that there are {{}} {things}."]), (end,), f"the number of {things} that {who} {verb} in the end")  # fmt: skip
         subject = upper_first(who)
         if way == "sell":
-            k = self.number(2, 12)
-            self.tail += [f"{subject} sold {'all that were left' if self.lost else 'all of them'} for ${k} each."]
+            k = self.rng.randint(2, scene.price)
+            self.tail += [f"{subject} sold {'all that were left' if self.lost else them} for ${k} each."]
             self.over = True
             self.question = rng.choice([f"How much money did {who} get?", f"How many dollars did {who} make?"])
             return Quantity(value * k, (), f"{value} * {k}", "The money is {} dollars.", (end,), f"the money that {who} got")
-        fits = [k for k in range(2, 13) if value % k == 0 and value > k]
+        most = MOST_EACH if way == "split" else MOST_PACKS
+        fits = [k for k in range(2, 13 if way == "split" else 61) if value % k == 0 and k < value <= k * most]
         if not fits:
             raise Impossible
         k = rng.choice(fits)
         if way == "split":
             pals = rng.choice(["friends", "children", "cousins"])
-            self.tail.append(f"{subject} shared {'the rest' if self.lost else 'all of them'} equally among {self.say(k)} {pals}.")
+            self.tail.append(f"{subject} shared {'the rest' if self.lost else them} equally among {self.say(k)} {pals}.")
             self.over = True
             self.question = f"How many {things} did each {'child' if pals == 'children' else pals[:-1]} get?"
             return Quantity(value // k, (), f"{value} / {k}", f"Each gets {{}} {things}.", (end,), f"the number of {things} for each")
         if not scene.packs:
             raise Impossible
         pack = Noun.parse(rng.choice(scene.packs))
-        self.tail += [f"{subject} put {'the rest' if self.lost else 'them all'} {on(pack)}to {pack.plural} with {self.say(k)} {on(pack)} each {pack.singular}."]
+        self.tail += [f"{subject} put {'the rest' if self.lost else them} {on(pack)}to {pack.plural} with {self.say(k)} {on(pack)} each {pack.singular}."]
         self.over = True
         self.question = f"How many {pack.plural} did {who} {rng.choice(['need', 'fill'])}?"
         return Quantity(value // k, (), f"{value} / {k}", f"That is {{}} {pack.plural}.", (end,), f"the number of {pack.plural}")
+
+    def has_needless(self, end: Quantity) -> bool:
+        """Whether the text tells something that `end` does not need; to be asked after `problem`."""
+        needed, found = [end], {id(end)}
+        while needed:
+            for other in needed.pop().needs:
+                if id(other) not in found:
+                    found.add(id(other))
+                    needed.append(other)
+        return self.useless is not None or any(id(quantity) not in found for quantity in self.quantities)
 
     # Text
 
@@ -350,18 +329,18 @@ class Story:
         # "In the morning, she ..." and "There are 5 more goats." lean on the sentence before.
         if isinstance(self.scene, (People, Places)) and self.rng.random() < 0.25:
             self.rng.shuffle(units)
-        useless = None
+        self.useless = None
         if self.rng.random() < 0.12:
             name = self.rng.choice([p.name for p in load_lexicon()["person"][:40]])
             text, low, high = self.rng.choice(load_frames()["useless"])
-            useless = text.format(A=name, x=self.number(low, high))
-            units.insert(self.rng.randint(0, len(units) - bool(self.tail)), useless)  # what happens to "them" is not said of others
+            self.useless = text.format(A=name, x=self.number(low, high))
+            units.insert(self.rng.randint(0, len(units) - bool(self.tail)), self.useless)  # what happens to "them" is not said of others
         if not self.tail and len(units) > 1 and self.rng.random() < 0.06:
             return " ".join([self.question, *units])
         if not self.tail and self.question.startswith("How") and self.rng.random() < 0.12 and len(units) > 1:
             last = re.sub(r"\.$", "", units[-1])
-            if ". " not in last and units[-1] != useless:
-                lowered = last if last.split()[0] in _names(self.scene) else last[0].lower() + last[1:]
+            if ". " not in last and units[-1] != self.useless:
+                lowered = last if last.split()[0] in _names(self.scene) else re.sub(r"^((?:on|in) [^,]+),", r"\1", last[0].lower() + last[1:])
                 return " ".join([*units[:-1], f"If {lowered}, {self.question[0].lower()}{self.question[1:]}"])
         return " ".join([*units, *self.tail, self.question])
 
@@ -398,22 +377,9 @@ def compose(seed: int, index: int, depth: int) -> Instance:
                 steps = story.ask(depth).steps
             except Impossible:
                 continue
-            if len(steps) == depth and _is_sound(steps):
+            if len(steps) == depth and is_sound(steps):
                 return _instance(story, steps)
     raise ValueError(f"no story of depth {depth} in {TRIES} draws")
-
-
-def _is_sound(steps: list[Quantity]) -> bool:
-    """Whether each step finds something else, and none has to hide a number that the text gives.
-
-    A hint shows the sum of a step and neither what it comes to nor the answer: no operand may be one of these.
-    """
-    answer = steps[-1].value
-    return (
-        len({step.name for step in steps}) == len(steps)
-        and answer <= MAX_VALUE
-        and not any({step.value, answer} & {*step.operands} for step in steps)
-    )
 
 
 def _instance(story: Story, steps: list[Quantity]) -> Instance:
@@ -429,31 +395,11 @@ def _instance(story: Story, steps: list[Quantity]) -> Instance:
         answer=Fraction(end.value),
         unit="",
         asked=end.name,
-        understand=f"You need {end.name}. Some of the numbers may not matter.",
+        understand=f"You need {end.name}." + (" You do not need all that is told." if story.has_needless(end) else ""),
         plan=f"Find {', then '.join(names)}.",
         set_up=f"{steps[0].expression} = ▢",
-        mistakes=_mistakes(end, steps),
+        mistakes=mistakes_of(end, steps),
     )
-
-
-def _mistakes(end: Quantity, steps: list[Quantity]) -> tuple[Mistake, ...]:
-    """Stopping one sum early, and the last sum with the wrong sign."""
-    found: list[Mistake] = []
-    if len(steps) > 1 and steps[-2].value != end.value:
-        found.append(Mistake(Fraction(steps[-2].value), "stopped-early", "That is a right step on the way. What is left to do?"))
-    expression = end.expression or ""
-    if len(end.operands) == 2:
-        a, b = end.operands
-        wrong = a - b if "+" in expression else a + b
-        known = {mistake.value for mistake in found}
-        if wrong != end.value and wrong > 0 and wrong not in known:
-            grows = "Look at the last step again: should the number grow or shrink?"
-            equal = "Look at the last step again: are these equal groups, or two amounts to put together?"
-            found.append(Mistake(Fraction(wrong), "wrong-operation", grows if re.search(r"[+-]", expression) else equal))
-    for slip in (1, 10, 2):
-        if len(found) < 2 and end.value + slip not in {mistake.value for mistake in found}:
-            found.append(Mistake(Fraction(end.value + slip), "calculation", "The plan is right. Check the last sum once more."))
-    return tuple(found)
 
 
 def _polish(text: str) -> str:

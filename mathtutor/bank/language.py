@@ -224,9 +224,10 @@ def _reference(inside: str, text: str, kinds: dict[str, str]) -> Node:
 
 
 FIRST_LETTER = re.compile(r"[\"“]?[a-zà-ÿ]")
-# A full stop inside a closing quote ends the sentence too; after "?” and "!” the speaker may follow: “Why?” asks Ana.
+# A full stop inside a closing quote or bracket ends the sentence too; after "?” and "!)" it may go on: “Why?” asks Ana.
 # It begins with the mark, so that Python runs from mark to mark and need not try every letter.
-SENTENCE_START = re.compile(r"[.?!](?:(?<=\.)[\"”]|\))?\s+[\"“(]?[a-zà-ÿ]")
+# After a colon and a quote it begins with a word, not with an unknown: a sign says: “Four seats”, the board: “x + y = 60”.
+SENTENCE_START = re.compile(r"[.?!:](?:(?<=\.)[\"”)])?\s(?:(?<!:\s)[\"“(]?[a-zà-ÿ]|(?<=:\s)[\"“][a-zà-ÿ](?=[a-zà-ÿ]))")
 
 
 def render(nodes: list[Node], rendering: Rendering) -> str:

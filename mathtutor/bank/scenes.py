@@ -36,7 +36,8 @@ def load_frames() -> dict[str, Any]:
 @cache
 def _done() -> list[tuple[dict[str, Any], list[str]]]:
     """(frame, verbs) of what somebody does on a day; nobody has or knows a thing on a day."""
-    found = [(frame, [verb for verb in frame["verbs"] if verb.split("/")[1] not in ("have", "know")]) for frame in load_frames()["who"]]
+    told = [frame for frame in load_frames()["who"] if frame.get("days", True)]
+    found = [(frame, [verb for verb in frame["verbs"] if verb.split("/")[1] not in ("have", "know")]) for frame in told]
     return [(frame, verbs) for frame, verbs in found if verbs]
 
 
@@ -61,7 +62,9 @@ class Scene:
     packs: Sequence[str] = ()
     lose: Sequence[str] = ()
     gain: Sequence[str] = ()
-    most: float = inf  # how many things the place can hold
+    most: float = inf  # how many things the place can hold, or one of the people have
+    price = 12  # the most dollars that one thing is sold for
+    hourly = False  # whether it may be told as so many per hour
 
     def __init__(self, rng: random.Random, subjects: list, noun: Noun):
         self.rng, self.subjects, self.thing = rng, subjects, noun
@@ -70,6 +73,7 @@ class Scene:
         """What may happen to the things of a frame."""
         frames = load_frames()
         self.keeps, self.packs = frame["keeps"], frame.get("packs", ())
+        self.most, self.price, self.hourly = frame.get("most", inf), frame.get("price", 12), frame.get("hourly", False)
         self.lose, self.gain = frame.get("lose") or frames["lose"], frame.get("gain") or frames["gain"]
 
     def noun(self, i: int) -> Noun:
@@ -140,6 +144,9 @@ class People(Scene):
     def name(self, i: int) -> str:
         return f"the number of {self.noun(i).plural} that {self.subjects[i]} {self.verb()}"
 
+    def name_difference(self, i: int, j: int) -> str:
+        return f"how many more {self.noun(i).plural} {self.subjects[i]} {self.verb()} than {self.subjects[j]}"
+
     def everyone(self, count: int) -> str:
         """All subjects, never "they" where that could be one group."""
         return "they" if not self.plural else f"{'both' if count == 2 else 'all the'} groups together"
@@ -151,7 +158,7 @@ class People(Scene):
         together = self.rng.choice(["altogether", "in all", "in total", "together", "all together" if len(which) > 2 else "combined"])
         return self.rng.choice(
             [f"How many {things} {auxiliary} {who} {self.base} {together}?"] * 3
-            + [f"What is the total number of {things} that {who} {self.base if self.present else self.past}?"]
+            + [f"In total, how many {things} {auxiliary} {who} {self.base}?"]
         )
 
     def ask_difference(self, i: int, j: int) -> str:
@@ -207,6 +214,9 @@ class Days(Scene):
     def ask_difference(self, i: int, j: int) -> str:
         return f"How many more {self.noun(0).plural} did {self.person} {self.base} {self.subjects[i]} than {self.subjects[j]}?"
 
+    def name_difference(self, i: int, j: int) -> str:
+        return f"how many more {self.noun(0).plural} {self.person} {self.past} {self.subjects[i]} than {self.subjects[j]}"
+
 
 class Kinds(Scene):
     """Several kinds of things in one place."""
@@ -254,6 +264,9 @@ class Kinds(Scene):
     def ask_difference(self, i: int, j: int) -> str:
         return f"How many more {self.noun(i).plural} than {self.noun(j).plural} are there?"
 
+    def name_difference(self, i: int, j: int) -> str:
+        return f"how many more {self.noun(i).plural} than {self.noun(j).plural} there are"
+
 
 class Places(Scene):
     """The same things in several places."""
@@ -284,11 +297,14 @@ class Places(Scene):
         return f"the number of {self.noun(i).plural} {self.subjects[i]}"
 
     def ask_total(self, which: Sequence[int], everyone: bool) -> str:
-        where = "" if everyone else " " + listed([self.subjects[i] for i in which])
-        return f"How many {self.noun(0).plural} are there{where} {self.rng.choice(['altogether', 'in all', 'in total'])}?"
+        where = "there" if everyone else listed([self.subjects[i] for i in which])
+        return f"How many {self.noun(0).plural} are {where} {self.rng.choice(['altogether', 'in all', 'in total'])}?"
 
     def ask_difference(self, i: int, j: int) -> str:
         return f"How many more {self.noun(0).plural} are {self.subjects[i]} than {self.subjects[j]}?"
+
+    def name_difference(self, i: int, j: int) -> str:
+        return f"how many more {self.noun(0).plural} are {self.subjects[i]} than {self.subjects[j]}"
 
 
 def listed(names: Sequence[str]) -> str:

@@ -1,0 +1,81 @@
+"""One number of a composed story: the sentences that tell it, the sum that finds it, and what is typically done wrong."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+
+from mathtutor.bank.families import Mistake
+
+MAX_VALUE = 5000
+
+
+@dataclass
+class Quantity:
+    """One number of the story. `expression` is None when the text tells the value itself."""
+
+    value: int
+    sentences: tuple[str, ...] = ()
+    expression: str | None = None
+    result: str = ""  # the step's sentence, with "{}" where "expression = value" stands
+    needs: tuple[Quantity, ...] = ()
+    name: str = ""  # "the number of stamps that Ana has"
+
+    @property
+    def step(self) -> str:
+        return self.result.format(f"{self.expression} = {self.value}")
+
+    @property
+    def operands(self) -> list[int]:
+        """The numbers that its sum is made of."""
+        return [int(number) for number in re.findall(r"\d+", self.expression or "")]
+
+    def is_told_to_differ_by(self, number: int) -> bool:
+        """Whether the text itself compares this quantity with another one by that number: "5 more than Ana"."""
+        compared = len(self.needs) == 1 and (" + " in self.expression or " - " in self.expression)
+        return compared and abs(self.value - self.needs[0].value) == number
+
+    @cached_property
+    def steps(self) -> list[Quantity]:
+        """The computed quantities that this one needs, itself last, each once, in order of dependency."""
+        found: dict[int, Quantity] = {}
+        for needed in self.needs:
+            found |= {id(step): step for step in needed.steps}
+        return [*found.values(), self] if self.expression else [*found.values()]
+
+
+def is_sound(steps: list[Quantity]) -> bool:
+    """Whether each step finds something else, and none has to hide a number that the text gives.
+
+    A hint shows the sum of a step and neither what it comes to nor the answer: no operand may be one of these.
+    """
+    answer = steps[-1].value
+    return (
+        len({step.name for step in steps}) == len(steps)
+        and answer <= MAX_VALUE
+        and not any({step.value, answer} & {*step.operands} for step in steps)
+    )
+
+
+def mistakes_of(end: Quantity, steps: list[Quantity]) -> tuple[Mistake, ...]:
+    """Stopping one sum early, and the last sum with the wrong sign."""
+    found: list[Mistake] = []
+    if len(steps) > 1 and steps[-2].value != end.value:
+        found.append(Mistake(Fraction(steps[-2].value), "stopped-early", "That is a right step on the way. What is left to do?"))
+    expression = end.expression or ""
+    if len(end.operands) == 2:
+        a, b = end.operands
+        wrong = a - b if "+" in expression else a + b
+        known = {mistake.value for mistake in found}
+        if wrong != end.value and wrong > 0 and wrong not in known:
+            grows = "Look at the last step again: should the number grow or shrink?"
+            if end.name.startswith("how many more"):
+                grows = "You added. How do you find how many more one number is than another?"
+            equal = "Look at the last step again: are these equal groups, or two amounts to put together?"
+            found.append(Mistake(Fraction(wrong), "wrong-operation", grows if re.search(r"[+-]", expression) else equal))
+    for slip in (1, 10, 2):
+        if len(found) < 2 and end.value + slip not in {mistake.value for mistake in found}:
+            found.append(Mistake(Fraction(end.value + slip), "calculation", "The plan is right. Check the last sum once more."))
+    return tuple(found)
