@@ -118,6 +118,13 @@ def check_folder(out: Path, stamp: dict) -> None:
         raise Damaged(f"{out} holds a run with another {', '.join(different)}: choose a new --out, or remove the folder")
 
 
+def check_graders(out: Path, journal: Journal, graders: int) -> None:
+    """Raises Damaged where the folder holds grades of more graders: those beyond `graders` would count for nothing, unsaid."""
+    there = max((row["grader"] + 1 for row in journal.rows), default=0)
+    if there > graders:
+        raise Damaged(f"{out} holds grades of {there} graders: ask for --graders {there} or more, or choose a new --out")
+
+
 def keep_prompts(out: Path, prompts: Mapping[str, Prompt]) -> None:
     """Every prompt as it is sent, once each."""
     with Journal(out / "prompts.jsonl") as journal:
@@ -226,6 +233,7 @@ def main(argv: list[str] | None = None) -> None:
         args.out.mkdir(parents=True, exist_ok=True)
         with Journal(args.out / "grades.jsonl") as journal:
             check_folder(args.out, stamp)
+            check_graders(args.out, journal, args.graders)
             write_json(args.out / "run.json", stamp)
             keep_prompts(args.out, prompts)
             grading = Grading(judge, asks, journal, plan)

@@ -481,6 +481,8 @@ def test_more_graders_are_added_to_those_that_are_there(server, tmp_path):
     command(server, "openai", proofs, tmp_path / "out", "--graders", "1")
     summary = command(server, "openai", proofs, tmp_path / "out", "--graders", "3")
     assert len(server.asked) == 9 and summary["graders"]["n"] == 3
+    with pytest.raises(SystemExit, match="grades of 3 graders: ask for --graders 3 or more, or choose a new --out"):
+        command(server, "openai", proofs, tmp_path / "out", "--graders", "2")
 
 
 # --- money
