@@ -168,14 +168,15 @@ def plan_epoch(examples: Examples, batch_tokens: int, seed: int, epoch: int) -> 
     times = np.floor(examples.repeats + rng.random(len(examples))).astype(int)
     order = rng.permutation(np.repeat(np.arange(len(examples)), times))
     batches: list[np.ndarray] = []
-    window = max(1, 64 * batch_tokens // max(1, int(examples.lengths.mean())))
+    lengths = examples.lengths
+    window = max(1, 64 * batch_tokens // max(1, int(lengths.mean())))
     for start in range(0, len(order), window):
         chunk = order[start : start + window]
-        chunk = chunk[np.argsort(examples.lengths[chunk], kind="stable")]
+        chunk = chunk[np.argsort(lengths[chunk], kind="stable")]
         current: list[int] = []
         for index in chunk:
             # Sorted, so this example is the longest: the batch is as wide as it.
-            if current and (len(current) + 1) * examples.lengths[index] > batch_tokens:
+            if current and (len(current) + 1) * lengths[index] > batch_tokens:
                 batches.append(np.array(current))
                 current = []
             current.append(int(index))
