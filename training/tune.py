@@ -13,13 +13,13 @@ trained the run prints what it has checked, and ends if a check fails: see train
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import os
 import re
 import signal
 import sys
 import time
+from collections import Counter
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -225,18 +225,16 @@ class Prepared:
         rows = stream.read_stream(folder / "stream")
         kept = recipe.data.validation
         held, own = rows.select(range(kept)), rows.select(range(kept, wanted))
-        length, documents = recipe.train.max_tokens, sum(map(len, own["seq_lengths"])) if len(own) < 10_000 else 0
-        learned = len(own) * length - (documents or len(own))  # a document's first token follows nothing
-        row = own[0]
-        first = row["seq_lengths"][0]
-        from collections import Counter
-
-        self.tokens = Tokens(own, len(own), learned, len(own) * length, Counter(), 0, length, (row["input_ids"][:first], row["labels"][:first]))
+        length = recipe.train.max_tokens
+        learned = len(own) * length - stream.pieces(own)  # the first token of a document, or of its rest in another row, follows nothing
+        first = stream.first_document(own, self.tokenizer.eos_token_id)
+        self.tokens = Tokens(own, len(own), learned, len(own) * length, Counter(), 0, length, (first, first))
         self.held_tokens = Tokens(held, len(held), 0, 0, Counter(), 0, length, ([], [])) if kept else None
         self._say(stream.shares(folder / "stream", recipe))
-        self.record["data"] = json.loads((folder / "stream" / "made_from.json").read_text())["sets"]
-        self.record["decontamination"] = {"compared_with": {}, "reports": {}}
-        self._say(["decontamination: a stream of web texts is not compared with test sets here"])
+        self.record["data"] = stream.identity(recipe)
+        lines, near = stream.compared(folder / "stream", recipe)
+        self.record["decontamination"] = {"compared_with": near, "reports": {}}
+        self._say(lines)
 
 
 def train(recipe: TuneRecipe, prepared: Prepared, folder: Path, crew, backend: str, device: str, deadline: float) -> None:
