@@ -106,7 +106,7 @@ def tuned_card(folder: Path, evals: Path) -> str:
         "print(tokenizer.decode(model.generate(**inputs, max_new_tokens=512)[0, inputs.input_ids.shape[1]:]))",
         "```",
         "",
-        *(["It was trained with this system prompt before every problem, and the comparison above was made with it; `eval.run` and the tutor ask without:", "", f"> {system}", ""] if system else []),
+        *_asked_with(system),
         "## Limits",
         "",
         "A teaching aid, not a source of truth: what it writes may be wrong in its sums and in its reasoning, and it does not "
@@ -114,6 +114,16 @@ def tuned_card(folder: Path, evals: Path) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _asked_with(system: str) -> list[str]:
+    if not system:
+        return []
+    told = (
+        "It was trained with this system prompt before every problem, and the comparison above was made with it. "
+        "`eval.run --mode file:mode.yaml` asks with it, by the file beside this card; `eval.run` without `--mode` and the tutor ask without:"
+    )
+    return [told, "", *(f"> {line}".rstrip() for line in system.splitlines()), ""]
 
 
 def _is_hub(base: str) -> bool:
