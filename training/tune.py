@@ -28,6 +28,8 @@ from pathlib import Path
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("GOMP_SPINCOUNT", "0")
 
+from safetensors import SafetensorError  # noqa: E402
+
 from mathtutor.io import Busy, Damaged, hold_folder, read_json, write_json  # noqa: E402
 from training.tuning.backend import not_by_unsloth, resolve_backend  # noqa: E402
 from training.tuning.recipe import RecipeError, TuneRecipe, is_local, load_tune_recipe, with_overrides  # noqa: E402
@@ -52,6 +54,10 @@ def main(arguments: list[str] | None = None) -> None:
     args = parser().parse_args(arguments)
     started = time.monotonic()
     try:
+        if args.minutes is not None and not args.minutes > 0:
+            raise ValueError(f"--minutes must be above 0, not {args.minutes:g}")
+        if args.out is not None and args.out.exists() and not args.out.is_dir():
+            raise ValueError(f"--out {args.out} is a file: name a folder for the run")
         recipe = load_tune_recipe(args.recipe, [] if args.shrink else args.set)  # of the small sister otherwise
         if args.prepare and not recipe.is_text:
             raise ValueError("--prepare is for recipes whose data are a stream of texts")
@@ -72,6 +78,8 @@ def main(arguments: list[str] | None = None) -> None:
             return
         quiet_libraries()
         run(recipe, args, backend, device, started + args.minutes * 60 if args.minutes else math.inf)
+    except SafetensorError as error:
+        raise SystemExit(f"a file of weights of the base, or of the last checkpoint, is damaged ({error}): fetch the base anew, or remove that checkpoint and run again") from error
     except (RecipeError, Busy, Damaged, ValueError, OSError) as error:
         raise SystemExit(str(error)) from error
     except KeyboardInterrupt:
@@ -175,11 +183,12 @@ class Prepared:
         self.config = models.config_of(recipe)
         self.lines: list[str] = []
         memory.check_model(self.config, recipe)
-        self._say(memory.describe(self.config, recipe, on_gpu=device != "cpu"))
+        shards = memory.sharing(crew.size)
+        self._say(memory.describe(self.config, recipe, shards, on_gpu=device != "cpu"))
         self.record: dict = {}
         self.items, self.held, self.held_tokens, self.tokens = [], [], None, None
         if device != "cpu":
-            memory.check_fits(self.config, recipe, shards=crew.size if os.environ.get("ACCELERATE_USE_FSDP") == "true" else 1)
+            memory.check_fits(self.config, recipe, shards)
         if recipe.is_text:
             self._stream(recipe, folder, crew, deadline, only_shards)
             if self.tokens is None:
