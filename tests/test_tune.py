@@ -18,10 +18,11 @@ from safetensors.torch import load_file, save_file
 
 from mathtutor.chat import END, conversation, render_conversation, render_prompt, render_target
 from mathtutor.engines import Sampling, gather, load_engine
-from mathtutor.io import read_json, read_rows, write_json, write_rows
+from mathtutor.io import read_json, read_rows, sha256_file, write_json, write_rows
 from training import merge, push, tune
 from training.tuning import audit, copies, stream
 from training.tuning.backend import not_by_unsloth, resolve_backend
+from training.tuning.card import tuned_card
 from training.tuning.items import Item, prompt_of, read_items
 from training.tuning.memory import count_parameters, estimate, sharing
 from training.tuning.models import (
@@ -101,6 +102,7 @@ def test_a_recipe_runs_from_end_to_end_at_a_size_for_any_cpu(runs, name):
     assert set(record["differences"]) == {"qlora": {"original", "dequantised"}, "lora": {"original"}}.get(recipe.method, set())
     card = (folder / "merged" / "README.md").read_text()
     assert f"{log[0]['loss']:.3f}" in card and "Nothing has been measured yet." in card
+    assert ("apply_chat_template" in card) is not recipe.is_text
     assert any((folder / "tensorboard").glob("events*"))
 
 
@@ -217,6 +219,19 @@ def test_every_figure_of_the_card_stands_in_a_record(runs):
     picture = (folder / "loss.svg").read_text()
     checks = [row for row in read_rows(folder / "log.jsonl") if "validation_loss" in row]
     assert picture.count("<circle") == len(checks) == 2 and "<polyline" in picture
+
+
+def test_a_card_names_the_prompt_of_a_measurement_and_not_where_the_model_lay(runs, tmp_path):
+    folder = runs("qwen3-0.6b-lora") / "merged"
+    summary = {"engine": f"hf:{folder}", "revision": sha256_file(folder / "model.safetensors")[:16], "benchmark": "bank", "n": 8, "correct": 4,
+               "accuracy": 0.5, "interval": [0.2, 0.8], "calculator": False, "cut_off": 0, "tokens": 80}  # fmt: skip
+    for name, mode in (("a", {}), ("b", {"mode": {"name": "file:mode.yaml"}}), ("c", {"mode": {"name": "tuned"}})):
+        write_json(tmp_path / name / "summary.json", summary)
+        write_json(tmp_path / name / "run.json", mode)
+    write_json(tmp_path / "d" / "summary.json", summary | {"revision": "another"})
+    card = tuned_card(folder, tmp_path)
+    assert card.count("| qwen3-0.6b-lora-shrunken | bank | 8 |") == 2 and card.count("-shrunken, mode file:mode.yaml | bank | 8 |") == 1
+    assert f"hf:{folder}" not in card and card.count("| bank |") == 3
 
 
 def test_a_dry_run_names_what_would_be_sent_and_an_edited_card_is_refused(runs, tmp_path, capsys):
