@@ -133,7 +133,7 @@ def build(cls: type, raw: Any, problems: list[str], where: str = "", ranges: Ran
     dataclass which values its numbers may have.
     """
     if not isinstance(raw, dict):
-        problems.append(f"{where or 'recipe'} must be a section, not {_short(raw)}")
+        problems.append(f"{where.rstrip('.') or 'recipe'} must be a section, not {_short(raw)}")
         return None
     hints, known = get_type_hints(cls), {f.name: f for f in fields(cls)}
     for key in raw:

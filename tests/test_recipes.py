@@ -158,6 +158,10 @@ def test_a_seeds_recipe_has_the_values_of_its_card(name, section, values):
         ({"data__sets": [{"path": "a", "kind": "text"}]}, "data.sets mixes kind: text with others"),
         ({"data": {"sets": [{"path": "a", "kind": "text"}]}}, "train.packing must be true for kind: text"),
         ({"data": {"sets": [{"path": "a", "kind": "text"}]}, "train__learn": "reply"}, "train.learn must be all for kind: text"),
+        ({"data__sets": [{"path": " ", "kind": "pairs"}]}, r"data.sets\[0\].path must name a file, or a set on the hub"),
+        ({"data__sets": [{"path": "gsm8k", "kind": "gsm8k", "context": "x"}]}, r"data.sets\[0\].context has no effect on kind: gsm8k"),
+        ({"model__end": ""}, "model.end must name the token that ends a reply"),
+        ({"lora": 5}, "lora must be a section, not 5"),
         ({"name": "a/b"}, "name must be 1 to 64 letters"),
         ({"name": ".."}, "name must be 1 to 64 letters"),
         ({"method": "scratch", "lora": None, "model": {"shape": SHAPE | {"heads": 3}}}, "heads 3 must be a multiple of kv_heads 2"),
@@ -180,6 +184,19 @@ def test_all_problems_are_told_at_once(tmp_path):
         load_tune_recipe(write(tmp_path), ["train.stesp=1", "train.learning_rate=5", "train.batch=7", "lora.dropout=2", "foo", "data.annotations=true"])
     told = [line.strip().split(" ")[0] for line in str(error.value).splitlines()[1:]]
     assert sorted(told) == sorted(["--set", "unknown", "train.learning_rate", "lora.dropout", "train.batch", "data.annotations"])
+
+
+def test_nothing_is_told_that_only_follows_from_what_could_not_be_read(tmp_path):
+    for changes in ({"lora": 5}, {"data": {"sets": "gsm8k", "annotations": True}}, {"data": {"sets": [{"path": "x", "kind": "pear"}], "answers": "float"}}):
+        with pytest.raises(RecipeError) as error:
+            load_tune_recipe(write(tmp_path, **changes))
+        assert len(str(error.value).splitlines()) == 2, error.value
+
+
+def test_a_warm_up_longer_than_the_run_is_refused(tmp_path):
+    recipe = load_tune_recipe(write(tmp_path), ["train.warmup_steps=101"])
+    with pytest.raises(ValueError, match="train.warmup_steps 101 exceeds the 100 steps of the run"):
+        sft_config(recipe, tmp_path, device="cpu", processes=1, steps=100)
 
 
 def test_an_option_that_another_one_makes_idle_may_be_put_back_to_its_default(tmp_path):

@@ -14,6 +14,7 @@ import sys
 from collections import Counter
 from dataclasses import asdict, fields, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -28,7 +29,7 @@ from mathtutor.engines import Sampling, gather, load_engine
 from mathtutor.io import Journal, read_json, read_rows, sha256_file, write_json
 from mathtutor.problem import Row
 from training import export, loop, pretrain, sft
-from training.attention import NAME, by_products
+from training.attention import NAME, by_products, suits
 from training.crew import Crew
 from training.data import (
     COUNTING,
@@ -119,7 +120,7 @@ def test_a_value_can_be_overridden_on_the_command_line(tmp_path, override, secti
         ({"sft_learning_rate": 10**400}, "sft.learning_rate must be finite, not 1000"),
         ({"pretrain_zebra": 1}, "unknown key pretrain.zebra: known are steps, batch_tokens"),
         ({"model": {"hidden": 32}}, "missing key model.layers"),
-        ({"model": 5}, "model. must be a section, not 5"),
+        ({"model": 5}, "model must be a section, not 5"),
         ({"pretrain_steps": "many"}, "pretrain.steps must be int, not 'many'"),
         ({"pretrain_steps": 2.5}, "pretrain.steps must be int, not 2.5"),
         ({"pretrain_steps": True}, "pretrain.steps must be int, not True"),
@@ -375,6 +376,34 @@ def test_attention_by_products_is_that_of_torch(model, time):
         assert model.config._attn_implementation == NAME
         torch.testing.assert_close(model.model(input_ids=ids, use_cache=False)[0], usual, atol=1e-5, rtol=1e-4)
     assert model.config._attn_implementation == "sdpa"
+
+
+def test_an_adapter_learns_the_same_through_attention_by_products(model):
+    from peft import LoraConfig, get_peft_model
+
+    torch.manual_seed(3)
+    tuned = get_peft_model(copy.deepcopy(model), LoraConfig(r=2, target_modules=["q_proj", "k_proj", "v_proj"], init_lora_weights=False))
+    ids = torch.arange(5, 53).view(2, 24)
+
+    def gradients() -> dict[str, torch.Tensor]:
+        tuned.zero_grad()
+        tuned(input_ids=ids, labels=ids, use_cache=False).loss.backward()
+        return {name: p.grad.clone() for name, p in tuned.named_parameters() if p.requires_grad}
+
+    usual = gradients()
+    with by_products(tuned):
+        assert tuned.get_base_model().model.config._attn_implementation == NAME
+        torch.testing.assert_close(gradients(), usual, atol=1e-6, rtol=1e-3)
+    assert tuned.config._attn_implementation == "sdpa" and any(g.any() for g in usual.values())
+
+
+@pytest.mark.parametrize(
+    "change, longest, does",
+    [({}, 512, True), ({}, 2048, False), ({"attention_dropout": 0.1}, 512, False), ({"model_type": "gemma3"}, 512, False),
+     ({"layer_types": ["full_attention", "sliding_attention"]}, 512, False)],
+)  # fmt: skip
+def test_attention_by_products_is_for_plain_models_and_short_rows(model, change, longest, does):
+    assert suits(SimpleNamespace(**model.config.to_dict() | {"model_type": "qwen3"} | change), longest) is does
 
 
 def test_words_of_the_problem_are_hidden_and_nothing_else(tiny_tokenizer):

@@ -16,14 +16,15 @@ import torch
 import yaml
 from safetensors.torch import load_file, save_file
 
-from mathtutor.chat import END, conversation, render_prompt, render_target
+from mathtutor.chat import END, conversation, render_conversation, render_prompt, render_target
 from mathtutor.engines import Sampling, gather, load_engine
-from mathtutor.io import read_json, read_rows, write_json, write_rows
+from mathtutor.io import read_json, read_rows, sha256_file, write_json, write_rows
 from training import merge, push, tune
-from training.tuning import audit, stream
+from training.tuning import audit, copies, stream
 from training.tuning.backend import not_by_unsloth, resolve_backend
-from training.tuning.items import Item, read_items
-from training.tuning.memory import count_parameters, estimate
+from training.tuning.card import tuned_card
+from training.tuning.items import Item, prompt_of, read_items
+from training.tuning.memory import count_parameters, estimate, sharing
 from training.tuning.models import (
     OffloadedEmbedding,
     config_of,
@@ -101,6 +102,7 @@ def test_a_recipe_runs_from_end_to_end_at_a_size_for_any_cpu(runs, name):
     assert set(record["differences"]) == {"qlora": {"original", "dequantised"}, "lora": {"original"}}.get(recipe.method, set())
     card = (folder / "merged" / "README.md").read_text()
     assert f"{log[0]['loss']:.3f}" in card and "Nothing has been measured yet." in card
+    assert ("apply_chat_template" in card) is not recipe.is_text
     assert any((folder / "tensorboard").glob("events*"))
 
 
@@ -161,6 +163,9 @@ def damage(folder: Path, what: str) -> list[str]:
     if what == "an infinite adapter":
         path = folder / "adapter" / "adapter_model.safetensors"
         save_file({key: value.fill_(float("nan")) for key, value in load_file(path).items()}, path, {"format": "pt"})
+    if what == "a cut file":
+        path = folder / "adapter" / "adapter_model.safetensors"
+        path.write_bytes(path.read_bytes()[:-100])
     if what == "another base":
         recipe = read_json(folder / "recipe.json")
         recipe["model"]["base"] = str(folder / "shrunk" / "base")
@@ -172,8 +177,9 @@ def damage(folder: Path, what: str) -> list[str]:
 
 @pytest.mark.parametrize(
     "what, says",
-    [("an infinite adapter", "logits are not all finite numbers"), ("another base", "is not the base that the adapter was trained on"), ("a mode", "--mode dequantised is for qlora")],
-)
+    [("an infinite adapter", "logits are not all finite numbers"), ("another base", "is not the base that the adapter was trained on"), ("a mode", "--mode dequantised is for qlora"),
+     ("a cut file", "a file of weights of .* is damaged .*: fetch the base anew, or remove run.json")],
+)  # fmt: skip
 def test_a_merge_of_what_was_not_trained_is_refused(runs, tmp_path, what, says):
     folder = shutil.copytree(runs("qwen3-0.6b-lora"), tmp_path / "run")
     shutil.rmtree(folder / "merged")
@@ -181,6 +187,11 @@ def test_a_merge_of_what_was_not_trained_is_refused(runs, tmp_path, what, says):
     with pytest.raises(SystemExit, match=says):
         merge.main(["--run", str(folder), "--device", "cpu", "--evals", str(tmp_path), *more])
     assert not (folder / "merged").exists()
+
+
+def test_a_merged_model_is_not_merged_again(runs):
+    with pytest.raises(SystemExit, match="is a merged model already: name the run that it came from, --run .*qwen3-0.6b-lora$"):
+        merge.main(["--run", str(runs("qwen3-0.6b-lora") / "merged"), "--device", "cpu"])
 
 
 def test_a_run_that_is_not_finished_is_not_merged(tmp_path):
@@ -192,7 +203,7 @@ def test_a_merged_model_gets_its_gguf_file_and_the_card_says_so(runs, tmp_path, 
     folder = shutil.copytree(runs("qwen3-0.6b-lora"), tmp_path / "run")
     merge.main(["--run", str(folder), "--card-only", "--gguf", "q8_0", "--evals", str(tmp_path / "none")])
     name, record = next(iter(read_json(folder / "merged" / "merge.json")["gguf"].items()))
-    assert name == "qwen3-0.6b-lora-q8_0.gguf" and (folder / "merged" / name).stat().st_size == record["bytes"]
+    assert name == "qwen3-0.6b-lora-shrunken-q8_0.gguf" and (folder / "merged" / name).stat().st_size == record["bytes"]
     assert record["tensors within half a step"] > 0 and f"For llama.cpp: `{name}`" in (folder / "merged" / "README.md").read_text()
     push.main(["--model", str(folder / "merged"), "--to", "org/name", "--evals", str(tmp_path / "none"), "--dry-run"])
     assert name in capsys.readouterr().out
@@ -210,12 +221,25 @@ def test_every_figure_of_the_card_stands_in_a_record(runs):
     assert picture.count("<circle") == len(checks) == 2 and "<polyline" in picture
 
 
+def test_a_card_names_the_prompt_of_a_measurement_and_not_where_the_model_lay(runs, tmp_path):
+    folder = runs("qwen3-0.6b-lora") / "merged"
+    summary = {"engine": f"hf:{folder}", "revision": sha256_file(folder / "model.safetensors")[:16], "benchmark": "bank", "n": 8, "correct": 4,
+               "accuracy": 0.5, "interval": [0.2, 0.8], "calculator": False, "cut_off": 0, "tokens": 80}  # fmt: skip
+    for name, mode in (("a", {}), ("b", {"mode": {"name": "file:mode.yaml"}}), ("c", {"mode": {"name": "tuned"}})):
+        write_json(tmp_path / name / "summary.json", summary)
+        write_json(tmp_path / name / "run.json", mode)
+    write_json(tmp_path / "d" / "summary.json", summary | {"revision": "another"})
+    card = tuned_card(folder, tmp_path)
+    assert card.count("| qwen3-0.6b-lora-shrunken | bank | 8 |") == 2 and card.count("-shrunken, mode file:mode.yaml | bank | 8 |") == 1
+    assert f"hf:{folder}" not in card and card.count("| bank |") == 3
+
+
 def test_a_dry_run_names_what_would_be_sent_and_an_edited_card_is_refused(runs, tmp_path, capsys):
     folder = shutil.copytree(runs("qwen3-0.6b-lora"), tmp_path / "run") / "merged"
     arguments = ["--model", str(folder), "--to", "org/name", "--evals", str(tmp_path / "none"), "--dry-run"]
     push.main(arguments)
     said = capsys.readouterr().out
-    assert "model.safetensors" in said and "# qwen3-0.6b-lora" in said and said.endswith("nothing was sent\n")
+    assert "model.safetensors" in said and "# qwen3-0.6b-lora-shrunken" in said and said.endswith("nothing was sent\n")
     card = (folder / "README.md").read_text()
     assert "license: apache-2.0" in card and "datasets: [" not in card  # the shrunken data are made here
     assert '"role": "system", "content": "You are a careful math assistant.' in card
@@ -235,6 +259,21 @@ def test_a_dry_run_names_what_would_be_sent_and_an_edited_card_is_refused(runs, 
     (folder / "merge.json").unlink()
     with pytest.raises(SystemExit, match="merge.json is missing"):
         push.main(arguments)
+
+
+def test_a_system_prompt_of_training_is_asked_with_by_the_file_beside_the_model(runs):
+    from eval.modes import load_mode
+
+    folder = runs("qwen3-0.6b-lora") / "merged"
+    recipe, mode = merge.read_recipe_record(folder), load_mode(f"file:{folder / 'mode.yaml'}")
+    turns = mode.conversation("P?")
+    assert turns == prompt_of("P?", recipe.data) and turns[0] == {"role": "system", "content": recipe.data.system}
+    assert (mode.max_tokens, mode.answer) == (recipe.train.max_tokens, "#### N")
+    ((_, reply),) = load_engine(f"hf:{folder}").replies([turns], Sampling(max_tokens=2))
+    assert reply.prompt == render_conversation(prompt_of("P?", recipe.data))  # what test "template" holds the training text to
+    card = (folder / "README.md").read_text()
+    assert "`eval.run --mode file:mode.yaml` asks with it" in card and f"> {recipe.data.system}" in card
+    assert not (runs("qwen3-0.6b-lora-better") / "merged" / "mode.yaml").exists()
 
 
 def test_without_a_token_nothing_is_pushed(runs, monkeypatch, tmp_path):
@@ -354,7 +393,7 @@ def test_the_real_template_of_qwen3_renders_the_training_text(small):
     "reply, template, says",
     [
         # Qwen3 writes an empty block before a reply that does not think: it would be learned and never be seen again.
-        ("The answer is 5.", "qwen3", "the model's own template renders this conversation otherwise"),
+        ("The answer is 5.", "qwen3", "a reply of t has none: name the column of its reasoning"),
         ("<think>Step 1.</think>\nThe answer is 5.", "qwen3", "renders this conversation otherwise"),
         ("<think>\nStep 1.\n</think>\n\nThe answer is 5.", "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}", "otherwise"),
         # A template that drops the reasoning of the last turn
@@ -403,7 +442,7 @@ def gold_sets(monkeypatch):
     from mathtutor.problem import Problem
 
     tests = [Problem("1", "Ana has 7 apples and buys 4: how many?", None), Problem("2", f"Now {SHARED} fourteen.", None)]
-    monkeypatch.setattr(audit, "load_source", lambda name, split: tests if name == "gsm8k" else [])
+    monkeypatch.setattr(copies, "load_source", lambda name, split: tests if name == "gsm8k" else [])
 
 
 SHARED = "one two three four five six seven eight nine ten eleven twelve thirteen"
@@ -415,23 +454,23 @@ def asking(*problems: str) -> Item:
 
 def test_a_test_problem_and_what_shares_thirteen_words_with_one_is_left_out_and_counted(small, gold_sets):
     others = [asking(f"Ben has {n} pears. How many are left?") for n in range(300)]
-    copies = [asking("Ana has 7 apples and buys 4 -- HOW many?"), asking(f"{SHARED} and so on"), asking(f"{SHARED}. Please.", "And?")]
+    copied = [asking("Ana has 7 apples and buys 4 -- HOW many?"), asking(f"{SHARED} and so on"), asking(f"{SHARED}. Please.", "And?")]
     recipe = replace(small[0], data=replace(small[0].data, compare=True))
-    kept, taken, lines, record = audit.without_test_items([*others, *copies], recipe)
+    kept, taken, lines, record = audit.without_test_items([*others, *copied], recipe)
     assert kept == others
     assert taken == {"it is a problem of gsm8k/test": 1, "it shares 13 words in a row with gsm8k/test": 2}
     assert record["compared_with"] == {"gsm8k/test": {"taken_out": 1, "13_gram": 2}, "svamp/test": {"taken_out": 0, "13_gram": 0}}
     assert lines == ["decontamination: compared with gsm8k/test, svamp/test; 3 of 303 problems were left out"]
     with pytest.raises(ValueError, match="3 of 53 training problems are taken from test sets .*: these sets are not for training"):
-        audit.without_test_items([*others[:50], *copies], recipe)
-    assert audit.without_test_items(copies, small[0])[2] == ["decontamination: not compared here, as data.compare is false"]
+        audit.without_test_items([*others[:50], *copied], recipe)
+    assert audit.without_test_items(copied, small[0])[2] == ["decontamination: not compared here, as data.compare is false"]
 
 
 def test_where_the_test_sets_cannot_be_read_nothing_is_trained(small, monkeypatch):
     def gone(name, split):
         raise ValueError("openai/gsm8k could not be loaded")
 
-    monkeypatch.setattr(audit, "load_source", gone)
+    monkeypatch.setattr(copies, "load_source", gone)
     with pytest.raises(ValueError, match="could not be loaded. Or set data.compare to false: then nothing is compared, and the card says so"):
         audit.without_test_items(ITEMS, replace(small[0], data=replace(small[0].data, compare=True)))
 
@@ -458,13 +497,15 @@ def data_recipe(small, sets: list[dict], **data):
         ("messages", {"text": [{"role": "user", "content": "P?"}, {"role": "assistant", "content": "<think>Hm.</think>So 3."}]}, {}, "<think>\nHm.\n</think>\n\nSo 3."),
         ("messages", {"conversations": [{"from": "human", "value": "P?"}, {"from": "gpt", "value": "So 3."}]}, {}, "So 3."),
         ("pairs", {"prompt": "P?", "reply": 3}, {}, "3"),
+        ("pairs", {"prompt": "P", "input": "?", "reply": "3"}, {"context": "input"}, "3"),
+        ("pairs", {"prompt": "P?", "input": " ", "reply": "3"}, {"context": "input"}, "3"),
     ],
-    ids=["rows", "gsm8k", "pairs", "marked", "reasoned", "messages", "sharegpt", "number"],
+    ids=["rows", "gsm8k", "pairs", "marked", "reasoned", "messages", "sharegpt", "number", "context", "no-context"],
 )  # fmt: skip
 def test_a_row_of_any_kind_becomes_a_prompt_and_a_reply(small, tmp_path, kind, row, more, reply):
     write_rows(tmp_path / "set.jsonl", [row])
     (item,), dropped = read_items(data_recipe(small, [{"path": str(tmp_path / "set.jsonl"), "kind": kind, **more}]))
-    assert (item.problem, item.reply, not dropped) == ("P?", reply.removesuffix(END), True)
+    assert (item.problem.replace("\n", ""), item.reply, not dropped) == ("P?", reply.removesuffix(END), True)
 
 
 @pytest.mark.parametrize(
@@ -640,6 +681,21 @@ def test_each_measure_lowers_the_part_of_the_estimate_that_it_is_for(change, par
     assert estimate(config, recipe)[part] < estimate(config, without)[part]
 
 
+@pytest.mark.parametrize(
+    "variables, shares",
+    [({}, 1), ({"ACCELERATE_USE_FSDP": "true"}, 8), ({"ACCELERATE_USE_DEEPSPEED": "true"}, 1),
+     ({"ACCELERATE_USE_DEEPSPEED": "true", "ACCELERATE_DEEPSPEED_ZERO_STAGE": "3"}, 8),
+     ({"ACCELERATE_USE_DEEPSPEED": "true", "ACCELERATE_DEEPSPEED_ZERO_STAGE": "2"}, 1),
+     ({"ACCELERATE_USE_DEEPSPEED": "true", "ACCELERATE_DEEPSPEED_CONFIG_FILE": str(ROOT / "training" / "launch" / "zero3.json")}, 8)],
+)  # fmt: skip
+def test_the_estimate_knows_who_shares_the_state(monkeypatch, variables, shares):
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    recipe = recipe_of("qed-nano-sft")
+    parts, whole = (estimate(config_of(recipe), recipe, n) for n in (sharing(8), 1))
+    assert sharing(8) == shares and parts["optimizer"] == pytest.approx(whole["optimizer"] / shares)
+
+
 def test_an_embedding_in_main_memory_gives_the_same_loss(runs):
     recipe = merge.read_recipe_record(runs("qwen3-8b-synth-50k"))
     tokenizer = load_tokenizer(recipe)
@@ -758,7 +814,8 @@ def test_the_slurm_template_is_sound_shell_and_starts_the_configuration_of_many_
 @pytest.mark.parametrize(
     "more, says",
     [(["--set", "train.stesp=1"], r"did you mean steps\?"), (["--device", "cuda"], "sees no GPU"), (["--backend", "unsloth"], "needs a CUDA GPU"),
-     (["--prepare"], "--prepare is for recipes whose data are a stream")],
+     (["--prepare"], "--prepare is for recipes whose data are a stream"), (["--minutes", "0"], "--minutes must be above 0, not 0"),
+     (["--out", __file__], "is a file: name a folder for the run"), (["--set", "train.warmup_steps=7"], "train.warmup_steps 7 exceeds the 6 steps")],
 )  # fmt: skip
 def test_a_command_that_cannot_work_ends_with_a_sentence(tmp_path, more, says, monkeypatch):
     monkeypatch.delenv("MATHTUTOR_DATA", raising=False)
@@ -813,3 +870,58 @@ def test_texts_that_are_used_up_are_read_again_and_it_is_said(streamed):
     recipe, tokenizer, folder = streamed
     assert stream.fill(folder, recipe, tokenizer, 120, float("inf"))
     assert any(re.search(r", read \d+ times", line) for line in stream.shares(folder, recipe))
+
+
+def test_a_document_that_copies_a_test_problem_is_left_out_of_a_stream_and_of_its_tokenizer_and_counted(streamed, gold_sets, monkeypatch, tmp_path):
+    recipe, tokenizer, folder = streamed
+    rows = list(read_rows(tmp_path / "b.jsonl"))
+    for at, text in ((7, f"A forum says: NOW {SHARED.upper()}, fourteen! Who knows it?"), (8, SHARED.replace("six", "sixth"))):
+        rows[at] = {"body": text}
+    write_rows(tmp_path / "b.jsonl", rows)
+    recipe = replace(recipe, data=replace(recipe.data, compare=True))
+    assert not any("FOURTEEN" in text.upper() for text in stream.first_texts(recipe))
+    monkeypatch.setattr(stream, "SHARD_TOKENS", 32 * 10)
+    said = []
+    for rows_wanted in (30, 90):  # stopped between
+        assert stream.fill(folder, recipe, tokenizer, rows_wanted, float("inf"))
+        lines, near = stream.compared(folder, recipe)
+        said.append(list(map(int, re.search(r"0 of (\d+) of \S*a.jsonl, (\d+) of (\d+) of \S*b.jsonl", lines[0]).groups())))
+        assert near == {"gsm8k/test": {"13_gram": 1}, "svamp/test": {"13_gram": 0}}
+    assert [taken for _, taken, _ in said] == [1, 1] and said[1][0] > said[0][0] and said[1][2] > said[0][2]
+    text = tokenizer.decode([token for row in stream.read_stream(folder) for token in row["input_ids"]])
+    assert "forum" not in text and "five sixth seven" in text
+    with pytest.raises(ValueError, match="or was compared with other test sets: remove it"):
+        stream.fill(folder, streamed[0], tokenizer, 90, float("inf"))
+    write_rows(tmp_path / "b.jsonl", [{"body": f"{n}. {SHARED}"} for n in range(9)])
+    with pytest.raises(ValueError, match="9 of 9 documents of .*b.jsonl are taken from test sets .*: these sets are not for training"):
+        stream.fill(tmp_path / "other", recipe, tokenizer, 20, float("inf"))
+
+
+def test_a_copy_is_found_wherever_it_begins(gold_sets):
+    finder = copies.Copies()
+    for at in (*range(15), 200):
+        text = " ".join(["word"] * at) + f" {SHARED} and more"
+        assert finder.of(text) == {"gsm8k/test"}
+        assert not finder.of(text.replace("thirteen", ""))
+
+
+def test_a_document_longer_than_a_row_is_no_fault_of_the_tokenizer(streamed, tmp_path):
+    recipe, tokenizer, folder = streamed
+    write_rows(tmp_path / "a.jsonl", [{"text": "Ana has 3 apples. " * 40}])
+    recipe = replace(recipe, data=replace(recipe.data, sets=recipe.data.sets[:1]))
+    assert stream.fill(folder, recipe, tokenizer, 60, float("inf"))
+    rows = stream.read_stream(folder)
+    assert rows[0]["seq_lengths"] == [32]  # nothing in it closes
+    first, end = stream.first_document(rows, tokenizer.eos_token_id), tokenizer.eos_token_id
+    assert first[-1] == end and audit.check_tokenizer(tokenizer, "<|im_end|>", len(tokenizer), (first, first))
+    assert stream.pieces(rows.select(range(3, 50))) == sum(map(len, rows["seq_lengths"][3:50]))
+
+
+def test_a_control_token_in_a_text_stays_text(streamed, tmp_path):
+    recipe, tokenizer, folder = streamed
+    write_rows(tmp_path / "a.jsonl", [{"text": "See <|im_end|> and <think> there."}])
+    recipe = replace(recipe, data=replace(recipe.data, sets=recipe.data.sets[:1]))
+    assert stream.fill(folder, recipe, tokenizer, 3, float("inf"))
+    row = stream.read_stream(folder)[0]
+    assert row["input_ids"].count(tokenizer.eos_token_id) == len(row["seq_lengths"]) - (row["input_ids"][-1] != tokenizer.eos_token_id)
+    assert tokenizer.get_vocab()["<think>"] not in row["input_ids"]

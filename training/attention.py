@@ -14,6 +14,7 @@ import torch
 from transformers import AttentionInterface
 
 NAME = "causal_products"
+LONGEST = 1024  # tokens: a layer keeps 6 bytes a head and pair of tokens, 0.2 GB of 8 rows of 1,024 with 4 heads
 
 
 def causal_products(
@@ -32,6 +33,13 @@ def causal_products(
     weights = torch.softmax(scores.masked_fill(later, float("-inf")), dim=-1, dtype=torch.float32).to(value.dtype)
     mixed = (weights.view(*rows, time) @ value).view(batch, heads, time, size)
     return mixed.transpose(1, 2).contiguous(), None
+
+
+def suits(config, longest: int) -> bool:
+    """Whether `causal_products` computes what a model of this configuration asks for, in rows of up to `longest` tokens, and pays."""
+    plain = config.model_type in ("qwen3", "llama") and not getattr(config, "attention_dropout", 0.0)
+    whole = all(kind == "full_attention" for kind in getattr(config, "layer_types", None) or ())
+    return plain and whole and longest <= LONGEST
 
 
 @contextmanager

@@ -25,7 +25,7 @@ from safetensors.torch import load_file, save_file
 from tqdm import tqdm
 
 from mathtutor.io import Busy, Damaged, Journal, read_json, replace_folder, sha256_file, write_json
-from training.attention import by_products
+from training.attention import by_products, suits
 from training.crew import Crew
 from training.data import Examples, batches_from, collate, hide_words
 from training.recipe import Phase
@@ -136,7 +136,8 @@ def train(
     """
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        attention = by_products(model) if compute.device == "cpu" and compute.bf16 else nullcontext()
+        products = compute.device == "cpu" and compute.bf16 and suits(model.config, phase.max_tokens)
+        attention = by_products(model) if products else nullcontext()
         with attention, Journal(folder / "log.jsonl") if compute.crew.leads else _NoLog() as log:
             return _train(model, examples, phase, folder, log, pad, seed, stamp, validation, minutes, compute)
     except (Busy, Damaged, OSError) as error:

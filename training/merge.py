@@ -12,7 +12,8 @@ An adapter of qlora was trained on weights of 4 bits. There are two ways to 16 b
 
 Both are computed and both differences to the trained model are printed and kept in merge.json; the one that was
 asked for is saved (dequantised by default for qlora). Then it is loaded again, compared once more, and answers a
-problem. A merge that moves the logits more than its kind may is refused. The folder gets a card from records alone.
+problem. A merge that moves the logits more than its kind may is refused. The folder gets a card from records alone, and
+`mode.yaml` where a system prompt stood before every problem: `eval.run --mode file:.../mode.yaml` asks as training did.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("GOMP_SPINCOUNT", "0")
 
 import torch  # noqa: E402
+import yaml  # noqa: E402
+from safetensors import SafetensorError  # noqa: E402
 from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: E402
 
 from mathtutor.chat import encode_conversation, render_target  # noqa: E402
@@ -33,6 +36,7 @@ from mathtutor.io import Damaged, read_json, sha256_file, write_atomic, write_js
 from mathtutor.recipes import RecipeError, build  # noqa: E402
 from training.export import PROBE, save_model  # noqa: E402
 from training.gguf import TYPES, check_architecture, export_gguf  # noqa: E402
+from training.tune import quiet_libraries  # noqa: E402
 from training.tuning.card import loss_picture, tuned_card  # noqa: E402
 from training.tuning.items import prompt_of  # noqa: E402
 from training.tuning.models import base_identity, config_of, held, keep_packing, quantization_config  # noqa: E402
@@ -42,6 +46,7 @@ EXACT = 1e-3  # largest change of a logit that rounding explains, in 32 bits
 EXACT_16 = 0.25  # and in 16
 PROBABILITY = 0.15  # largest change of a probability that adding to other base weights may make
 ROUNDED = 0.05  # largest change of a probability by saving in 16 bits
+MODE = "mode.yaml"
 PROBE_REPLY = render_target(["Ana has 3 * 12 = 36 pencils.", "She keeps 36 - 7 = 29 pencils."], "29")
 
 
@@ -134,6 +139,8 @@ def merge(folder: Path, mode: str, device: str, precision: str) -> Path:
     recipe = read_recipe_record(folder)
     target = folder / "merged"
     tuned = folder / ("adapter" if recipe.lora is not None else "model")
+    if (folder / "merge.json").exists():
+        raise ValueError(f"{folder} is a merged model already: name the run that it came from, --run {folder.parent}")
     if not tuned.exists():
         raise ValueError(f"{tuned} is not there: finish the run first (python -m training.tune)")
     modes = {"qlora": ["original", "dequantised"], "lora": ["original"]}.get(recipe.method, [])
@@ -179,9 +186,23 @@ def merge(folder: Path, mode: str, device: str, precision: str) -> Path:
     for name in ("log.jsonl", "samples.jsonl"):
         if (folder / name).exists():
             write_atomic(target / name, (folder / name).read_bytes())
+    if recipe.data.system:
+        write_atomic(target / MODE, mode_of(recipe))
     record["files"] = {path.name: sha256_file(path) for path in sorted(target.iterdir())}  # what may be pushed
     write_json(target / "merge.json", record)
     return target
+
+
+def mode_of(recipe: TuneRecipe) -> str:
+    """The file of eval.run's prompt mode that asks a problem with the turns of training."""
+    mode = {
+        "title": f"as {recipe.name} was trained",
+        "system": recipe.data.system,
+        "user": "{question}",
+        "max_tokens": recipe.train.max_tokens,  # no reply that it has learned is longer
+        "answer": recipe.data.answer_line.replace("{answer}", "N"),
+    }
+    return yaml.safe_dump(mode, sort_keys=False, allow_unicode=True, width=1000)
 
 
 def read_recipe_record(folder: Path) -> TuneRecipe:
@@ -223,6 +244,7 @@ def main(arguments: list[str] | None = None) -> None:
         if args.device == "cuda" and not torch.cuda.is_available():
             raise ValueError("--device cuda: this torch sees no GPU; use --device cpu")
         device = "cuda" if torch.cuda.is_available() and args.device != "cpu" else "cpu"
+        quiet_libraries()
         target = args.run / "merged"
         if args.gguf:
             check_architecture(config_of(read_recipe_record(args.run)), args.run)
@@ -233,6 +255,11 @@ def main(arguments: list[str] | None = None) -> None:
         if args.gguf:
             add_gguf(target, args.gguf)
         write_card(target, args.evals)
+    except SafetensorError as error:
+        raise SystemExit(
+            f"a file of weights of {args.run}, or of its base, is damaged ({error}): fetch the base anew, or remove run.json and adapter or model there "
+            "and run training.tune again, which writes them from the last checkpoint"
+        ) from error
     except (RecipeError, Damaged, ValueError, OSError) as error:
         raise SystemExit(str(error)) from error
 

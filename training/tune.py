@@ -13,13 +13,13 @@ trained the run prints what it has checked, and ends if a check fails: see train
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import os
 import re
 import signal
 import sys
 import time
+from collections import Counter
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -27,6 +27,8 @@ from pathlib import Path
 # Spinning OpenMP threads cost up to eight times the time on a busy machine.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("GOMP_SPINCOUNT", "0")
+
+from safetensors import SafetensorError  # noqa: E402
 
 from mathtutor.io import Busy, Damaged, hold_folder, read_json, write_json  # noqa: E402
 from training.tuning.backend import not_by_unsloth, resolve_backend  # noqa: E402
@@ -52,6 +54,10 @@ def main(arguments: list[str] | None = None) -> None:
     args = parser().parse_args(arguments)
     started = time.monotonic()
     try:
+        if args.minutes is not None and not args.minutes > 0:
+            raise ValueError(f"--minutes must be above 0, not {args.minutes:g}")
+        if args.out is not None and args.out.exists() and not args.out.is_dir():
+            raise ValueError(f"--out {args.out} is a file: name a folder for the run")
         recipe = load_tune_recipe(args.recipe, [] if args.shrink else args.set)  # of the small sister otherwise
         if args.prepare and not recipe.is_text:
             raise ValueError("--prepare is for recipes whose data are a stream of texts")
@@ -72,6 +78,8 @@ def main(arguments: list[str] | None = None) -> None:
             return
         quiet_libraries()
         run(recipe, args, backend, device, started + args.minutes * 60 if args.minutes else math.inf)
+    except SafetensorError as error:
+        raise SystemExit(f"a file of weights of the base, or of the last checkpoint, is damaged ({error}): fetch the base anew, or remove that checkpoint and run again") from error
     except (RecipeError, Busy, Damaged, ValueError, OSError) as error:
         raise SystemExit(str(error)) from error
     except KeyboardInterrupt:
@@ -175,11 +183,12 @@ class Prepared:
         self.config = models.config_of(recipe)
         self.lines: list[str] = []
         memory.check_model(self.config, recipe)
-        self._say(memory.describe(self.config, recipe, on_gpu=device != "cpu"))
+        shards = memory.sharing(crew.size)
+        self._say(memory.describe(self.config, recipe, shards, on_gpu=device != "cpu"))
         self.record: dict = {}
         self.items, self.held, self.held_tokens, self.tokens = [], [], None, None
         if device != "cpu":
-            memory.check_fits(self.config, recipe, shards=crew.size if os.environ.get("ACCELERATE_USE_FSDP") == "true" else 1)
+            memory.check_fits(self.config, recipe, shards)
         if recipe.is_text:
             self._stream(recipe, folder, crew, deadline, only_shards)
             if self.tokens is None:
@@ -225,18 +234,16 @@ class Prepared:
         rows = stream.read_stream(folder / "stream")
         kept = recipe.data.validation
         held, own = rows.select(range(kept)), rows.select(range(kept, wanted))
-        length, documents = recipe.train.max_tokens, sum(map(len, own["seq_lengths"])) if len(own) < 10_000 else 0
-        learned = len(own) * length - (documents or len(own))  # a document's first token follows nothing
-        row = own[0]
-        first = row["seq_lengths"][0]
-        from collections import Counter
-
-        self.tokens = Tokens(own, len(own), learned, len(own) * length, Counter(), 0, length, (row["input_ids"][:first], row["labels"][:first]))
+        length = recipe.train.max_tokens
+        learned = len(own) * length - stream.pieces(own)  # the first token of a document, or of its rest in another row, follows nothing
+        first = stream.first_document(own, self.tokenizer.eos_token_id)
+        self.tokens = Tokens(own, len(own), learned, len(own) * length, Counter(), 0, length, (first, first))
         self.held_tokens = Tokens(held, len(held), 0, 0, Counter(), 0, length, ([], [])) if kept else None
         self._say(stream.shares(folder / "stream", recipe))
-        self.record["data"] = json.loads((folder / "stream" / "made_from.json").read_text())["sets"]
-        self.record["decontamination"] = {"compared_with": {}, "reports": {}}
-        self._say(["decontamination: a stream of web texts is not compared with test sets here"])
+        self.record["data"] = stream.identity(recipe)
+        lines, near = stream.compared(folder / "stream", recipe)
+        self.record["decontamination"] = {"compared_with": near, "reports": {}}
+        self._say(lines)
 
 
 def train(recipe: TuneRecipe, prepared: Prepared, folder: Path, crew, backend: str, device: str, deadline: float) -> None:

@@ -11,7 +11,6 @@ Each check returns lines for people and raises ValueError with a sentence that n
 from __future__ import annotations
 
 import os
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -19,8 +18,8 @@ from typing import TYPE_CHECKING
 
 from mathtutor.chat import BREAK, END_THINK, THINK, defuse, encode_conversation, render_conversation
 from mathtutor.io import read_json
-from mathtutor.sources import SOURCES, load_source
 from training.data import IGNORED
+from training.tuning.copies import GRAM, Copies, refuse_if_many
 from training.tuning.items import Item, encode, sets_of
 from training.tuning.recipe import TuneRecipe, is_local
 
@@ -29,8 +28,7 @@ if TYPE_CHECKING:
 
 GREEN, GREY, PLAIN = "\033[32m", "\033[90m", "\033[0m"
 LOOKED_AT = 200  # items whose template is compared
-GRAM = 13  # words in a row that count as copied
-MOST = 0.02  # share of the problems: when more are copied, the set is no training set
+NOT_COMPARED = "decontamination: not compared here, as data.compare is false"
 
 
 def check_mask(tokens: Tokens, tokenizer, learn: str, colour: bool) -> list[str]:
@@ -84,6 +82,11 @@ def check_template(items: Sequence[Item], tokenizer, end: str) -> list[str]:
             prompt = [t if t["role"] == "assistant" else {**t, "content": defuse(t["content"])} for t in item.prompt]
             whole = tokenizer.apply_chat_template([*prompt, {"role": "assistant", "content": item.reply}], tokenize=False)
             opening = tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True)
+            if THINK in whole.removeprefix(opening) and THINK not in item.reply:
+                raise ValueError(
+                    f"template: the model's own template puts a thought before every reply, and a reply of {item.source} has none: name the column of its reasoning "
+                    "(reasoning), part it (answer_at), or begin it with an empty thought, '<think>\\n\\n</think>\\n\\n' (docs/TRAINING.md)"
+                )
             _same("template: the model's own template renders this conversation otherwise", text, whole.rstrip("\n"))
             if not text.startswith(opening):
                 _same("template: at inference the model's own template opens the reply otherwise", text[: len(opening)], opening)
@@ -136,18 +139,6 @@ def report_data(tokens: Tokens, left_out: Counter, recipe: TuneRecipe) -> list[s
     return lines
 
 
-_WORD = re.compile(r"[a-z]+|\d+")
-
-
-def _words(text: str) -> str:
-    return " ".join(_WORD.findall(text.lower()))
-
-
-def _grams(text: str) -> set[tuple[str, ...]]:
-    words = _WORD.findall(text.lower())
-    return {tuple(words[i : i + GRAM]) for i in range(len(words) - GRAM + 1)}
-
-
 def quoted(paths: Iterable[str | Path]) -> dict[str, list[str] | str]:
     """Path -> the tests that the report beside the file says its rows were compared with."""
     found = {}
@@ -175,34 +166,18 @@ def without_test_items(items: Sequence[Item], recipe: TuneRecipe) -> tuple[list[
     record: dict = {"compared_with": {}, "reports": quoted(one.path for one in sets_of(recipe.data) if one.kind == "rows" and is_local(one.path))}
     lines = quote(record["reports"])
     if not recipe.data.compare:
-        return list(items), Counter(), [*lines, "decontamination: not compared here, as data.compare is false"], record
-    whole: dict[str, str] = {}
-    grams: dict[tuple[str, ...], set[str]] = {}
-    names = [f"{name}/{split}" for name, split in SOURCES if split == "test"]
-    for name in names:
-        try:
-            problems = load_source(*name.split("/"))
-        except ValueError as error:
-            raise ValueError(f"decontamination: {error}. Or set data.compare to false: then nothing is compared, and the card says so") from error
-        for problem in problems:
-            whole[_words(problem.question)] = name
-            for gram in _grams(problem.question):
-                grams.setdefault(gram, set()).add(name)
+        return list(items), Counter(), [*lines, NOT_COMPARED], record
+    copies = Copies()
     kept, taken, near = [], Counter(), Counter()
     for item in items:
-        asked = " ".join(turn["content"] for turn in item.prompt if turn["role"] == "user")
-        found = set().union(*(grams.get(gram, ()) for gram in _grams(asked)))
+        found = copies.of(" ".join(turn["content"] for turn in item.prompt if turn["role"] == "user"))
         near.update(found)
-        if (name := whole.get(_words(item.problem))) is not None:
+        if (name := copies.whole(item.problem)) is not None:
             taken[f"it is a problem of {name}"] += 1
         elif found:
             taken[f"it shares {GRAM} words in a row with {' and '.join(sorted(found))}"] += 1
         else:
             kept.append(item)
-    record["compared_with"] = {name: {"taken_out": taken[f"it is a problem of {name}"], f"{GRAM}_gram": near[name]} for name in names}
-    if taken.total() > max(1, MOST * len(items)):
-        raise ValueError(
-            f"decontamination: {taken.total():,} of {len(items):,} training problems are taken from test sets ({', '.join(f'{n:,} {why}' for why, n in taken.items())}): "
-            "these sets are not for training. Train on their train splits"
-        )
-    return kept, taken, [*lines, f"decontamination: compared with {', '.join(names)}; {taken.total():,} of {len(items):,} problems were left out"], record
+    record["compared_with"] = {name: {"taken_out": taken[f"it is a problem of {name}"], f"{GRAM}_gram": near[name]} for name in copies.names}
+    refuse_if_many(taken.total(), len(items), "training problems", ", ".join(f"{n:,} {why}" for why, n in taken.items()))
+    return kept, taken, [*lines, f"decontamination: compared with {', '.join(copies.names)}; {taken.total():,} of {len(items):,} problems were left out"], record

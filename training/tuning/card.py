@@ -6,10 +6,11 @@ import json
 from pathlib import Path
 
 from mathtutor.io import read_json, read_rows, sha256_file
-from training.card import read_summaries, results_table
+from training.card import results_table
 from training.tuning.items import prompt_of
 from training.tuning.recipe import Data, is_folder, is_local
 
+USUAL = "tuned"  # eval.run's prompt mode where none is named
 WIDTH, HEIGHT, LEFT, TOP = 720, 280, 60, 20
 
 
@@ -48,7 +49,8 @@ def tuned_card(folder: Path, evals: Path) -> str:
     recipe, run, audit, merge = (read_json(folder / f"{name}.json") for name in ("recipe", "run", "audit", "merge"))
     log = list(read_rows(folder / "log.jsonl"))
     weights = {sha256_file(path)[:16] for path in folder.glob("model*.safetensors")}
-    measured = [summary for summary in read_summaries(evals) if summary.get("revision") in weights]
+    summaries = {path: read_json(path) for path in sorted(evals.glob("*/summary.json"))}
+    measured = [one | {"engine": _measured_as(recipe["name"], path.with_name("run.json"))} for path, one in summaries.items() if one.get("revision") in weights]
     model, system = recipe["model"], recipe["data"]["system"]
     lines = [
         "---",
@@ -101,12 +103,11 @@ def tuned_card(folder: Path, evals: Path) -> str:
         "",
         'tokenizer = AutoTokenizer.from_pretrained(".")',
         'model = AutoModelForCausalLM.from_pretrained(".")',
-        f"turns = {json.dumps(prompt_of('Ana has 3 boxes with 12 pencils each. How many pencils is that?', Data(system=system)), ensure_ascii=False)}",
-        'inputs = tokenizer.apply_chat_template(turns, add_generation_prompt=True, return_dict=True, return_tensors="pt")',
+        *_asking(recipe, system),
         "print(tokenizer.decode(model.generate(**inputs, max_new_tokens=512)[0, inputs.input_ids.shape[1]:]))",
         "```",
         "",
-        *(["It was trained with this system prompt before every problem, and the comparison above was made with it; `eval.run` and the tutor ask without:", "", f"> {system}", ""] if system else []),
+        *_asked_with(system),
         "## Limits",
         "",
         "A teaching aid, not a source of truth: what it writes may be wrong in its sums and in its reasoning, and it does not "
@@ -114,6 +115,30 @@ def tuned_card(folder: Path, evals: Path) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _measured_as(name: str, run: Path) -> str:
+    """The model by its own name: where it lay when it was measured is nobody's business. The prompt, where it is not the usual one."""
+    mode = (read_json(run) if run.exists() else {}).get("mode", {}).get("name", USUAL)
+    return name if mode == USUAL else f"{name}, mode {mode}"
+
+
+def _asking(recipe: dict, system: str) -> list[str]:
+    """Two lines of Python, or one: a model of texts goes on with a text, it knows no turns."""
+    if any(one["kind"] == "text" for one in recipe["data"]["sets"]):
+        return ['inputs = tokenizer("Ana has 3 boxes with 12 pencils each.", return_tensors="pt")  # it was trained on texts and goes on with one']
+    turns = json.dumps(prompt_of("Ana has 3 boxes with 12 pencils each. How many pencils is that?", Data(system=system)), ensure_ascii=False)
+    return [f"turns = {turns}", 'inputs = tokenizer.apply_chat_template(turns, add_generation_prompt=True, return_dict=True, return_tensors="pt")']
+
+
+def _asked_with(system: str) -> list[str]:
+    if not system:
+        return []
+    told = (
+        "It was trained with this system prompt before every problem, and the comparison above was made with it. "
+        "`eval.run --mode file:mode.yaml` asks with it, by the file beside this card; `eval.run` without `--mode` and the tutor ask without:"
+    )
+    return [told, "", *(f"> {line}".rstrip() for line in system.splitlines()), ""]
 
 
 def _is_hub(base: str) -> bool:

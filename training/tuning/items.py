@@ -173,7 +173,10 @@ def _pairs(one: Set, data: Data) -> Iterator[Item | str]:
         problem, reply = (_text(row, column, one.path, number) for column in (one.prompt, one.reply))
         if not problem.strip() or not reply.strip():
             yield "the problem or the reply is empty"
-        elif one.reasoning:
+            continue
+        if one.context and (below := _text(row, one.context, one.path, number).strip()):
+            problem = f"{problem.rstrip()}\n{below}"
+        if one.reasoning:
             yield Item(prompt_of(problem, data), think(_text(row, one.reasoning, one.path, number), reply.strip()), one.path)
         elif one.answer_at:
             place, mark = max((reply.rfind(mark), mark) for mark in one.answer_at)

@@ -6,12 +6,14 @@ An estimate, to catch a run that cannot fit before it loads anything; what it wa
 from __future__ import annotations
 
 import difflib
+import os
 from dataclasses import dataclass
 
 import torch
 from torch import nn
 from transformers import AutoModelForCausalLM, PretrainedConfig
 
+from mathtutor.io import read_json
 from training.tuning.recipe import TuneRecipe
 
 CONTEXT = 0.7e9  # bytes of CUDA itself and its libraries
@@ -44,8 +46,20 @@ def count_parameters(config: PretrainedConfig, recipe: TuneRecipe) -> Count:
     return Count(base + adapter, trained, linear, 0 if tied else embedding)
 
 
+def sharing(processes: int) -> int:
+    """How many processes share weights, gradients and optimizer as the launcher has set it up: all by FSDP and ZeRO-3, else 1."""
+    if os.environ.get("ACCELERATE_USE_FSDP", "false").lower() == "true":
+        return processes
+    if os.environ.get("ACCELERATE_USE_DEEPSPEED", "false").lower() != "true":
+        return 1
+    stage = os.environ.get("ACCELERATE_DEEPSPEED_ZERO_STAGE", "0")
+    if file := os.environ.get("ACCELERATE_DEEPSPEED_CONFIG_FILE"):
+        stage = read_json(file).get("zero_optimization", {}).get("stage", 0)
+    return processes if int(stage) == 3 else 1
+
+
 def estimate(config: PretrainedConfig, recipe: TuneRecipe, shards: int = 1, on_gpu: bool = True) -> dict[str, float]:
-    """Bytes a GPU, or of main memory: weights, gradients, optimizer, activations, rest. `shards`: processes that share the state (FSDP)."""
+    """Bytes a GPU, or of main memory: weights, gradients, optimizer, activations, rest. `shards`: processes that share the state, see `sharing`."""
     count, train, memory = count_parameters(config, recipe), recipe.train, recipe.memory
     size = 2 if on_gpu and recipe.model.weights == "bf16" else 4  # a CPU holds and multiplies in 32 bits
     base = count.total - (count.trained if recipe.lora is not None else 0)

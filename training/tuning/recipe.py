@@ -64,6 +64,7 @@ class Set:
     split: str = "train"
     revision: str = ""
     prompt: str = "prompt"  # column of a pair's problem
+    context: str = ""  # pairs: column of what stands in a line below the problem, where it is not empty
     reply: str = "reply"  # column of a pair's solution
     reasoning: str = ""  # column of reasoning that goes into <think> before the reply
     column: str = ""  # of a text, or of the messages; "": text, or messages
@@ -179,6 +180,8 @@ class TuneRecipe:
             values["data"].pop(free)
         for one in values["data"]["sets"]:
             one.pop("path")
+            if not one["context"]:  # younger than some runs
+                one.pop("context")
         for free in ("log_every", "samples", "sample_tokens", "tensorboard"):
             values["watch"].pop(free)
         return sha256_json(values)
@@ -225,7 +228,7 @@ def load_tune_recipe(path: str | Path, overrides: Sequence[str] = ()) -> TuneRec
         raise RecipeError(f"{path} is a recipe of training.pretrain and training.sft: python -m training.pretrain --recipe {path}")
     recipe = build(TuneRecipe, raw, problems, ranges=RANGES)
     if recipe is not None:
-        problems += recipe_problems(recipe, raw)
+        problems += _not_following_from(problems, recipe_problems(recipe, raw))
     refuse(path, problems)
     return recipe
 
@@ -237,9 +240,17 @@ def with_overrides(recipe: TuneRecipe, overrides: Sequence[str]) -> TuneRecipe:
     override_values(written, overrides)
     changed = build(TuneRecipe, raw, problems, ranges=RANGES)
     if changed is not None:
-        problems += recipe_problems(changed, written)
+        problems += _not_following_from(problems, recipe_problems(changed, written))
     refuse("--set", problems)
     return changed
+
+
+def _not_following_from(problems: list[str], found: list[str]) -> list[str]:
+    """`found` without what is only said because a section or the sets could not be read, and stand at their defaults."""
+    told = " ".join(problem.removeprefix("missing key ").removeprefix("unknown key ").split(" ")[0] for problem in problems)
+    untold = ("without a set of kind", "without rows, GSM8K", "data must name rows", "names a test split") if "data.sets" in told else ()
+    untold += tuple(f"needs the section {name}" for name in ("lora", "quantization") if name in told)
+    return [one for one in found if not any(part in one for part in untold)]
 
 
 def recipe_problems(recipe: TuneRecipe, raw: dict) -> list[str]:
@@ -289,6 +300,9 @@ def recipe_problems(recipe: TuneRecipe, raw: dict) -> list[str]:
         problems.append("lora.targets names a layer twice")
     if recipe.watch.patience and not data.validation:
         problems.append("watch.patience needs data.validation: the loss of rows that are not trained on")
+    if not model.end:
+        problems.append("model.end must name the token that ends a reply, such as <|im_end|>")
+    problems += [f"data.sets[{number}].path must name a file, or a set on the hub" for number, one in enumerate(data.sets) if not one.path.strip()]
     for number, one in enumerate(data.sets):
         named = {"split": one.split, "config": one.config, "path": Path(one.path).name}
         problems += [f"data.sets[{number}].{key} names a test split: never train or select on one" for key, name in named.items() if TEST.search(name)]
@@ -317,12 +331,12 @@ IDLE: tuple[tuple[tuple[str, ...], Callable[[TuneRecipe], bool], str], ...] = (
     (("watch.sample_tokens",), lambda r: not r.watch.samples, "with watch.samples: 0"),
     (("data.annotations",), lambda r: "gsm8k" not in r.kinds, "without a set of kind: gsm8k"),
     (("data.answer_line", "data.answers"), lambda r: not writes_answers(r), "without rows, GSM8K or pairs with answer_at"),
-    (("data.system", "data.compare"), lambda r: r.is_text, "on texts"),
+    (("data.system",), lambda r: r.is_text, "on texts"),
 )
 SETS = {  # what each kind of set reads, beside path and kind
     "rows": {"limit", "unique"},
     "gsm8k": {"limit", "unique"},  # its commit is pinned in mathtutor.sources
-    "pairs": {"config", "split", "revision", "prompt", "reply", "reasoning", "limit", "unique", "answer_at"},
+    "pairs": {"config", "split", "revision", "prompt", "context", "reply", "reasoning", "limit", "unique", "answer_at"},
     "messages": {"config", "split", "revision", "column", "reasoning", "limit", "unique"},
     "text": {"config", "split", "revision", "column", "share"},
 }

@@ -49,6 +49,7 @@ def shrunken(recipe: TuneRecipe, folder: Path) -> TuneRecipe:
     base = str(folder / "base") if model.base else ""
     return dataclasses.replace(
         recipe,
+        name=f"{recipe.name[:55]}-shrunken",  # its card must not bear the name of the model that it stands in for
         model=dataclasses.replace(model, base=base, shape=small, revision="", tokenizer=""),
         data=dataclasses.replace(recipe.data, rows="", sets=sets, validation=min(recipe.data.validation, 8), compare=False),  # made here from the bank
         train=dataclasses.replace(
@@ -93,6 +94,7 @@ def _row(one: Set, number: int, instance: Instance) -> dict:
     tail = f"{one.answer_at[0]} {answer}" if one.answer_at else f"The answer is {answer}."
     extra = {one.reasoning: steps} if one.reasoning else {}
     if one.kind == "pairs":
-        return {one.prompt: instance.problem, one.reply: f"{steps}\n{tail}" if one.answer_at or not extra else tail, **extra}
+        below = {one.context: "Show every sum."} if one.context else {}
+        return {one.prompt: instance.problem, one.reply: f"{steps}\n{tail}" if one.answer_at or not extra else tail, **extra, **below}
     reply = tail if extra else f"<think>\n{steps}\n</think>\n\n{tail}"
     return {one.column or "messages": [{"role": "user", "content": instance.problem}, {"role": "assistant", "content": reply}], **extra}

@@ -42,6 +42,8 @@ def sft_config(recipe: TuneRecipe, folder: Path, *, device: str, processes: int,
             + (f"--set train.micro_batch={fits} gives the same run, or " if fits else "")
             + f"make it a multiple of {train.micro_batch * processes}"
         )
+    if train.warmup_steps > steps:
+        raise ValueError(f"train.warmup_steps {train.warmup_steps:,} exceeds the {steps:,} steps of the run: it would end before its rate is reached. Lower it")
     schedule, more = train.schedule, {}
     if train.schedule == "cosine" and train.least_rate:
         schedule, more = "cosine_with_min_lr", {"lr_scheduler_kwargs": {"min_lr_rate": train.least_rate}}
@@ -144,6 +146,11 @@ class TuneTrainer(SFTTrainer):
 
     def load_checkpoint_weights(self, checkpoint: Path) -> None:
         """Put the weights of a checkpoint into the model."""
+        if self.is_deepspeed_enabled:  # of ZeRO-3 each process holds a part of every weight
+            from transformers.integrations.deepspeed import deepspeed_load_checkpoint
+
+            deepspeed_load_checkpoint(self.model_wrapped, str(checkpoint), load_module_strict=not hasattr(self.model, "peft_config"))
+            return
         self._load_from_checkpoint(str(checkpoint), self.model_wrapped if self.is_fsdp_enabled else None)
 
     @torch.no_grad()
