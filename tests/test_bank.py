@@ -564,9 +564,9 @@ def test_a_fraction_is_shown_as_people_write_it(value, shown):
     assert first_value(f"The rest is 9 - 2 = {shown} cups.") == value
 
 
-@pytest.mark.parametrize("kids, shared", [(2, "between 2 children"), (3, "among 3 children"), (12, "among 12 children"), (Fraction(5, 2), "among 2.5 children")])
-def test_what_is_shared_among_two_is_shared_between_them(kids, shared):
-    assert say("8 pens are split among {kids} children.", kids=kids) == f"8 pens are split {shared}."
+@pytest.mark.parametrize("n, shared", [(2, "between 2 children"), (3, "among 3 children"), (12, "among 12 children"), (Fraction(5, 2), "among 2.5 children")])
+def test_what_is_shared_among_two_is_shared_between_them(n, shared):
+    assert say("8 pens are split among {n} children.", n=n) == f"8 pens are split {shared}."
 
 
 def test_a_number_past_two_decimals_is_refused():
