@@ -59,6 +59,12 @@ GRAMMAR = {
     "zero money": re.compile(r"\$0(?:\.00)?(?![.\d])"),
     "people counted with it": re.compile(r"\bit (?:is|was) \d+ (?:boys?|girls?|children|pupils?|students?|people|adults?|guests?)\b"),  # there are 3 boys
     "a comma after if and a day": re.compile(r"\bIf (?:on [A-Z][a-z]+day|in the [a-z]+), "),
+    "every other, which may be every second": re.compile(r"\bevery other (?!day\b|week\b|month\b|year\b)", re.I),
+    "equally much": re.compile(r"\bequally much\b", re.I),  # the same amount
+    "among two": re.compile(r"\bamong (?:two|2) (?!or\b|and\b|to\b)", re.I),  # between
+    "together said twice": re.compile(r"\btogether\b[^.?!,;:]*\btogether\b", re.I),
+    "week number": re.compile(r"\b(?:day|week|month|year)s? number \d"),  # week 19
+    "a comparison in the way": re.compile(r"\bmore [a-z -]+ than (?!at\b)[A-Z][a-z]+ (?:does|did|will|has) (?:[A-Z][a-z]+|she|he) "),  # more sums does A do than B
     "a raised unknown": re.compile(r"(?:^|[.?!:] |[“\"(])[B-HJ-Z] ?[-+=*/×÷−]"),  # Y - 4 for y - 4
 }
 # No day has more hours than that, and no clock shows a later one.

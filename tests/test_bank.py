@@ -341,6 +341,11 @@ def test_a_file_that_uses_an_id_twice_is_refused(tmp_path):
         (first_wording("{who} has " + "very " * 55 + "many, very many " * 30 + "pens: {n} * {m} - {g}?"), "too long"),
         (first_wording("y + {g} = {n} * {m}. How many pens is y?"), "a raised unknown"),
         (first_wording("If it is {n} children with {m} pens each, and {g} pens go, how many pens are left?"), "people counted with it"),
+        (first_wording("{n} boxes hold {m} pens each. {g} go from every other box. How many are left?"), "every second"),
+        (first_wording("{n} boxes of {m} pens hold equally much as before when {g} go. How many are left?"), "equally much"),
+        (first_wording("How many pens do all together have together in {n} boxes of {m} if {g} go?"), "together said twice"),
+        (first_wording("In week number 3 {n} boxes of {m} pens come and {g} pens go. How many are left?"), "week number"),
+        (first_wording("How many more pens than Zoe does {who} have in {n} boxes of {m}, if Zoe has {g}?"), "a comparison in the way"),
         (first_wording("If on Monday, {who} has {n} boxes of {m} pens and {g} go, how many are left?"), "a comma after if and a day"),
         (first_wording("{who} writes 30 hours a day. {n} boxes, {m} pens each, {g} go. How many?"), "more than 24"),
         (first_wording("{who} comes at 13 o'clock. {n} boxes, {m} pens each, {g} go. How many?"), "more than 12"),
@@ -559,6 +564,11 @@ def test_a_fraction_is_shown_as_people_write_it(value, shown):
     assert first_value(f"The rest is 9 - 2 = {shown} cups.") == value
 
 
+@pytest.mark.parametrize("n, shared", [(2, "between 2 children"), (3, "among 3 children"), (12, "among 12 children"), (Fraction(5, 2), "among 2.5 children")])
+def test_what_is_shared_among_two_is_shared_between_them(n, shared):
+    assert say("8 pens are split among {n} children.", n=n) == f"8 pens are split {shared}."
+
+
 def test_a_number_past_two_decimals_is_refused():
     with pytest.raises(ValueError, match="more than two decimals"):
         show_number(Fraction(1, 3))
@@ -570,6 +580,8 @@ def test_a_number_past_two_decimals_is_refused():
         ("Ana has 3 pens. How many?", "Ana has 3 pens. It rains. How many?"),
         ("Ana has 3 pens. Give the total.", "Ana has 3 pens. It rains. Give the total."),
         ("How many pens has Ana?", "How many pens has Ana?"),
+        ('Ana asks. "I have 3 pens." How many?', 'Ana asks. "I have 3 pens." It rains. How many?'),
+        ("Ana asks. “I have 3 pens.” How many?", "Ana asks. “I have 3 pens.” It rains. How many?"),
         ('"I have 3 pens. How many is that?" asks Ana.', '"I have 3 pens. How many is that?" asks Ana.'),
         ("How many pens has Ana? She has 3 and 4.", "How many pens has Ana? She has 3 and 4. It rains."),
     ],

@@ -140,11 +140,39 @@ def test_things_stand_on_shelves_and_nothing_is_lost_by_opening_it(composed):
         r"(?:boiled|made|planted|picked) \S+ (?:trays|baskets|buckets|boxes) (?:of|with) ",
         r"(?:onions|carrots|peppers|potatoes)\b.* sold all [^.]* for \$(?:[4-9]|1\d) each",
         r"\bIf (?:on|in) [^ ]+(?: [^ ,]+)?, ",
+        r"together [^.?]*\btogether\b|In total, [^?]* together",  # said twice
+        r"\bamong (?:two|2)\b",
+        r"groups together gave [^.]* to a (?!school)|groups together shared [^.]* (?:friends|cousins)",
+        r"\bread \S+ (?:[a-z]+ )*invitations",
+        r"(?:cartons|trays) (?:with|of eggs with) (?!(?:6|six|ten|10|twelve|12|18|20|24|30) )\S+ [^.]*\beggs|(?:cartons|trays) of eggs with (?!(?:6|six|ten|10|twelve|12|18|20|24|30) )",
+        r"(On [A-Z][a-z]+day, )[^.]*\. \1|(In the (?:morning|afternoon|evening), )[^.]*\. \2",  # the same day named twice in a row
+        r"(?:Lions|Bears|[A-Z][a-z]+) (?:has|have) [^.]*\. After that, ",  # after what?
     ],
 )
 def test_nothing_happens_that_cannot(composed, absurd):
     for instance in itertools.chain.from_iterable(composed.values()):
         assert not re.search(absurd, instance.problem), instance.problem
+
+
+def test_a_total_of_some_names_them(composed):
+    some = 0
+    for instance in itertools.chain.from_iterable(composed.values()):
+        assert "You need how" not in instance.understand
+        if re.fullmatch(r"the number of .* together", instance.asked):
+            some += 1
+            assert re.search(r"\btogether\b", instance.steps[-1], re.IGNORECASE), instance.steps
+    assert some > 15
+
+
+@pytest.mark.parametrize("depth", COUNT)
+def test_no_mistake_is_a_number_that_can_be_had_in_another_way(composed, depth):
+    for instance in composed[depth]:
+        told = {Fraction(n) for n in NUMBER.findall(instance.problem)}
+        told |= {Fraction(WORDS.index(word)) for word in re.findall(r"[a-z]+", instance.problem.lower()) if word in WORDS}
+        found = {first_value(step) for step in instance.steps[:-1]}
+        for mistake in instance.mistakes:
+            assert mistake.value not in told, (instance.problem, mistake)
+            assert mistake.kind == "stopped-early" or mistake.value not in found, (instance, mistake)
 
 
 def test_a_hint_says_what_is_asked_and_whether_something_is_needless():
@@ -198,4 +226,5 @@ def test_every_frame_has_what_the_composer_reads():
             assert all(re.fullmatch(r"[a-z ]+/[a-z ]+", verb) for verb in frame.get("verbs", []))
             assert all("{n}" in text for text in frame.get("lose", []) + frame.get("gain", []))
             assert kind != "who" or "point" in {thing.singular for thing in frame["things"]} or frame["most"] >= 40
-            assert set(frame) <= {"things", "verbs", "keeps", "lose", "gain", "where", "packs", "most", "price", "hourly", "days"}
+            assert set(frame) <= {"things", "verbs", "keeps", "lose", "gain", "where", "packs", "most", "price", "hourly", "days", "holds"}
+            assert set(frame.get("holds", {})) < set(frame.get("packs", [1]))  # some pack takes any number

@@ -33,6 +33,7 @@ class Impossible(Exception):
     """This draw leads nowhere (a half of an odd number): draw again."""
 
 
+NUMBERS = {word: number for number, word in enumerate(WORDS)} | {"twice": 2, "double": 2, "half": 2}
 HIS = {"she": "her", "he": "his", "they": "their"}
 TIMES = {2: "twice", 3: "three times", 4: "four times", 5: "five times", 6: "six times", 10: "ten times"}
 SHARES = {2: "half", 3: "a third", 4: "a quarter", 5: "a fifth"}
@@ -132,23 +133,25 @@ class Story:
     def reversed(self, i: int, j: int) -> Quantity:
         """The known one is compared with the unknown: "Bo has 5 more than Ana" asks for a subtraction."""
         scene, base, kind = self.scene, self.quantities[j], self.rng.choice(["more", "fewer", "times"])
-        things = scene.noun(j).plural
+        is_said = scene.last == j  # just before: "That was 5 more than on Monday."
+        things = "" if is_said else f" {scene.noun(j).plural}"
         if kind == "more":
             if base.value < 4:
                 raise Impossible
             k = self.number(2, min(base.value - 1, self.big))
-            value, expression, amount = base.value - k, f"{base.value} - {k}", f"{self.say(k)} more {things} than {scene.ref(i)}"
+            value, expression, amount = base.value - k, f"{base.value} - {k}", f"{self.say(k)} more{things} than {scene.ref(i)}"
         elif kind == "fewer":
             k = self.number(2, self.big)
-            value, expression, amount = base.value + k, f"{base.value} + {k}", f"{self.say(k)} fewer {things} than {scene.ref(i)}"
+            value, expression, amount = base.value + k, f"{base.value} + {k}", f"{self.say(k)} fewer{things} than {scene.ref(i)}"
         else:
             fits = [k for k in TIMES if base.value % k == 0 and base.value > k]
             if not fits:
                 raise Impossible
             k = self.rng.choice(fits)
-            value, expression, amount = base.value // k, f"{base.value} / {k}", f"{TIMES[k]} as many {things} as {scene.ref(i)}"
+            value, expression, amount = base.value // k, f"{base.value} / {k}", f"{TIMES[k]} as many{things} as {scene.ref(i)}"
         self.check(value)
-        return Quantity(value, (scene.fact(j, amount),), expression, scene.result(i), (base,), scene.name(i))
+        sentence = scene.fact(j, amount)
+        return Quantity(value, (f"That was {amount}." if is_said else sentence,), expression, scene.result(i), (base,), scene.name(i))
 
     def together(self, i: int) -> Quantity:
         scene = self.scene
@@ -172,8 +175,8 @@ class Story:
             k = self.number(2, self.big if plus else now.value - 1)
             value = now.value + k if plus else now.value - k
             self.check(value)
-            what = _agree(rng.choice(scene.gain if plus else scene.lose), person.gender == "they").format(n=self.say(k) + ("" if plus else rng.choice(["", " of them"])))
-            link = rng.choice(["Then ", "After that, ", "Later, ", ""])
+            what = self.happens(rng.choice(scene.gain if plus else scene.lose), person.gender == "they").format(n=self.say(k) + ("" if plus else rng.choice(["", " of them"])))
+            link = rng.choice(["Then ", "After that, " if turn else "Then ", "Later, ", ""])  # to have is nothing to come after
             sentences.append(upper_first(f"{link}{he} {what}."))
             who = he if turn and he != "they" and rng.random() < 0.4 else person
             result = f"Now {who} {'have' if he == 'they' else 'has'} {{}} {scene.noun(i).plural}."
@@ -181,6 +184,19 @@ class Story:
             now = Quantity(value, (), f"{now.value} {'+' if plus else '-'} {k}", result, (now,), name)
         now.sentences, now.name = tuple(sentences), scene.name(i)
         return now
+
+    def happens(self, text: str, several: bool) -> str:
+        """What happens to things, said of several and of groups: these have no friend, but a school may be given something."""
+        if several:
+            text = re.sub(r"^was\b", "were", text)
+        return re.sub(r"\bto a [a-z]+", "to a school", text) if self.scene.plural else text
+
+    def pack(self, options: Sequence[str], number: int) -> Noun:
+        """A container for so many: eggs come in cartons of 12, but 37 of them only in a basket."""
+        drawn, holds = self.rng.choice(options), self.scene.holds
+        if number not in holds.get(drawn, [number]):
+            drawn = next(option for option in options if option not in holds)
+        return Noun.parse(drawn)
 
     def grouped(self, i: int) -> Quantity:
         """So many in each of several containers, or so many a day."""
@@ -198,7 +214,7 @@ class Story:
         elif scene.packs and scene.base in ("have", "buy", "get", "bring"):
             expression = f"{m} * {n}" if rng.random() < 0.5 else f"{n} * {m}"
             # Nobody buys drawers and shelves together with what is in them.
-            pack = Noun.parse(rng.choice([p for p in scene.packs if scene.base == "have" or not p.startswith(("drawer", "shelf"))]))
+            pack = self.pack([p for p in scene.packs if scene.base == "have" or not p.startswith(("drawer", "shelf"))], n)
             amount = f"{self.say(m)} {pack.plural} of {noun.plural} with {self.say(n)} {on(pack)} each {pack.singular}"
             if rng.random() < 0.5:
                 amount = f"{self.say(m)} {pack.plural} with {self.say(n)} {scene.count(n, i)} {on(pack)} each"
@@ -239,9 +255,12 @@ class Story:
     def total(self, which: Sequence[int]) -> Quantity:
         scene, parts = self.scene, [self.quantities[i] for i in which]
         things = listed([scene.noun(i).plural for i in which]) if isinstance(scene, Kinds) else scene.noun(0).plural
+        name = f"the total number of {things}"
         result = self.rng.choice([f"Altogether that is {{}} {things}.", f"In total there are {{}} {things}.", f"All together: {{}} {things}."])
+        if not self.of_everyone:
+            name, result = scene.some(which) or (name, result)
         expression = " + ".join(str(part.value) for part in parts)
-        return Quantity(sum(part.value for part in parts), (), expression, result, tuple(parts), f"the total number of {things}")
+        return Quantity(sum(part.value for part in parts), (), expression, result, tuple(parts), name)
 
     def difference(self, i: int, j: int) -> Quantity:
         a, b, things = self.quantities[i], self.quantities[j], self.scene.noun(i).plural
@@ -278,8 +297,9 @@ class Story:
             k = self.number(2, self.big) if way == "gain" else self.number(2, max(2, value - 1))
             if way == "lose" and value - k < 2:
                 raise Impossible
-            what = _agree(rng.choice(scene.gain if way == "gain" else scene.lose), have == "do").format(n=self.say(k) + (rng.choice(["", " of them"]) if way == "lose" else ""))
-            link = rng.choice(["Then ", "After that, ", "Later, "])
+            what = self.happens(rng.choice(scene.gain if way == "gain" else scene.lose), have == "do").format(n=self.say(k) + (rng.choice(["", " of them"]) if way == "lose" else ""))
+            idle = not self.tail and isinstance(scene, People) and scene.base in ("have", "know")  # nothing has happened yet
+            link = rng.choice(["Then ", "Then " if idle else "After that, ", "Later, "])
             self.tail.append(upper_first(f"{link}{who} {what}."))
             self.lost |= way == "lose"
             last = "now" if way == "gain" else rng.choice(["now", "left"])
@@ -300,13 +320,15 @@ class Story:
         k = rng.choice(fits)
         if way == "split":
             pals = rng.choice(["friends", "children", "cousins"])
-            self.tail.append(f"{subject} shared {'the rest' if self.lost else them} equally among {self.say(k)} {pals}.")
+            if scene.plural and pals != "children":
+                pals = "schools"
+            self.tail.append(f"{subject} shared {'the rest' if self.lost else them} equally {'between' if k == 2 else 'among'} {self.say(k)} {pals}.")
             self.over = True
             self.question = f"How many {things} did each {'child' if pals == 'children' else pals[:-1]} get?"
             return Quantity(value // k, (), f"{value} / {k}", f"Each gets {{}} {things}.", (end,), f"the number of {things} for each")
         if not scene.packs:
             raise Impossible
-        pack = Noun.parse(rng.choice(scene.packs))
+        pack = self.pack(scene.packs, k)
         self.tail += [f"{subject} put {'the rest' if self.lost else them} {on(pack)}to {pack.plural} with {self.say(k)} {on(pack)} each {pack.singular}."]
         self.over = True
         self.question = f"How many {pack.plural} did {who} {rng.choice(['need', 'fill'])}?"
@@ -334,7 +356,10 @@ class Story:
             name = self.rng.choice([p.name for p in load_lexicon()["person"][:40]])
             text, low, high = self.rng.choice(load_frames()["useless"])
             self.useless = text.format(A=name, x=self.number(low, high))
-            units.insert(self.rng.randint(0, len(units) - bool(self.tail)), self.useless)  # what happens to "them" is not said of others
+            place = self.rng.randint(0, len(units) - bool(self.tail))  # what happens to "them" is not said of others
+            while place < len(units) and units[place].startswith("That was "):
+                place -= 1
+            units.insert(place, self.useless)
         if not self.tail and len(units) > 1 and self.rng.random() < 0.06:
             return " ".join([self.question, *units])
         if not self.tail and self.question.startswith("How") and self.rng.random() < 0.12 and len(units) > 1:
@@ -347,11 +372,6 @@ class Story:
 
 def on(pack: Noun) -> str:
     return "on" if pack.singular == "shelf" else "in"
-
-
-def _agree(text: str, plural: bool) -> str:
-    """ "was given" -> "were given" after several."""
-    return re.sub(r"^was\b", "were", text) if plural else text
 
 
 def _names(scene: Scene) -> set[str]:
@@ -385,20 +405,22 @@ def compose(seed: int, index: int, depth: int) -> Instance:
 def _instance(story: Story, steps: list[Quantity]) -> Instance:
     end, depth = steps[-1], len(steps)
     names = [step.name for step in steps]
+    problem = _polish(story.problem())
+    told = {int(word) if word.isdecimal() else NUMBERS[word] for word in re.findall(r"[a-z]+|\d+", problem.lower()) if word.isdecimal() or word in NUMBERS}
     return Instance(
         family=f"compose-{depth}",
         topic="composed",
         grade=min(8, 2 + depth // 2),
         skill="composed",
-        problem=_polish(story.problem()),
+        problem=problem,
         steps=tuple(upper_first(" ".join(step.step.split())) for step in steps),
         answer=Fraction(end.value),
         unit="",
         asked=end.name,
-        understand=f"You need {end.name}." + (" You do not need all that is told." if story.has_needless(end) else ""),
+        understand=f"You need {'to find ' if end.name.startswith('how ') else ''}{end.name}." + (" You do not need all that is told." if story.has_needless(end) else ""),
         plan=f"Find {', then '.join(names)}.",
         set_up=f"{steps[0].expression} = ▢",
-        mistakes=mistakes_of(end, steps),
+        mistakes=mistakes_of(end, steps, told, [quantity.value for quantity in story.quantities]),
     )
 
 

@@ -475,6 +475,7 @@ def without_values(hint: str, values: set[int | Fraction | None]) -> str:
 
 
 ASKS = re.compile(r"(?:Find|Work out|Give|Calculate|Answer|Tell|Say|Write|Figure out)\b")
+SENTENCES = re.compile(r"(.*\.[\"”)]?) (.*)", re.DOTALL)  # all of them, and the last; a speech ends after its mark
 
 
 def insert_sentence(problem: str, sentence: str) -> str:
@@ -482,9 +483,10 @@ def insert_sentence(problem: str, sentence: str) -> str:
 
     A problem that is one single question stays as it is: nobody adds a remark to that. Nor does a speech take one in.
     """
-    head, gap, last = problem.rpartition(". ")
+    split = SENTENCES.fullmatch(problem)
+    head, last = split.groups() if split else ("", problem)
     if (head.count('"') + head.count("“") + head.count("”")) % 2:
         return problem
-    if gap and (last.endswith("?") and "? " not in last or ASKS.match(last)):
-        return f"{head}. {sentence} {last}"
+    if split and (last.endswith("?") and "? " not in last or ASKS.match(last)):
+        return f"{head} {sentence} {last}"
     return problem if problem.endswith("?") else f"{problem} {sentence}"

@@ -228,11 +228,14 @@ FIRST_LETTER = re.compile(r"[\"“]?[a-zà-ÿ]")
 # It begins with the mark, so that Python runs from mark to mark and need not try every letter.
 # After a colon and a quote it begins with a word, not with an unknown: a sign says: “Four seats”, the board: “x + y = 60”.
 SENTENCE_START = re.compile(r"[.?!:](?:(?<=\.)[\"”)])?\s(?:(?<!:\s)[\"“(]?[a-zà-ÿ]|(?<=:\s)[\"“][a-zà-ÿ](?=[a-zà-ÿ]))")
+AMONG_TWO = re.compile(r"\b([Aa])mong (?=(?:two|2) (?!or\b|and\b|to\b))")
 
 
 def render(nodes: list[Node], rendering: Rendering) -> str:
-    """The text with every sentence's first letter raised and single spaces."""
+    """The text with every sentence's first letter raised and single spaces; what is shared among two is shared between them."""
     text = " ".join(_join(nodes, rendering).split())
+    if "mong " in text:
+        text = AMONG_TWO.sub(lambda match: "Between " if match[1] == "A" else "between ", text)
     if start := FIRST_LETTER.match(text):
         text = start[0].upper() + text[start.end() :]
     return SENTENCE_START.sub(lambda match: match[0].upper(), text)

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
+from itertools import combinations
 
 from mathtutor.bank.families import Mistake
 
@@ -59,23 +60,30 @@ def is_sound(steps: list[Quantity]) -> bool:
     )
 
 
-def mistakes_of(end: Quantity, steps: list[Quantity]) -> tuple[Mistake, ...]:
-    """Stopping one sum early, and the last sum with the wrong sign."""
+def mistakes_of(end: Quantity, steps: list[Quantity], told: set[int], amounts: list[int]) -> tuple[Mistake, ...]:
+    """Stopping one sum early, and the last sum with the wrong sign; else the answer a little off.
+
+    `told` are the numbers of the text, `amounts` those of all the subjects, needed or not. A number that somebody may
+    have found in another way is none of the mistakes: its feedback would speak of what was not done.
+    """
     found: list[Mistake] = []
-    if len(steps) > 1 and steps[-2].value != end.value:
+    taken = told | {*amounts} | {step.value for step in steps}
+    if len(steps) > 1 and steps[-2].value not in told | {end.value}:
         found.append(Mistake(Fraction(steps[-2].value), "stopped-early", "That is a right step on the way. What is left to do?"))
     expression = end.expression or ""
     if len(end.operands) == 2:
         a, b = end.operands
         wrong = a - b if "+" in expression else a + b
-        known = {mistake.value for mistake in found}
-        if wrong != end.value and wrong > 0 and wrong not in known:
+        if wrong > 0 and wrong not in taken:
             grows = "Look at the last step again: should the number grow or shrink?"
             if end.name.startswith("how many more"):
                 grows = "You added. How do you find how many more one number is than another?"
             equal = "Look at the last step again: are these equal groups, or two amounts to put together?"
             found.append(Mistake(Fraction(wrong), "wrong-operation", grows if re.search(r"[+-]", expression) else equal))
-    for slip in (1, 10, 2):
-        if len(found) < 2 and end.value + slip not in {mistake.value for mistake in found}:
+    taken |= {a + b for a, b in combinations(amounts, 2)} | {sum(amounts)} | {mistake.value.numerator for mistake in found}
+    for slip in (1, 10, 2, *range(3, 10), *range(20, 100, 10), *range(100, 1000, 100)):
+        if len(found) == 2:
+            break
+        if end.value + slip not in taken:
             found.append(Mistake(Fraction(end.value + slip), "calculation", "The plan is right. Check the last sum once more."))
     return tuple(found)

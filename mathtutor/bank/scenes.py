@@ -60,10 +60,13 @@ class Scene:
 
     keeps = False
     packs: Sequence[str] = ()
+    holds: dict[str, list[int]] = {}  # how many things go into a pack of which there are only certain sizes
     lose: Sequence[str] = ()
     gain: Sequence[str] = ()
     most: float = inf  # how many things the place can hold, or one of the people have
     price = 12  # the most dollars that one thing is sold for
+    plural = False  # whether the subjects are groups of people
+    last: int | None = None  # the subject of the sentence before, where "that" can be said of it
     hourly = False  # whether it may be told as so many per hour
 
     def __init__(self, rng: random.Random, subjects: list, noun: Noun):
@@ -75,6 +78,7 @@ class Scene:
         self.keeps, self.packs = frame["keeps"], frame.get("packs", ())
         self.most, self.price, self.hourly = frame.get("most", inf), frame.get("price", 12), frame.get("hourly", False)
         self.lose, self.gain = frame.get("lose") or frames["lose"], frame.get("gain") or frames["gain"]
+        self.holds = frame.get("holds", {})
 
     def noun(self, i: int) -> Noun:
         return self.thing
@@ -89,6 +93,10 @@ class Scene:
     def plain_ref(self, i: int) -> str:
         """A subject inside a list of subjects, where no verb may follow."""
         return self.ref(i)
+
+    def some(self, which: Sequence[int]) -> tuple[str, str] | None:
+        """The name of the total of a few subjects and the sentence that finds it, where "the total" would be that of all."""
+        return None
 
     def amount(self, number: int, i: int, say: Callable[[int], str]) -> str:
         return f"{say(number)} {self.count(number, i)}"
@@ -156,10 +164,16 @@ class People(Scene):
         things = self.noun(0).plural
         who = self.everyone(len(which)) if everyone and self.rng.random() < 0.7 else listed([str(self.subjects[i]) for i in which])
         together = self.rng.choice(["altogether", "in all", "in total", "together", "all together" if len(which) > 2 else "combined"])
+        after = "" if who.endswith(" together") else f" {together}"  # it is said once
         return self.rng.choice(
-            [f"How many {things} {auxiliary} {who} {self.base} {together}?"] * 3
-            + [f"In total, how many {things} {auxiliary} {who} {self.base}?"]
+            [f"How many {things} {auxiliary} {who} {self.base}{after}?"] * 3
+            + [f"In total, how many {things} {auxiliary} {who.removesuffix(' together')} {self.base}?"]
         )
+
+    def some(self, which: Sequence[int]) -> tuple[str, str] | None:
+        things, they = self.noun(0).plural, listed([str(self.subjects[i]) for i in which])
+        verb = self.base if self.present else self.past
+        return f"the number of {things} that {they} {verb} together", f"Together, {they} {verb} {{}} {things}."
 
     def ask_difference(self, i: int, j: int) -> str:
         auxiliary = ("do" if self.plural else "does") if self.present else "did"
@@ -188,6 +202,7 @@ class Days(Scene):
         if self._named and self.rng.random() < 0.4:
             who = "she" if self.person.gender == "she" else "he"
         self._named = True
+        self.last = i
         if self.rng.random() < 0.6 or " than " in amount or " as " in amount:
             return f"{upper_first(self.subjects[i])}, {who} {self.past} {amount}."
         return f"{upper_first(who)} {self.past} {amount} {self.subjects[i]}."
@@ -210,6 +225,11 @@ class Days(Scene):
         if everyone and self.rng.random() < 0.3 and self.subjects[0].startswith("on "):
             return f"How many {self.noun(0).plural} did {self.person} {self.base} in the {WORDS[len(which)]} days?"
         return f"How many {self.noun(0).plural} did {self.person} {self.base}{when} {together}?"
+
+    def some(self, which: Sequence[int]) -> tuple[str, str] | None:
+        done, when = f"{self.person} {self.past}", listed([self.subjects[i] for i in which])
+        things = self.noun(0).plural
+        return f"the number of {things} that {done} {when} together", f"{upper_first(when)} together, {done} {{}} {things}."
 
     def ask_difference(self, i: int, j: int) -> str:
         return f"How many more {self.noun(0).plural} did {self.person} {self.base} {self.subjects[i]} than {self.subjects[j]}?"
@@ -299,6 +319,10 @@ class Places(Scene):
     def ask_total(self, which: Sequence[int], everyone: bool) -> str:
         where = "there" if everyone else listed([self.subjects[i] for i in which])
         return f"How many {self.noun(0).plural} are {where} {self.rng.choice(['altogether', 'in all', 'in total'])}?"
+
+    def some(self, which: Sequence[int]) -> tuple[str, str] | None:
+        things, where = self.noun(0).plural, listed([self.subjects[i] for i in which])
+        return f"the number of {things} {where} together", f"{upper_first(where)} together there are {{}} {things}."
 
     def ask_difference(self, i: int, j: int) -> str:
         return f"How many more {self.noun(0).plural} are {self.subjects[i]} than {self.subjects[j]}?"
