@@ -12,16 +12,19 @@ wires them. A `Work` lives in the server's memory, in Gradio's session state, fo
 from __future__ import annotations
 
 import random
+import re
 import secrets
 import time
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 import gradio as gr
 
 from mathtutor.chat import conversation
 from mathtutor.engines import Engine, Sampling
+from mathtutor.maths.answers import read_typed
 from mathtutor.maths.arithmetic import show
 from mathtutor.strings import ENGLISH, Strings
 from mathtutor.tutoring import render
@@ -346,13 +349,22 @@ def check(typed: object, work: Work | None, problem: object, calculator: object,
     yield checked_view(typed, work, desk.strings)
 
 
+_NUMBER = re.compile(r"[-−+]?[$€£]?\d(?:[\d.,/ ]{0,14}\d)?%?")
+
+
+def _as_typed(typed: object, value: Fraction) -> str:
+    """The student's number as the student writes it ("3/8", not 0.375), without the unit, which nobody has looked at."""
+    written = _NUMBER.match(" ".join(str(typed).split()))
+    return written[0] if written and read_typed(written[0]).value == value else show(value)
+
+
 def checked_view(typed: object, work: Work, strings: Strings = ENGLISH) -> View:
     """The work after the student's number."""
     if work.solved is None:
         words = strings.SAID_NO_WAY.format(value=str(typed)[:40]) if str(typed or "").strip() else strings.SAID_NOTHING
         return _shown(work, strings.NO_HINTS, strings, "retry", render.feedback(words, "hint"))
     reply = judge(typed, work.solved, work.blank)
-    value = show(reply.value) if reply.value is not None else ""
+    value = _as_typed(typed, reply.value) if reply.value is not None else ""
     if reply.says in (Says.NOTHING, Says.UNREADABLE):
         words = strings.SAID_NOTHING if reply.says is Says.NOTHING else strings.SAID_UNREADABLE
         return _shown(work, words, strings, said=render.feedback(words, "hint"))

@@ -27,7 +27,7 @@ from mathtutor.maths.checks import State, check_claim
 from mathtutor.maths.claims import find_claims
 from mathtutor.strings import ENGLISH, Strings
 from mathtutor.tutoring.paths import Path, find_path
-from mathtutor.tutoring.signs import BAD, Traced, near_miss, trace
+from mathtutor.tutoring.signs import BAD, SUMS, Traced, near_miss, trace
 from mathtutor.tutoring.weights import BIAS, WEIGHTS
 
 MAX_LINES = 40
@@ -112,7 +112,7 @@ def diagnose(
 def _is_off(path: Path, traced: Sequence[Traced], at: int, chance: float) -> bool:
     """Does a line surely arrive where no way that we know leads, or go on from the answer?"""
     line, reached = traced[at], [t for t in traced[:at] if path.answer in t.values]
-    if line.kind == "sum out" and path.answer in line.operands and any(t.kind == "sum as in solution" for t in reached):
+    if line.kind == "sum out" and path.answer in line.operands and any(t.kind == SUMS[0] for t in reached):
         return chance >= TOO_FAR
     return chance >= SURE and (line.kind == "sum out" or bool(line.sums) and bool(reached))
 
