@@ -275,7 +275,6 @@ def test_the_ladder_is_climbed_rung_by_rung_and_the_last_worked_step_opens_the_w
         ("3/8 of it", strings.SAID_OTHER.format(value="3/8")),  # as it was typed
         ("$1,250.50", strings.SAID_OTHER.format(value="$1,250.50")),
         ("1 1/2", strings.SAID_OTHER.format(value="1 1/2")),
-        ("3 hours and 30 minutes", strings.SAID_OTHER.format(value="3.5")),
         ("nine", strings.SAID_OTHER.format(value=9)),
         ("", strings.SAID_NOTHING),
         ("many", strings.SAID_UNREADABLE),
