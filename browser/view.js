@@ -3,6 +3,7 @@
 import { show } from "./rules/arithmetic.js";
 import { WRONG } from "./rules/checks.js";
 import { answerText, sums } from "./rules/lesson.js";
+import { asPrinted } from "./rules/markup.js";
 import * as strings from "./strings.js";
 import { words } from "./strings.js";
 
@@ -61,7 +62,7 @@ function card(number, head, ...body) {
 
 /** One finished step, open until the student closes it. */
 export function stepCard(step) {
-  return card(step.number, [badge(step.check.state)], marked(step.text, step.computed), ...fixes(step));
+  return card(step.number, [badge(step.check.state)], marked(asPrinted(step.text), step.computed), ...fixes(step));
 }
 
 /** A step's sums with a blank for each result. */

@@ -51,7 +51,7 @@ SOLVED = {
     "checks": [{"state": "ok", "sums": 1, "wrong": []}],
     "answer": "7",
     "agreement": {"standing": "agreed", "votes": 5, "tries": 5, "answers": ["7"]},
-    "says": strings.AGREE.format(votes=5, tries=5),
+    "says": strings.AGREE.format(tries=5),
 }
 
 
@@ -157,7 +157,8 @@ def test_lines_that_are_none_are_told_so(lines):
 @pytest.mark.parametrize(
     ("replies", "standing", "answers", "words"),
     [
-        ([REPLY, OTHER, REPLY, OTHER, LOST], "doubtful", ["7", "12"], strings.DISAGREE),
+        ([REPLY, OTHER, REPLY, REPLY, REPLY], "doubtful", ["7", "12"], strings.DISAGREE),
+        ([REPLY, OTHER, REPLY, OTHER, LOST], "doubtful", ["7", "12"], strings.SPLIT),
         ([SLIP], "doubtful", ["8"], strings.SUMS_FAIL),
         ([LOST], "none", [], strings.NO_WAY),
     ],

@@ -51,6 +51,7 @@ def test_unfinished_right_work_is_right_so_far(lines):
     [
         (["4 + 5 = 9", "3 * 9 = 28", "28 - 7 = 21"], 1, Kind.CALCULATION),
         (["4 + 5 = 9", "3 * 9 = 27", "27 - 7 = 20", "20 - 5 = 15", "The answer is 15."], 3, Kind.WENT_TOO_FAR),
+        (["4 + 5 = 9", "3 * 9 = 27", "27 - 7 = 20", "20 * 2 = 40"], 3, Kind.WENT_TOO_FAR),  # and nobody says that it is the answer
         (["4 + 5 = 9", "3 * 9 = 27", "27 + 7 = 34", "34"], 2, Kind.WRONG_OPERATION),
         (["4 + 5 = 9", "3 + 9 = 12", "12 - 7 = 5", "5"], 1, Kind.WRONG_OPERATION),
         (["4 + 5 + 7 = 16", "3 * 16 = 48", "The answer is 48"], 0, Kind.EXTRA_QUANTITY),

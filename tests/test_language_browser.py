@@ -142,7 +142,7 @@ def test_learn_gives_hints_and_looks_at_an_answer(page):
     page.wait_for_selector("#learn-answer .mt-answer")
     speaks_spanish(
         page,
-        SPANISH.AGREE.format(votes=5, tries=5),
+        SPANISH.AGREE.format(tries=5),
         SPANISH.MY_ANSWER,
         SPANISH.SUMS_ALL["one"],
         SPANISH.STEP.format(step=1),

@@ -233,7 +233,7 @@ def keeps_the_work_and_the_examples(page, problem: str) -> None:
         (LOST, True, "My working got too long, so I stopped. Try splitting the problem.", "One leg, two legs"),
         (UNKNOWN, True, "Something went wrong on my side. Your problem is still here. Please try again.", ""),
         (UNKNOWN, False, "Something went wrong on my side. Your problem is still here. Please try again.", ""),
-        (TORN, False, "My tries disagree, so I am not sure. Take these hints as guesses, and let’s check together.", "How many pens are that?"),
+        (TORN, False, "My tries went different ways, and I cannot tell which is right. Write your own steps", "How many pens are that?"),
     ],
     ids=["cut off", "broken, watched", "broken", "tries disagree"],
 )

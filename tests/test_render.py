@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 import pytest
 
 from mathtutor.engines import Delta
+from mathtutor.maths.markup import as_printed
 from mathtutor.tutoring import render
 from mathtutor.tutoring.lesson import Lesson, fold
 
@@ -138,3 +139,19 @@ def test_cards_are_open_and_in_an_ordered_list():
 
 def test_our_own_words_are_escaped_like_any_other():
     assert unescape(Reader(render.notice("a < b", "warn")).words) == "a < b"
+
+
+@pytest.mark.parametrize(
+    ("written", "printed"),
+    [
+        ("She has 5 * 6 - 8 = 22.", "She has 5 × 6 − 8 = 22."),
+        ("3 apples * $2 each, 2*(4+1), 10% * 5", "3 apples × $2 each, 2×(4+1), 10% × 5"),
+        ("30 / 4 is 7.5, 3/4 of it, 60 miles / hour", "30 ÷ 4 is 7.5, 3/4 of it, 60 miles / hour"),
+        ("a two-step sum - said Ana - with -5 and 2 - -3", "a two-step sum - said Ana - with -5 and 2 - -3"),
+        ("so **bold** 2**3 * and", "so **bold** 2**3 * and"),
+    ],
+)
+def test_sums_are_printed_as_in_a_book_and_keep_their_places(written, printed):
+    assert as_printed(written) == printed and len(written) == len(printed)
+    (card,) = fold([Delta(f"<think>\nStep 1: {written}\n</think>\n", 1)]).cards
+    assert printed in unescape(re.sub(r"<[^>]+>", "", render.step_card(card)))

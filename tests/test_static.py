@@ -25,6 +25,7 @@ from mathtutor.io import read_rows, sha256_file
 from mathtutor.maths.answers import read_answer, read_typed
 from mathtutor.maths.arithmetic import evaluate, show
 from mathtutor.maths.checks import State, check_step
+from mathtutor.maths.markup import as_printed
 from mathtutor.maths.steps import parse_steps
 from mathtutor.strings import ENGLISH as strings
 from mathtutor.strings import strings_of
@@ -230,8 +231,8 @@ PIECES = [  # replies at their borders: tags that open, close, or are still bein
 RULES = """
 async (rows) => {
   const load = (name) => import(`/rules/${name}.js`);
-  const [steps, checks, calculator, arithmetic, answers, screen, chat, cycles, lesson] = await Promise.all(
-    ["steps", "checks", "calculator", "arithmetic", "answers", "screen", "chat", "cycles", "lesson"].map(load));
+  const [steps, checks, calculator, arithmetic, answers, screen, chat, cycles, lesson, markup] = await Promise.all(
+    ["steps", "checks", "calculator", "arithmetic", "answers", "screen", "chat", "cycles", "lesson", "markup"].map(load));
   const exact = (value) => (value ? `${value.n}/${value.d}` : null);
   const read = {
     steps: ([text, finished]) => steps.parseSteps(text, finished).map((step) => {
@@ -247,6 +248,7 @@ async (rows) => {
     screen: (text) => { const found = screen.screen(text); return [found.problem, found.finding]; },
     split: (text) => { const found = chat.splitReply(text); return [found.reasoning, found.tail, found.opened, found.closed]; },
     circles: (text) => cycles.goesInCircles(text),
+    printed: (text) => markup.asPrinted(text),
   };
   return rows.map(([rule, text]) => read[rule](text));
 }
@@ -292,6 +294,7 @@ def split_of(text: str) -> list:
 
 IN_PYTHON = {
     "steps": steps_of, "due": due, "answer": answer_of, "typed": typed_of, "evaluate": evaluated, "split": split_of, "circles": goes_in_circles,
+    "printed": as_printed,
     "screen": lambda text: [screen(text).problem, screen(text).finding],
 }  # fmt: skip
 
@@ -301,10 +304,10 @@ def rows_of_rules() -> list[tuple[str, object]]:
     written = [row["reply"] for row in read_rows(ROOT / "evals" / "pocket-typed" / "results.jsonl")]
     rows: list[tuple[str, object]] = []
     for text in [*CELLS, *PIECES]:
-        rows += [("steps", [text, True]), ("steps", [text, False]), ("answer", text), ("typed", text), ("screen", text), ("split", text)]
+        rows += [("steps", [text, True]), ("steps", [text, False]), ("answer", text), ("typed", text), ("screen", text), ("split", text), ("printed", text)]
         rows += [("evaluate", text), ("evaluate", text.partition("=")[0]), ("due", text), ("due", text.rpartition("=")[0] + "="), ("circles", text)]
     for text in written:
-        rows += [("steps", [text, True]), ("answer", text), ("circles", text)]
+        rows += [("steps", [text, True]), ("answer", text), ("circles", text), ("printed", text)]
         rows += [("due", text[: match.end()]) for match in re.finditer(r"=[ $]*", text)]
     for text in written[:8]:
         rows += [row for end in range(len(text)) for row in (("split", text[:end]), ("steps", [split_reply(text[:end]).reasoning, False]))]

@@ -28,24 +28,33 @@ def tries(*texts: str, finish: str = "stop"):
 
 
 @pytest.mark.parametrize(
-    ("texts", "standing", "answer", "unanimous"),
+    ("texts", "standing", "answer", "hints"),
     [
         ([GOOD] * 5, Standing.AGREED, 7, True),
-        ([GOOD, SLIP, SLIP, SLIP, LOST], Standing.AGREED, 7, False),  # one of the four ways is sound, and that is shown
-        ([GOOD, SLIP, SLIP, OTHER, LOST], Standing.DOUBTFUL, 7, False),
-        ([SLIP] * 5, Standing.DOUBTFUL, 7, False),  # they agree, and no way of them adds up
-        ([BARE] * 5, Standing.DOUBTFUL, 7, False),  # nothing could be checked
-        ([GOOD, GOOD, OTHER, OTHER, LOST], Standing.DOUBTFUL, 7, False),
-        ([GOOD], Standing.DOUBTFUL, 7, False),  # one try agrees with nobody
+        ([GOOD, SLIP, SLIP, SLIP, SLIP], Standing.AGREED, 7, True),  # one of the ways is sound, and that is shown
+        ([GOOD, GOOD, GOOD, GOOD, LOST], Standing.DOUBTFUL, 7, True),
+        ([GOOD, SLIP, SLIP, OTHER, LOST], Standing.DOUBTFUL, 7, True),
+        ([SLIP] * 5, Standing.DOUBTFUL, 7, True),  # they agree, and no way of them adds up
+        ([BARE] * 5, Standing.DOUBTFUL, 7, True),  # nothing could be checked
+        ([GOOD, GOOD, OTHER, OTHER, LOST], Standing.DOUBTFUL, 7, False),  # no way has a majority
+        ([GOOD], Standing.DOUBTFUL, 7, True),  # one try agrees with nobody
         ([LOST] * 5, Standing.NONE, None, False),
         ([], Standing.NONE, None, False),
     ],
 )
-def test_how_far_tries_may_be_trusted(texts, standing, answer, unanimous):
+def test_how_far_tries_may_be_trusted_and_whether_hints_are_cut_from_them(texts, standing, answer, hints):
     found = tries(*texts)
-    assert (found.standing, found.agreement.answer, found.is_unanimous) == (standing, answer, unanimous)
+    assert (found.standing, found.agreement.answer) == (standing, answer)
     assert found.best is None or found.best.answer.value == answer
-    assert (found.solved("How many?") is None) == (answer is None)
+    assert (found.solved("How many?") is not None) == hints
+
+
+def test_a_try_that_never_came_to_an_end_is_a_try():
+    two = [Generation(GOOD, 9, 0.1, "stop")] * 2
+    assert tries_of(two).standing is Standing.AGREED
+    found = tries_of(two, planned=5)
+    assert (found.standing, found.agreement.votes, found.agreement.tries) == (Standing.DOUBTFUL, 2, 5)
+    assert found.solved("How many?") is None and tries_of([], planned=5).standing is Standing.NONE
 
 
 def test_the_soundest_way_is_shown():

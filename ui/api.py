@@ -45,7 +45,7 @@ class Check(TypedDict):
 
 
 class Agreement(TypedDict):
-    """`votes` of `tries` arrive at the first of `answers`; "agreed": enough of them, by sums that check."""
+    """`votes` of `tries` arrive at the first of `answers`; "agreed": all of them do, by sums that check."""
 
     standing: Literal["agreed", "doubtful", "none"]
     votes: int
@@ -54,7 +54,7 @@ class Agreement(TypedDict):
 
 
 class Solution(TypedDict):
-    """`answer` is null unless the tries agree; `checks` has one entry a step."""
+    """`answer` is null unless all tries agree; `checks` has one entry a step."""
 
     steps: list[str]
     checks: list[Check]
@@ -201,7 +201,7 @@ def build(desk: Desk) -> None:
     """Declare the endpoints, inside open `gr.Blocks`. Their names and docstrings are what an MCP client sees."""
 
     def solve(problem: str, request: gr.Request) -> Solution:
-        """Solve a grade-school word problem in checked steps, several times over, and give the answer only where the tries agree.
+        """Solve a grade-school word problem in checked steps, several times over, and give the answer only where all tries agree.
 
         Args:
             problem: the whole word problem in English, with its numbers, at most 2,000 characters

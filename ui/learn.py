@@ -12,16 +12,19 @@ wires them. A `Work` lives in the server's memory, in Gradio's session state, fo
 from __future__ import annotations
 
 import random
+import re
 import secrets
 import time
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 import gradio as gr
 
 from mathtutor.chat import conversation
 from mathtutor.engines import Engine, Sampling
+from mathtutor.maths.answers import read_typed
 from mathtutor.maths.arithmetic import show
 from mathtutor.strings import ENGLISH, Strings
 from mathtutor.tutoring import render
@@ -237,7 +240,7 @@ def coach(problem: object, calculator: object, desk: Desk, fresh: bool = False) 
         elif not replies:
             yield View(status(strings.PHASES[Phase.CUT_OFF], kind="retry"), busy=False)
         else:
-            yield opened(Work.of_tries(screening.problem, tries_of(replies)), strings)
+            yield opened(Work.of_tries(screening.problem, tries_of(replies, planned=K)), strings)
     except Full:
         yield View(status(strings.FULL, kind="hint"), first, busy=False)
 
@@ -248,12 +251,17 @@ def _ladder(hints: tuple[Hint, ...], strings: Strings, doubtful: bool, ready: bo
     return render.hint_ladder(hints, strings.LADDER_LABEL, doubtful, words, strings)
 
 
+def _no_way(work: Work, strings: Strings) -> str:
+    """Why there are no hints to trust: the tries went many ways, or none came to an end."""
+    return strings.SPLIT if work.tries is not None and work.tries.best is not None else strings.NO_WAY
+
+
 def doubts(work: Work, strings: Strings = ENGLISH) -> str:
     """What there is to say against the work, as a notice; "" where nothing is."""
     if work.is_sure:
         return ""
     if work.solved is None:
-        words = strings.NO_WAY
+        words = _no_way(work, strings)
     else:
         words = strings.SUMS_FAIL if work.tries.agreement.is_enough else strings.DISAGREE
     return render.notice(f"{words} {strings.STRONGER}", "warn")
@@ -272,7 +280,8 @@ def _shown(work: Work, words: str, strings: Strings, kind: str = "done", said: s
     else:
         ready = work.solved is not None and work.solved.ready is not None
         steps, answer = _ladder(work.hints[: work.shown], strings, not work.is_sure, ready), ""
-    return View(status(words, kind=kind), steps, said, doubts(work, strings) + answer, busy=False, work=work, **more)
+    # A doubt stands above what it is about: beneath the moves it was read last, on a phone never.
+    return View(status(words, kind=kind), doubts(work, strings) + steps, said, answer, busy=False, work=work, **more)
 
 
 def certainty(work: Work, lesson: Lesson, strings: Strings = ENGLISH) -> tuple[str, ...]:
@@ -281,7 +290,7 @@ def certainty(work: Work, lesson: Lesson, strings: Strings = ENGLISH) -> tuple[s
         return (strings.COMPUTED_ANSWER,)
     agreement = work.tries.agreement
     if work.is_sure:
-        words = strings.AGREE.format(votes=agreement.votes, tries=agreement.tries)
+        words = strings.AGREE.format(tries=agreement.tries)
         return (words, strings.AGREE_NO_PROOF)
     notes = _notes(lesson, None, strings)
     if agreement.rivals:
@@ -293,7 +302,7 @@ def certainty(work: Work, lesson: Lesson, strings: Strings = ENGLISH) -> tuple[s
 def opened(work: Work, strings: Strings = ENGLISH) -> View:
     """The first view of a work."""
     if work.solved is None:
-        return _shown(work, strings.NO_WAY, strings, kind="retry")
+        return _shown(work, strings.NO_HINTS, strings, kind="retry")
     return _shown(work, strings.READY_SURE if work.is_sure else strings.READY_DOUBTFUL, strings)
 
 
@@ -312,7 +321,7 @@ def hint(work: Work | None, problem: object, strings: Strings = ENGLISH) -> View
     if other is not None:
         return other
     if work.shown >= len(work.hints):
-        return _shown(work, strings.NO_MORE_HINTS if work.solved else strings.NO_WAY, strings)
+        return _shown(work, strings.NO_MORE_HINTS if work.solved else strings.NO_HINTS, strings)
     work = replace(work, shown=work.shown + 1)
     return _shown(work, strings.HINT_READY.format(rung=render.rung_name(work.hints[work.shown - 1], strings)), strings)
 
@@ -323,7 +332,7 @@ def whole(work: Work | None, problem: object, strings: Strings = ENGLISH) -> Vie
     if other is not None:
         return other
     if not work.may_see_all:
-        words = strings.NO_WAY if work.solved is None else strings.LOCKED if work.locked else strings.FIRST_TRY
+        words = strings.NO_HINTS if work.solved is None else strings.LOCKED if work.locked else strings.FIRST_TRY
         return _shown(work, words, strings, kind="hint")
     work = replace(work, is_whole=True, shown=len(work.hints))
     return _shown(work, strings.WHOLE_SHOWN if work.is_sure else strings.WHOLE_DOUBTFUL, strings)
@@ -340,13 +349,22 @@ def check(typed: object, work: Work | None, problem: object, calculator: object,
     yield checked_view(typed, work, desk.strings)
 
 
+_NUMBER = re.compile(r"[-−+]?[$€£]?\d(?:[\d.,/ ]{0,14}\d)?%?")
+
+
+def _as_typed(typed: object, value: Fraction) -> str:
+    """The student's number as the student writes it ("3/8", not 0.375), without the unit, which nobody has looked at."""
+    written = _NUMBER.match(" ".join(str(typed).split()))
+    return written[0] if written and read_typed(written[0]).value == value else show(value)
+
+
 def checked_view(typed: object, work: Work, strings: Strings = ENGLISH) -> View:
     """The work after the student's number."""
     if work.solved is None:
         words = strings.SAID_NO_WAY.format(value=str(typed)[:40]) if str(typed or "").strip() else strings.SAID_NOTHING
-        return _shown(work, strings.NO_WAY, strings, "retry", render.feedback(words, "hint"))
+        return _shown(work, strings.NO_HINTS, strings, "retry", render.feedback(words, "hint"))
     reply = judge(typed, work.solved, work.blank)
-    value = show(reply.value) if reply.value is not None else ""
+    value = _as_typed(typed, reply.value) if reply.value is not None else ""
     if reply.says in (Says.NOTHING, Says.UNREADABLE):
         words = strings.SAID_NOTHING if reply.says is Says.NOTHING else strings.SAID_UNREADABLE
         return _shown(work, words, strings, said=render.feedback(words, "hint"))
@@ -416,7 +434,7 @@ def twin(work: Work | None, problem: object, strings: Strings = ENGLISH) -> View
     other = _is_other(work, problem, strings)
     if other is not None:
         return other
-    if work.solved is None or work.tries is not None and not work.tries.is_unanimous:
+    if work.solved is None or not work.is_sure:
         return _shown(work, strings.NO_TWIN, strings, kind="hint")
     made = twin_of(work.solved, random.SystemRandom())
     if made is None:

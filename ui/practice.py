@@ -23,6 +23,7 @@ from mathtutor.bank import Family, Instance, load_bank
 from mathtutor.bank.families import TOPICS
 from mathtutor.engines import where
 from mathtutor.maths.answers import read_typed, same_answer
+from mathtutor.maths.markup import as_printed
 from mathtutor.strings import ENGLISH, Strings
 from mathtutor.tutoring import mastery
 from mathtutor.tutoring.screen import Finding, screen
@@ -164,7 +165,7 @@ def hint_list(instance: Instance, count: int, strings: Strings = ENGLISH) -> str
     items = []
     for number in range(1, count + 1):
         title, text = hint(instance, number, strings)
-        items.append(f'<li class="mt-hint-item"><p class="mt-hint-title">{escape(title)}</p><p{strings.of_english}>{escape(text)}</p></li>')
+        items.append(f'<li class="mt-hint-item"><p class="mt-hint-title">{escape(title)}</p><p{strings.of_english}>{escape(as_printed(text))}</p></li>')
     return f'<ol class="mt-hints" aria-label="{strings.PRACTICE_HINTS_LABEL}">{"".join(items)}</ol>' if items else ""
 
 
@@ -188,7 +189,7 @@ def worksheet(title: str, instances: list[Instance], strings: Strings = ENGLISH)
     problems = "".join(f"<li><p{strings.of_english}>{escape(i.problem)}</p>{line}</li>" for i in instances)
     keys = "".join(
         f"<li><p{strings.of_english}><strong>{escape(f'{i.shown_answer} {unit_of(i)}'.strip())}</strong></p>"
-        f"<p{strings.of_english}>{escape(' '.join(i.steps))}</p></li>"
+        f"<p{strings.of_english}>{escape(as_printed(' '.join(i.steps)))}</p></li>"
         for i in instances
     )
     return (

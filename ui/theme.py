@@ -59,6 +59,8 @@ def theme() -> gr.themes.Base:
         input_background_fill_dark="*neutral_900",
         input_border_color="*neutral_400",
         input_border_color_dark="*neutral_600",
+        checkbox_border_color="*neutral_500",
+        checkbox_border_color_dark="*neutral_400",
         input_border_color_focus="*primary_500",
         input_border_color_focus_dark="*primary_300",
         input_placeholder_color="*neutral_500",

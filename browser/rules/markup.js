@@ -21,6 +21,12 @@ const MARKUP = pattern(
 const SIGNS = { "\\times": "*", "\\cdot": "*", "\\div": "÷", "\\approx": "≈", "\\$": "$", "\\%": "%", "{,}": "," };
 const HINTS = ["\\", "<<", "**", "$$", "`", "{", "}"];
 
+const PRINTED = /(?<=[\p{Nd})%$])\*(?=[\p{Nd}($])|(?<=[\p{L}\p{N}_)%$] )\*(?= [\p{Nd}($])|(?<=[\p{Nd})%] )[/-](?= [\p{Nd}($])/gu;
+const PRINTS = { "*": "×", "/": "÷", "-": "−" };
+
+/** "6 * 2 - 3" as a school book prints it, "6 × 2 − 3": one character for each, so that places stay. */
+export const asPrinted = (text) => text.replace(PRINTED, (sign) => PRINTS[sign]);
+
 /** [text without markup, the original place of each of its characters, or null where nothing moved]. */
 export function withoutMarkup(written) {
   const text = plain(written);

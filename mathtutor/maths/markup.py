@@ -28,6 +28,15 @@ _SIGNS = {"\\times": "*", "\\cdot": "*", "\\div": "÷", "\\approx": "≈", "\\$"
 _HINTS_OF_MARKUP = ("\\", "<<", "**", "$$", "`", "{", "}")
 
 
+_PRINTED = re.compile(r"(?<=[\d)%$])\*(?=[\d($])|(?<=[\w)%$] )\*(?= [\d($])|(?<=[\d)%] )[/-](?= [\d($])")
+_PRINTS = {"*": "×", "/": "÷", "-": "−"}
+
+
+def as_printed(text: str) -> str:
+    """ "6 * 2 - 3" as a school book prints it, "6 × 2 − 3": one character for each, so that places stay; 3/4 stays a fraction."""
+    return _PRINTED.sub(lambda match: _PRINTS[match[0]], text)
+
+
 def without_markup(text: str) -> tuple[str, list[int] | None]:
     """The text without markup, and the original place of each of its characters (None: nothing moved)."""
     text = plain(text)

@@ -27,11 +27,12 @@ from mathtutor.maths.checks import State, check_claim
 from mathtutor.maths.claims import find_claims
 from mathtutor.strings import ENGLISH, Strings
 from mathtutor.tutoring.paths import Path, find_path
-from mathtutor.tutoring.signs import BAD, Traced, near_miss, trace
+from mathtutor.tutoring.signs import BAD, SUMS, Traced, near_miss, trace
 from mathtutor.tutoring.weights import BIAS, WEIGHTS
 
 MAX_LINES = 40
 SURE = 0.85  # how likely a line of unfinished work must be wrong before it is doubted
+TOO_FAR = 0.5  # the same of a line that goes on from the answer, found as the solution finds it
 
 
 class Kind(StrEnum):
@@ -104,13 +105,16 @@ def diagnose(
     if finished:
         at = first_wrong(chances)
     else:
-        at = next((at for at, t in enumerate(traced) if chances[at] >= SURE and _is_off(path, t, traced[:at])), None)
+        at = next((at for at in range(len(traced)) if _is_off(path, traced, at, chances[at])), None)
     return _no_doubt(Verdict.RIGHT_SO_FAR, traced) if at is None else _doubt(path, traced, at, strings)
 
 
-def _is_off(path: Path, line: Traced, before: Sequence[Traced]) -> bool:
-    """Does a line arrive where no way that we know leads, or go on from the answer?"""
-    return line.kind == "sum out" or bool(line.sums) and any(path.answer in t.values for t in before)
+def _is_off(path: Path, traced: Sequence[Traced], at: int, chance: float) -> bool:
+    """Does a line surely arrive where no way that we know leads, or go on from the answer?"""
+    line, reached = traced[at], [t for t in traced[:at] if path.answer in t.values]
+    if line.kind == "sum out" and path.answer in line.operands and any(t.kind == SUMS[0] for t in reached):
+        return chance >= TOO_FAR
+    return chance >= SURE and (line.kind == "sum out" or bool(line.sums) and bool(reached))
 
 
 # --- which line ---------------------------------------------------------------------------------------------

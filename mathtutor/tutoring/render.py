@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from mathtutor.maths.arithmetic import show
 from mathtutor.maths.checks import State, check_claim
 from mathtutor.maths.claims import find_claims
+from mathtutor.maths.markup import as_printed
 from mathtutor.strings import ENGLISH, Strings, as_html
 from mathtutor.tutoring.diagnosis import Diagnosis, Mark, Verdict
 from mathtutor.tutoring.hints import BLANK, Hint, Rung
@@ -55,8 +56,9 @@ def _wrong_sums(card: Card, strings: Strings) -> str:
     lines = []
     for claim in card.check.claims:
         if claim.state is State.WRONG and claim.left is not None:
-            said, value = f"{claim.claim.left} = {claim.claim.right}", show(claim.left)
-            fix = strings.BUT_MAKES.format(sum=claim.claim.left, value=value)
+            left = as_printed(claim.claim.left)
+            said, value = f"{left} = {claim.claim.right}", show(claim.left)
+            fix = strings.BUT_MAKES.format(sum=left, value=value)
             lines.append(f'<p class="mt-fix"><q>{as_html(said)}</q> {as_html(fix)}</p>')
     return "".join(lines)
 
@@ -67,7 +69,7 @@ def step_card(card: Card, mark: str = "", strings: Strings = ENGLISH) -> str:
     return (
         f'<li class="mt-step"><details open><summary><span class="mt-num">{strings.STEP.format(step=card.number)}</span>{marked}'
         f"{_check_badge(card.check.state, strings)}</summary>"
-        f'<div class="mt-body"><p{strings.of_english}>{_marked(card.text, card.computed, strings)}</p>'
+        f'<div class="mt-body"><p{strings.of_english}>{_marked(as_printed(card.text), card.computed, strings)}</p>'
         f"{_wrong_sums(card, strings)}</div></details></li>"
     )
 
@@ -202,11 +204,11 @@ def _rung(hint: Hint, words: str, newest: bool, strings: Strings) -> str:
     if hint.rung is Rung.UNDERSTAND:
         asked = f'<p class="mt-asked"{strings.of_english}>{as_html(hint.lines[0])}</p>' if hint.lines else ""
         known = "".join(f"<li>{as_html(line)}</li>" for line in hint.lines[1:])
-        body += asked + (f'<ul class="mt-known"{strings.of_english}>{known}</ul>' if known else "")
+        body += asked + (f'<ul class="mt-given"{strings.of_english}>{known}</ul>' if known else "")
     elif hint.rung is Rung.PLAN and len(hint.lines) > 1:
         body += f'<ol class="mt-plan"{strings.of_english}>{"".join(f"<li>{as_html(line)}</li>" for line in hint.lines)}</ol>'
     elif hint.lines:
-        body += "".join(f"<p{strings.of_english}>{as_html(line)}</p>" for line in hint.lines)
+        body += "".join(f"<p{strings.of_english}>{as_html(as_printed(line))}</p>" for line in hint.lines)
     badge = _check_badge(hint.check.state, strings) if hint.check else ""
     return (
         f'<li class="mt-step mt-rung{" mt-newest" if newest else ""}"><details open><summary>'

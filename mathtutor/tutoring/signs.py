@@ -67,6 +67,7 @@ def _kind(path: Path, line: Line, seen: set[Fraction], odd: list[Fraction], know
     return "told given" if not news else "told stated" if any(value in path.stated for value in news) else "told regrouped"
 
 
+# From the surest to the most doubtful.
 SUMS = ("sum as in solution", "sum regrouped", "sum to known value", "sum to some value", "sum to given value")
 
 

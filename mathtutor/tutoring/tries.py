@@ -1,7 +1,7 @@
 """k tries at one problem, sampled in one batch: which answer they agree on, and how far it may be trusted.
 
     tries = Tries(lessons)
-    tries.standing   AGREED      enough of them arrive at one answer by a way whose sums check
+    tries.standing   AGREED      all of them arrive at one answer, and the sums of the way that is shown check
                      DOUBTFUL    there is an answer, and a reason not to trust it
                      NONE        no try came to an end
     tries.best       the lesson to show
@@ -81,14 +81,9 @@ class Tries:
             return Standing.NONE
         return Standing.AGREED if self.agreement.is_enough and is_sound(self.best) else Standing.DOUBTFUL
 
-    @property
-    def is_unanimous(self) -> bool:
-        """Whether every try arrives at the answer: what a twin with other numbers may be built on."""
-        return self.standing is Standing.AGREED and self.agreement.votes == self.agreement.tries > 1
-
     def solved(self, problem: str) -> Solved | None:
-        """The best try as a solved problem, None without any."""
-        if self.best is None:
+        """The best try as a solved problem. None without any, and where the tries go as many ways that none has a majority."""
+        if self.best is None or not self.agreement.is_majority:
             return None
         return Solved(problem, tuple(card.text for card in self.best.cards), self.agreement.answer)
 
@@ -99,5 +94,7 @@ def lesson_of_steps(solved: Solved) -> Lesson:
     return Lesson(f"{THINK}\n{lines}\n{END_THINK}\n\nThe answer is {show(solved.answer)}.", finish="stop")
 
 
-def tries_of(generations: Sequence[Generation]) -> Tries:
-    return Tries(tuple(lesson_of(generation) for generation in generations))
+def tries_of(generations: Sequence[Generation], planned: int = 0) -> Tries:
+    """The tries at one problem; where `planned` were begun, those that never came to an end are tries without an answer."""
+    missing = max(0, planned - len(generations))
+    return Tries(tuple(lesson_of(generation) for generation in generations) + (Lesson(),) * missing)
