@@ -83,15 +83,21 @@ def test_every_summary_was_measured_on_the_weights_that_are_shipped(summary):
 
 
 @pytest.mark.skipif(not (POCKET / "tuned").exists(), reason="Pocket is not exported yet")
-def test_pocket_solves_the_examples_that_the_page_offers():
+def test_pocket_solves_the_examples_that_the_page_offers_and_its_tries_agree():
     from mathtutor.chat import conversation
-    from mathtutor.engines import load_engine
+    from mathtutor.engines import Sampling, load_engine
     from mathtutor.maths.answers import read_answer
+    from mathtutor.tutoring.tries import TEMPERATURE, K, tries_of
     from ui.examples import EXAMPLES
 
-    replies = dict(load_engine("pocket").replies([conversation(text) for text in EXAMPLES.values()]))
+    engine, talks = load_engine("pocket"), [conversation(text) for text in EXAMPLES.values()]
+    replies = dict(engine.replies(talks))
     found = {name: read_answer(replies[i].text).value for i, name in enumerate(EXAMPLES)}
-    assert found == {"Toy cars": 83, "Bus": 34, "Pencils": 43, "Cookies": 4, "Sale": 30, "Secret number": 8}
+    assert found == {"Toy cars": 54, "Bus": 34, "Pencils": 43, "Cookies": 6, "Sale": 30, "Secret number": 8}
+    for talk, (name, answer) in zip(talks, found.items(), strict=True):
+        tries = dict(engine.replies([talk] * K, Sampling(max_tokens=320, temperature=TEMPERATURE)))
+        agreement = tries_of([tries[i] for i in range(K)]).agreement
+        assert (name, agreement.answer, agreement.is_enough) == (name, answer, True)
 
 
 @pytest.mark.skipif(not (POCKET / "tuned").exists(), reason="Pocket is not exported yet")

@@ -47,7 +47,10 @@ if os.environ.get("CI") != "true":
         pytest.skip("`npm ci --prefix browser` has not run (is npm there?): the page without a server was not tested", allow_module_level=True)
 
 CANARY = "Zebulon"
-CARS = EXAMPLES["Toy cars"]
+CARS = (
+    "Omar has 18 toy cars. Lena has twice as many toy cars as Omar. Noah has 7 fewer toy cars than Lena. "
+    "How many toy cars do they have altogether?"
+)
 LONG = f"{CANARY} has 1 pen. " + "He gets 2 more pens from a friend. " * 40 + "How many pens has he now?"
 LIMIT = 0.3  # seconds from Stop to the end of all work
 TYPED = list(read_rows(ROOT / "assets" / "typed" / "problems.jsonl"))
