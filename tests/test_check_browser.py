@@ -16,6 +16,7 @@ from mathtutor.engines.scripted import ScriptedEngine
 from mathtutor.strings import ENGLISH as strings
 from tests.browser import chromium, open_browser, phone, serve, told_of
 from ui import practice
+from ui.streams import Limits
 
 if chromium() is None and os.environ.get("CI") != "true":
     pytest.skip("no chromium on the PATH: the browser tests did not run", allow_module_level=True)
@@ -34,7 +35,8 @@ WRONG = "12 - 5 = 7\n7 - 9 = -2 <b>Zebulon</b>\nSo the answer is 2"
 def site():
     practice.bank()
     tuned, base = (ScriptedEngine(REPLIES, delay=0.01, name=name) for name in ("tuned", "base"))
-    with serve(app.build_app(tuned, base)) as url, open_browser() as browser:
+    endless = Limits(max_tokens=5000, max_seconds=600)  # what is to be stopped must not be over before, on a busy machine either
+    with serve(app.build_app(tuned, base, endless)) as url, open_browser() as browser:
         yield url, browser, tuned
 
 
