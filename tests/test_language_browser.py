@@ -15,6 +15,7 @@ from mathtutor.tutoring.lesson import Phase
 from mathtutor.tutoring.screen import Finding
 from tests.browser import chromium, eventually, new_page, open_browser, serve
 from tests.test_strings import SAME, leaves
+from ui.streams import Limits
 
 if chromium() is None and os.environ.get("CI") != "true":
     pytest.skip("no chromium on the PATH: the browser tests did not run", allow_module_level=True)
@@ -82,7 +83,8 @@ def speaks_spanish(page, *sentences: str) -> None:
 @pytest.fixture(scope="module")
 def site():
     engines = (ScriptedEngine(REPLIES, delay=0.01, name=name) for name in ("tuned", "base"))
-    with serve(app.build_app(*engines)) as url, open_browser() as browser:
+    endless = Limits(max_tokens=5000, max_seconds=600)  # what is to be stopped must not be over before
+    with serve(app.build_app(*engines, endless)) as url, open_browser() as browser:
         yield url, browser
 
 
