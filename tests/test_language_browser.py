@@ -10,6 +10,7 @@ from axe_playwright_python.sync_playwright import Axe
 
 import app
 from mathtutor.engines.scripted import ScriptedEngine
+from mathtutor.maths.markup import as_printed
 from mathtutor.strings import ENGLISH, strings_of
 from mathtutor.tutoring.lesson import Phase
 from mathtutor.tutoring.screen import Finding
@@ -164,7 +165,7 @@ def test_learn_is_watched_stopped_and_refuses(page):
     page.wait_for_selector("#learn-solve:not([disabled])")
     solve(page, PEARS)
     page.wait_for_selector("#learn-answer .mt-wrong")
-    speaks_spanish(page, SPANISH.CHECK_WORDS["wrong"], SPANISH.BUT_MAKES.format(sum="9 - 2", value=7))
+    speaks_spanish(page, SPANISH.CHECK_WORDS["wrong"], SPANISH.BUT_MAKES.format(sum=as_printed("9 - 2"), value=7))
     page.wait_for_selector("#learn-solve:not([disabled])")
     solve(page, "5")
     waits_for(page, "#learn-status", SPANISH.FINDINGS[Finding.TOO_SHORT])
