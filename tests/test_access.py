@@ -39,7 +39,7 @@ STATES = {
     "learn, another number": ("learn", RIGHT, "#learn-hint:not([disabled])", "9", "#learn-feedback .mt-says-other"),
     "learn, the whole, twice": ("learn", RIGHT, "#learn-hint:not([disabled])", "9", "#learn-whole:not([disabled])", "#learn-whole",
                                 "#learn-another:not([disabled])", "#learn-another", "#learn-second .mt-notice"),
-    "learn, doubtful": ("learn", WRONG, "#learn-answer .mt-warn", "#learn-hint", "#learn-steps .mt-rung:nth-child(2)"),
+    "learn, doubtful": ("learn", WRONG, "#learn-steps .mt-warn", "#learn-hint", "#learn-steps .mt-rung:nth-child(2)"),
     "learn, refused": ("learn", "5", "#learn-status .mt-hint"),
     "learn, broken": ("learn", BROKEN, "#learn-status .mt-retry"),
     "learn, worry words": ("learn", "I want to die", "#learn-answer .mt-worry"),
