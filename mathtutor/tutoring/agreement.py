@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
+from math import ceil
 
 # The share of the tries that must arrive at one answer. One that differs is reason enough to doubt: of Pocket's answers to
 # typed problems 77% of 98 were right where five of five tries agreed, 37% of 62 where four did (evals/pocket-typed-5).
@@ -40,7 +41,7 @@ class Agreement:
     def settled(self, planned: int) -> bool:
         """Whether no further try of `planned` in all could change `is_enough` or the answer."""
         left = planned - self.tries
-        best = max(2, -(-ENOUGH.numerator * planned // ENOUGH.denominator))  # votes that are enough of `planned`
+        best = max(2, ceil(ENOUGH * planned))  # votes that are enough of `planned`
         return self.votes >= best or self.votes + left < best
 
 
