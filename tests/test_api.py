@@ -55,6 +55,15 @@ SOLVED = {
 }
 
 
+def test_a_sum_without_a_story_is_computed_and_asks_no_model():
+    found = solution_of("What is 2 + 3 * 4?", desk(LOST))
+    assert (found["steps"], found["answer"]) == (["3 * 4 = 12", "2 + 12 = 14"], "14")
+    assert found["agreement"] == {"standing": "computed", "votes": 0, "tries": 0, "answers": ["14"]}
+    assert found["says"] == strings.COMPUTED_ANSWER
+    checked = checked_work_of("12 * 7", ["12 * 7 = 86"], desk(LOST))
+    assert (checked["verdict"], checked["line"], checked["beside"]) == ("doubt", 1, "computed")
+
+
 def test_solves_for_a_program(client):
     assert client.predict(APPLES, api_name="/solve") == SOLVED
     assert client.predict(problem=APPLES, api_name="/solve") == SOLVED
@@ -190,7 +199,7 @@ def test_a_program_is_held_to_the_same_limits():
 
 
 def test_an_engine_that_breaks_is_admitted():
-    solved = solution_of("Nobody wrote a reply for these 3 apples and 4 pears.", Desk({"tuned": ScriptedEngine({APPLES: REPLY})}))
+    solved = solution_of("How many? Nobody wrote a reply for these 3 apples and 4 pears.", Desk({"tuned": ScriptedEngine({APPLES: REPLY})}))
     assert solved["says"] == strings.SORRY and solved["answer"] is None
 
 

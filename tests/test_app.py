@@ -29,7 +29,7 @@ APPLES = "Ana has 3 apples and buys 4 more. How many has she now?"
 PENS = "A pen costs $10 and a book costs $12. What do they cost together?"
 SLIP = "A box holds 6 eggs. How many eggs are in 7 boxes and 1 more egg?"
 LOST = "Ben has 5 nuts, some twigs and 2 dogs. How many twigs has he?"
-UNKNOWN = "Nobody wrote a reply for these 3 apples and 4 pears."
+UNKNOWN = "How many? Nobody wrote a reply for these 3 apples and 4 pears."
 RAMBLING = "Count the legs of 4 cats and 3 hens, one by one. How many legs?"
 
 REPLIES = {

@@ -177,6 +177,22 @@ def test_judges_what_a_student_types(typed, blank, says, step):
     assert (reply.says, reply.step) == (says, step)
 
 
+RIDE = Solved("A train leaves at 9:00 and arrives at 12:30. How long is the ride, in minutes?", ("The ride takes 210 - 0 = 210 minutes.",), Fraction(210))
+
+
+@pytest.mark.parametrize(
+    ("typed", "says"),
+    [
+        ("3 hours and 30 minutes", Says.SAME), ("3h 30min", Says.SAME), ("3 hrs, 30 mins.", Says.SAME), ("3.5 hours", Says.OTHER),
+        ("3 hours 31 minutes", Says.OTHER), ("2 hours 90 minutes", Says.UNREADABLE), ("3 hours and 30 apples", Says.UNREADABLE),
+        ("17 ft 6 in", Says.SAME),  # units are not compared: 210 inches
+        ("2 dollars and 10 cents", Says.SAME), ("30 minutes 3 hours", Says.UNREADABLE),
+    ],
+)  # fmt: skip
+def test_reads_an_amount_told_in_two_units(typed, says):
+    assert judge(typed, RIDE).says is says
+
+
 def test_a_typical_mistake_is_answered_in_the_writers_words(instances):
     for instance in instances[:50]:
         solved = Solved.of_instance(instance)

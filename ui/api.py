@@ -26,7 +26,7 @@ from mathtutor.maths.arithmetic import show
 from mathtutor.maths.checks import State, StepCheck
 from mathtutor.strings import unmarked
 from mathtutor.tutoring.lesson import Lesson
-from mathtutor.tutoring.tries import Standing, Tries
+from mathtutor.tutoring.tries import Tries, lesson_of_steps
 from ui import check, learn, wiring
 from ui.desk import Desk
 from ui.gate import RUNS
@@ -45,16 +45,17 @@ class Check(TypedDict):
 
 
 class Agreement(TypedDict):
-    """`votes` of `tries` arrive at the first of `answers`; "agreed": all of them do, by sums that check."""
+    """`votes` of `tries` arrive at the first of `answers`; "agreed": all of them do, by sums that check; "computed": a sum without
+    a story, for which no model was asked."""
 
-    standing: Literal["agreed", "doubtful", "none"]
+    standing: Literal["agreed", "doubtful", "none", "computed"]
     votes: int
     tries: int
     answers: list[str]
 
 
 class Solution(TypedDict):
-    """`answer` is null unless all tries agree; `checks` has one entry a step."""
+    """`answer` is null unless all tries agree or it is computed; `checks` has one entry a step."""
 
     steps: list[str]
     checks: list[Check]
@@ -73,7 +74,8 @@ class Line(TypedDict):
 class CheckedWork(TypedDict):
     """`line` is the first doubtful one, from 1, and `question` what to ask about it; "unchecked": `says` tells why.
 
-    `beside` is what the lines were laid beside: a worked solution of the bank, our own, or nothing but the sums in them.
+    `beside` is what the lines were laid beside: a worked solution of the bank, exact arithmetic, our own, or nothing but the
+    sums in them.
     """
 
     verdict: Literal["right", "right so far", "doubt", "sums check", "nothing", "unchecked"]
@@ -81,7 +83,7 @@ class CheckedWork(TypedDict):
     line: int | None
     kind: str | None
     question: str
-    beside: Literal["bank", "own", "nothing"]
+    beside: Literal["bank", "computed", "own", "nothing"]
     says: str
 
 
@@ -124,7 +126,10 @@ def _check_of(step: StepCheck) -> Check:
     return Check(state=step.state.value, sums=len(step.claims), wrong=wrong)
 
 
-def _agreement_of(tries: Tries) -> Agreement:
+def _agreement_of(work: learn.Work) -> Agreement:
+    if work.tries is None:
+        return Agreement(standing="computed", votes=0, tries=0, answers=[show(work.solved.answer)])
+    tries = work.tries
     found = tries.agreement
     answers = [] if found.answer is None else [show(value) for value in (found.answer, *found.rivals)]
     return Agreement(standing=tries.standing.value, votes=found.votes, tries=found.tries, answers=answers)
@@ -139,16 +144,16 @@ def solution_of(problem: object, desk: Desk, locked: bool = False, request: gr.R
     if view is None or view.work is None:
         says = strings.SORRY if view is None or view.busy else _said(view)
         return Solution(steps=[], checks=[], answer=None, agreement=UNSOLVED, says=says)
-    tries: Tries = view.work.tries
-    best: Lesson = tries.best or Lesson()
+    tries: Tries | None = view.work.tries
+    best: Lesson = lesson_of_steps(view.work.solved) if tries is None else tries.best or Lesson()
     checks = [card.check for card in best.cards]
-    agreed = tries.standing is Standing.AGREED
+    agreed = view.work.is_sure
     says = learn.certainty(view.work, best, strings)[0] if agreed else plain(learn.doubts(view.work, strings))
     return Solution(
         steps=[each.step.text for each in checks],
         checks=[_check_of(each) for each in checks],
-        answer=show(tries.agreement.answer) if agreed else None,
-        agreement=_agreement_of(tries),
+        answer=show(view.work.solved.answer) if agreed else None,
+        agreement=_agreement_of(view.work),
         says=says,
     )
 

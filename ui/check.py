@@ -2,7 +2,7 @@
 
     check("Ana has 12 pens ...", "12 - 5 = 7\\n7 + 9 = 15", desk)  ->  View("Working it out myself first… 1 s"), ..., View(lines="<ol>...")
 
-What the lines are laid beside is a worked solution of the bank, where the problem is one of its practice problems, else our
+What the lines are laid beside is a worked solution of the bank, where the problem is one of its practice problems, what exact arithmetic gives for a sum without a story, else our
 own: several tries, out of sight, that must all arrive at one answer by sums that check. Where they do not, only the
 student's sums are checked, and the page says so.
 """
@@ -17,6 +17,7 @@ from fractions import Fraction
 
 import gradio as gr
 
+from mathtutor.bank.families import Instance
 from mathtutor.chat import conversation
 from mathtutor.engines import Engine, Sampling
 from mathtutor.strings import Strings
@@ -25,6 +26,7 @@ from mathtutor.tutoring.agreement import tally
 from mathtutor.tutoring.diagnosis import MAX_LINES, Diagnosis, Verdict, diagnose
 from mathtutor.tutoring.lesson import Lesson, Phase, feed
 from mathtutor.tutoring.screen import MAX_CHARS, Finding, clean, screen
+from mathtutor.tutoring.sums import solve_sum
 from ui import wiring
 from ui.desk import Desk, refusal, status, wait_for_turn
 from ui.language import Page
@@ -37,7 +39,7 @@ WARM = 0.7  # temperature of all but the first
 
 @dataclass(frozen=True)
 class Solution:
-    """Steps to lay beside a student's, and where they come from: "bank", "own", or "" where there are none to trust."""
+    """Steps to lay beside a student's, and where they come from: "bank", "computed", "own", or "" where there are none to trust."""
 
     steps: tuple[str, ...] | None
     answer: Fraction | None
@@ -73,9 +75,10 @@ def check(problem: object, work: object, desk: Desk) -> Iterator[View]:
         return
     question = screen(problem).problem
     lines = [line.strip() for line in clean(work).split("\n") if line.strip()][:MAX_LINES]
-    instance = known_problem(question)
-    if instance is not None:
-        yield _result(question, lines, Solution(instance.steps, instance.answer, "bank"), strings)
+    known = known_problem(question) or solve_sum(question)
+    if known is not None:
+        source = "bank" if isinstance(known, Instance) else "computed"
+        yield _result(question, lines, Solution(known.steps, known.answer, source), strings)
         return
     try:
         with desk.line.place() as place:

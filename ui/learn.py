@@ -32,6 +32,7 @@ from mathtutor.tutoring.hints import Hint, Rung, Solved, asked, ladder
 from mathtutor.tutoring.lesson import Lesson, Phase, better, feed, wants_second_try
 from mathtutor.tutoring.replies import Says, judge
 from mathtutor.tutoring.screen import Finding, screen
+from mathtutor.tutoring.sums import solve_sum
 from mathtutor.tutoring.tries import (
     TEMPERATURE,
     K,
@@ -206,11 +207,18 @@ def _stream(
 
 
 def coach(problem: object, calculator: object, desk: Desk, fresh: bool = False) -> Iterator[View]:
-    """Views of a problem being solved out of sight, K times in one batch; the last has the work and its first rung."""
+    """Views of a problem being solved out of sight, K times in one batch; the last has the work and its first rung.
+
+    No model is asked for a sum without a story.
+    """
     screening, strings = screen(problem), desk.strings
     if screening.finding is not Finding.OK:
         words, card = refusal(screening.finding, strings)
         yield View(words, answer=card, busy=False)
+        return
+    solved = solve_sum(screening.problem)
+    if solved is not None:
+        yield opened(Work.of_solved(solved), strings)
         return
     engine = desk.engines["tuned"]
     seed = secrets.randbelow(2**31) if fresh else 0
@@ -504,7 +512,7 @@ def build(desk: Desk, page: Page) -> tuple[gr.Textbox, list[gr.Component]]:
             return [gr.skip()] * len(kept)
         now = view.work
         has_way = now is not None and now.solved is not None
-        can = (has_way and not now.is_whole, has_way and now.may_see_all and not now.is_whole, has_way and now.is_whole, has_way)
+        can = (has_way and not now.is_whole, has_way and now.may_see_all and not now.is_whole, has_way and now.is_whole, has_way and now.is_sure)
         new = gr.skip() if view.problem is None else view.problem
         return [now, *(gr.update(interactive=bool(each)) for each in can), new]
 

@@ -4,7 +4,8 @@ import { decimalOf, pattern } from "./patterns.js";
 
 export const MAX_CHARS = 2000;
 export const [OK, EMPTY, TOO_LONG, TOO_SHORT, PICTURE] = ["ok", "empty", "too long", "too short", "picture"];
-export const [NOT_A_PROBLEM, LANGUAGE, NO_VALUE, WORRY, PERSONAL] = ["not a problem", "language", "no value", "worry", "personal"];
+export const [NOT_A_PROBLEM, NO_QUESTION, LANGUAGE] = ["not a problem", "no question", "language"];
+export const [NO_VALUE, WORRY, PERSONAL] = ["no value", "worry", "personal"];
 
 const VERBOSE = { ignoreCase: true, verbose: true };
 
@@ -103,7 +104,19 @@ const DIVIDES_BY_ZERO = pattern(
   String.raw`(?:what(?:'s|\s+is)|how much is|calculate|solve|find)?[\s:]*(?=\S)[\d\s.+*()x×−-]+(?:[/÷]|divided by)\s*0(?:\.0*)?[\s)=?.!]*`,
   { ignoreCase: true },
 );
-const IS_A_SUM = pattern(String.raw`\d\s*[a-z)]?\s*[-+*/=×÷^−]`);
+// "12 + 5" and "3x + 7 = 22" are whole; "5" and "apples 5" are not.
+const IS_A_SUM = pattern(
+  String.raw`\d\s*[a-z)]?\s*[-+*/=×÷^−]|\d\s*%\s*of\s*\d|\d\s+(?:x|plus|minus|times|multiplied by|divided by)\s+\d`,
+  { ignoreCase: true },
+);
+
+// Any way to ask for something.
+const ASKS = pattern(
+  String.raw`\?|=\s*$|\b(?:how|what|which|who|whose|when|where|find|solve|calculate|compute|determine|work (?:it )?out|figure (?:it )?out|give|tell|` +
+    String.raw`estimate|simplify|evaluate|convert|change|write|show|express|count|name|state|list|add|subtract|multiply|divide|round|decide|compare|` +
+    String.raw`(?:needs?|wants?|like) to know|wonder\w*|help)\b`,
+  { ignoreCase: true },
+);
 
 // No control characters, and no marks that reorder or hide the text around them. The joiner U+200D stays: emoji are built with it.
 const DROPPED = /[\p{Cc}\p{Cs}\p{Cn}\p{Co}\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/u;
@@ -135,7 +148,8 @@ function findingOf(problem) {
   if (!/\p{N}/u.test(problem) && !NUMBER_WORD.search(problem)) return SHOWS_A_PICTURE.search(problem) ? PICTURE : TOO_SHORT;
   if (FOREIGN.all(problem).length >= Math.max(3, 2 * ENGLISH.all(problem).length)) return LANGUAGE;
   if (DIVIDES_BY_ZERO.fullmatch(problem)) return NO_VALUE;
-  // "12 + 5" and "3x + 7 = 22" are whole; "5" and "apples 5" are not.
-  if (problem.split(/\s+/).length < 5 && !IS_A_SUM.search(problem)) return TOO_SHORT;
+  const isSum = IS_A_SUM.search(problem);
+  if (problem.split(/\s+/).length < 5 && !isSum) return TOO_SHORT;
+  if (!isSum && !ASKS.search(problem)) return NO_QUESTION;
   return OK;
 }

@@ -25,6 +25,7 @@ class Finding(StrEnum):
     TOO_SHORT = "too short"  # or without a number
     PICTURE = "picture"
     NOT_A_PROBLEM = "not a problem"
+    NO_QUESTION = "no question"  # a story that asks for nothing
     LANGUAGE = "language"  # not English, as far as its small words tell
     NO_VALUE = "no value"  # a bare sum that divides by zero
     WORRY = "worry"
@@ -96,6 +97,18 @@ _ASKS_FOR_A_NUMBER = re.compile(
     r"\bhow (?:many|much|long|far|old|tall|fast|often|big|heavy|wide|high|deep|late|soon)\b"
     r"|\bwhat (?:is|are|was|were|will|would|percent\w*|fraction|number|time|age)\b|\bsolve\b|\bcalculate\b|\bfind\b",
     re.IGNORECASE,
+)
+
+# Any way to ask for something: not one problem of GSM8K, SVAMP, the typed ones or the bank's is without it.
+_ASKS = re.compile(
+    r"\?|=\s*$|\b(?:how|what|which|who|whose|when|where|find|solve|calculate|compute|determine|work (?:it )?out|figure (?:it )?out|give|tell|"
+    r"estimate|simplify|evaluate|convert|change|write|show|express|count|name|state|list|add|subtract|multiply|divide|round|decide|compare|"
+    r"(?:needs?|wants?|like) to know|wonder\w*|help)\b",
+    re.IGNORECASE,
+)
+# "12 + 5" and "3x + 7 = 22" are whole; "5" and "apples 5" are not.
+_IS_A_SUM = re.compile(
+    r"\d\s*[a-z)]?\s*[-+*/=×÷^−]|\d\s*%\s*of\s*\d|\d\s+(?:x|plus|minus|times|multiplied by|divided by)\s+\d", re.IGNORECASE
 )
 
 _OFF_SCOPE = re.compile(
@@ -184,12 +197,13 @@ def _finding(problem: str) -> Finding:
     has_number = any(char.isnumeric() for char in problem) or _NUMBER_WORD.search(problem) is not None
     if not has_number:
         return Finding.PICTURE if _PICTURE.search(problem) else Finding.TOO_SHORT
-    # "12 + 5" and "3x + 7 = 22" are whole; "5" and "apples 5" are not.
-    is_sum = re.search(r"\d\s*[a-z)]?\s*[-+*/=×÷^−]", problem) is not None
+    is_sum = _IS_A_SUM.search(problem) is not None
     if len(_FOREIGN.findall(problem)) >= max(3, 2 * len(_ENGLISH.findall(problem))):
         return Finding.LANGUAGE
     if _DIVIDES_BY_ZERO.fullmatch(problem):
         return Finding.NO_VALUE
     if len(problem.split()) < 5 and not is_sum:
         return Finding.TOO_SHORT
+    if not is_sum and not _ASKS.search(problem):
+        return Finding.NO_QUESTION
     return Finding.OK
