@@ -65,6 +65,14 @@ GRAMMAR = {
     "together said twice": re.compile(r"\btogether\b[^.?!,;:]*\btogether\b", re.I),
     "week number": re.compile(r"\b(?:day|week|month|year)s? number \d"),  # week 19
     "a comparison in the way": re.compile(r"\bmore [a-z -]+ than (?!at\b)[A-Z][a-z]+ (?:does|did|will|has) (?:[A-Z][a-z]+|she|he) "),  # more sums does A do than B
+    "equally many": re.compile(r"\bequally many\b", re.IGNORECASE),  # the same number of
+    "you need how many": re.compile(r"\byou need how (?:many|much|old|often|far|long)\b", re.IGNORECASE),  # you need the number of
+    "a noun before the comparison": re.compile(  # 84 pillows more than that: 84 more pillows than that
+        r"\d (?!dollars|cents|euros|degrees|percent|points of|\w*(?:meters|grams|liters|miles|inches|feet|yards|pounds|ounces|gallons|tons)\b|"
+        r"(?:seconds|minutes|hours|days|nights|weeks|months|years|steps|pieces|parts|times)\b)[a-z]+ (?:more|fewer) than\b(?! (?:half|twice|\w+ times))"
+    ),
+    "money counted in plural": re.compile(r"\bthere (?:are|were) \$\d|\$\d[\d.,]*\d (?:have|are|were)\b"),
+    "in this story": re.compile(r"\bin this (?:story|problem)\b", re.IGNORECASE),
     "a raised unknown": re.compile(r"(?:^|[.?!:] |[“\"(])[B-HJ-Z] ?[-+=*/×÷−]"),  # Y - 4 for y - 4
 }
 # No day has more hours than that, and no clock shows a later one.
