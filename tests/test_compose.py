@@ -226,5 +226,5 @@ def test_every_frame_has_what_the_composer_reads():
             assert all(re.fullmatch(r"[a-z ]+/[a-z ]+", verb) for verb in frame.get("verbs", []))
             assert all("{n}" in text for text in frame.get("lose", []) + frame.get("gain", []))
             assert kind != "who" or "point" in {thing.singular for thing in frame["things"]} or frame["most"] >= 40
-            assert set(frame) <= {"things", "verbs", "keeps", "lose", "gain", "where", "packs", "most", "price", "hourly", "days", "holds"}
+            assert set(frame) <= {"things", "verbs", "keeps", "lose", "gain", "where", "packs", "most", "least", "price", "hourly", "day", "days", "holds"}
             assert set(frame.get("holds", {})) < set(frame.get("packs", [1]))  # some pack takes any number
