@@ -18,7 +18,7 @@ import re
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
-from mathtutor.bank.families import Instance, load_lexicon
+from mathtutor.bank.families import Instance
 from mathtutor.bank.language import WORDS, Noun, Person
 from mathtutor.bank.prose import HIS, after_if, told_once, upper_first, with_pronouns
 from mathtutor.bank.quantities import MAX_VALUE, Quantity, is_sound, mistakes_of
@@ -194,11 +194,11 @@ class Story:
     def happens(self, text: str, number: int, several: bool) -> str:
         """What happens to so many things, said of several and of groups: these have no friend, but a school may be given something."""
         if text.startswith("ate") and number > (MOST_EATEN * 20 if self.scene.plural else MOST_EATEN):
-            text = "threw away {n}"
+            text = "gave away {n}"
         if several:
             text = re.sub(r"^was\b", "were", text)
         if " to a " in text:
-            text = re.sub(r"\bto a [a-z]+", "to a school", text) if self.scene.plural else text if number <= MOST_EACH // 2 else "gave away {n}"
+            text = re.sub(r"\bto a [a-z]+", "to a school", text) if several else text if number <= MOST_EACH // 2 else "gave away {n}"
         return text
 
     def pack(self, options: Sequence[str], number: int) -> Noun:
@@ -278,7 +278,7 @@ class Story:
         more = a.value - b.value
         if more <= 1 or any(q.is_told_to_differ_by(more) for q in self.quantities):
             raise Impossible  # too easy a question: the answer stands in the text
-        result = self.rng.choice([f"The difference is {{}} {things}.", f"That is {{}} more {things}."])
+        result = self.rng.choice([f"The difference is {{}}{'' if isinstance(self.scene, Kinds) else f' {things}'}.", f"That is {{}} more {things}."])
         return Quantity(more, (), f"{a.value} - {b.value}", result, (a, b), self.scene.name_difference(i, j))
 
     def afterwards(self, end: Quantity, holder: int | None, total: bool) -> Quantity:
@@ -317,7 +317,7 @@ class Story:
             last = "now" if way == "gain" else rng.choice(["now", "left"])
             self.question = f"How many {things} {have} {who} have {last}{all_now}?"
             value, sign = (value + k, "+") if way == "gain" else (value - k, "-")
-            return Quantity(value, (), f"{end.value} {sign} {k}", rng.choice([f"Now {who} {verb} {{}} {things}.", f"After that, {who} {verb} {{}} {things}."]), (end,), f"the number of {things} that {who} {verb} in the end")  # fmt: skip
+            return Quantity(value, (), f"{end.value} {sign} {k}", rng.choice([f"Now {who} {verb} {{}} {things}.", f"So now {who} {verb} {{}} {things}."]), (end,), f"the number of {things} that {who} {verb} in the end")  # fmt: skip
         subject = upper_first(who)
         if way == "sell":
             k = self.rng.randint(2, scene.price)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 from mathtutor.bank.language import Person
 
@@ -71,10 +72,10 @@ def told_once(sentences: Sequence[str], verb: str, plural: str) -> list[str]:
     """A time or place that the sentence before told of is not named again.
 
     "In box A there are 5 more balls than in box B.", just after the balls of box A were told, becomes "That is 5 more than in
-    box B."; after another comparison it goes on with "and 5 more than in box B".
+    box B."; after another comparison it goes on with ", and 5 more than in box B".
     """
     told, added = [sentences[0]], ""
-    for before, sentence in zip(sentences, sentences[1:]):
+    for before, sentence in pairwise(sentences):
         head, _, amount = sentence.partition(verb)
         place = head.partition(",")[0]
         amount = amount.replace(f" {plural}", "", 1)
@@ -83,8 +84,8 @@ def told_once(sentences: Sequence[str], verb: str, plural: str) -> list[str]:
         elif not COMPARED.search(before):
             told.append(f"That {'is' if 'there' in verb else 'was'} {amount}")
         elif before.startswith(place) and COMPARED.search(told[-1]) and not told[-1].startswith("That "):
-            so_far = told[-1].removesuffix(f" and {added}") + f", {added}" if added and told[-1].endswith(f" and {added}") else told[-1]
-            told[-1], added = f"{so_far[:-1]} and {amount}", amount
+            so_far = told[-1].replace(f", and {added}", f", {added}") if added else told[-1]
+            told[-1], added = f"{so_far[:-1]}, and {amount}", amount
         else:
             told.append(sentence)
     return told

@@ -171,7 +171,8 @@ class People(Scene):
         auxiliary = "do" if self.present else "did"
         things = self.noun(0).plural
         who = self.everyone(len(which)) if everyone and self.rng.random() < 0.7 else self.names(which)
-        together = self.rng.choice(["altogether", "in all", "in total", "together", "combined" if len(which) == 2 and self.base == "have" else "altogether"])
+        ways = ["together", "combined" if len(which) == 2 else "altogether"] if self.base == "have" else ["altogether"] * 2  # nobody studied together
+        together = self.rng.choice(["altogether", "in all", "in total", *ways])
         after = "" if who.endswith(" together") else f" {together}"  # it is said once
         return self.rng.choice(
             [f"How many {things} {auxiliary} {who} {self.base}{after}?"] * 3
@@ -181,7 +182,7 @@ class People(Scene):
     def some(self, which: Sequence[int]) -> tuple[str, str] | None:
         things, they = self.noun(0).plural, self.names(which)
         verb = self.base if self.present else self.past
-        return f"the number of {things} that {they} {verb} together", f"Together, {they} {verb} {{}} {things}."
+        return f"the number of {things} that {they} {verb} in all", f"Together, {they} {verb} {{}} {things}."
 
     def ask_difference(self, i: int, j: int) -> str:
         auxiliary = ("do" if self.plural else "does") if self.present else "did"
