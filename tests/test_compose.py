@@ -157,6 +157,7 @@ def test_things_stand_on_shelves_and_nothing_is_lost_by_opening_it(composed):
         r"(?:Lions|Bears|[A-Z][a-z]+) (?:has|have) [^.]*\. After that, ",  # after what?
         r"\. That was [^.]*\. That was |(?:than|as) (?:on|in) [^.]*\. That (?:was|is) ",  # which of the two?
         r"\b(?:all together|work on on)\b",
+        r"\bmore\. [^.]*(?<!all) of them\b",  # of those that came?
         r"\b(?:he|she) ate (?!(?:[2-6]|two|three|four|five|six)\b)\S+",
         r"^(?:How many|In total)[^?]* (?:they|(?:both|all the) groups together) [^?]*\? ",  # who? Nobody was named
         r"\bHow many [^?]* did [^?]*(?<! have) together\?",  # one after the other, side by side?
@@ -192,6 +193,7 @@ ANA, BO, LIONS = Person("Ana", "she"), Person("Ana's uncle", "he"), Person("the 
         (after_if("In box A there are as many pens as in box B and box C"), "there are as many pens in box A as in box B and box C"),
         (after_if("In box A there are 8 pens"), "there are 8 pens in box A"),
         (after_if("Leo ran 2 miles"), "Leo ran 2 miles"),
+        (after_if("And there are 8 pens"), "there are 8 pens"),
         (with_pronouns(["Ana has 5 pens.", "Ana has 2 more pens than Ana's uncle."], [ANA, BO]), ["Ana has 5 pens.", "She has 2 more pens than her uncle."]),
         (with_pronouns(["Ana has 5 pens.", "Then Ana lost 2."], [ANA, BO]), ["Ana has 5 pens.", "Then she lost 2."]),
         (with_pronouns(["Ana's uncle has 2 more pens than Ana.", "Ana's uncle sold 3."], [ANA, BO]), ["Ana's uncle has 2 more pens than Ana.", "Ana's uncle sold 3."]),

@@ -174,13 +174,14 @@ class Story:
         person, start = scene.subjects[i], self.number(8)
         he = person.gender  # "she", "he" or "they" is the pronoun too
         had = f"{person} had {self.say(start)} {scene.count(start, i)}{rng.choice(['', '', ' at first', ' to start with'])}."
-        sentences, now = [had], Quantity(start)
+        sentences, now, gained = [had], Quantity(start), False
         for turn in range(rng.choice([1, 1, 2])):
             plus = rng.random() < 0.45
             k = self.number(2, self.big if plus else now.value - 1)
             value = now.value + k if plus else now.value - k
             self.check(value)
-            what = self.happens(rng.choice(scene.gain if plus else scene.lose), k, person.gender == "they").format(n=self.say(k) + ("" if plus else rng.choice(["", " of them"])))
+            what = self.happens(rng.choice(scene.gain if plus else scene.lose), k, person.gender == "they").format(n=self.say(k) + ("" if plus else rng.choice(["", " of them"]) * (not gained)))
+            gained |= plus  # "them" would be those that came
             link = rng.choice(["Then ", "After that, " if turn else "Then ", "Later, ", ""])  # to have is nothing to come after
             sentences.append(upper_first(f"{link}{he} {what}."))
             who = he if turn and he != "they" and rng.random() < 0.4 else person
@@ -309,7 +310,7 @@ class Story:
             k = self.number(2, self.big) if way == "gain" else self.number(2, max(2, value - 1))
             if way == "lose" and value - k < 2:
                 raise Impossible
-            what = self.happens(rng.choice(scene.gain if way == "gain" else scene.lose), k, have == "do").format(n=self.say(k) + (rng.choice(["", " of them"]) if way == "lose" else ""))
+            what = self.happens(rng.choice(scene.gain if way == "gain" else scene.lose), k, have == "do").format(n=self.say(k) + (rng.choice(["", " of them"]) * (not self.tail) if way == "lose" else ""))
             idle = not self.tail and isinstance(scene, People) and scene.base in ("have", "know")  # nothing has happened yet
             link = rng.choice(["Then ", "Then " if idle else "After that, ", "Later, "])
             self.tail.append(upper_first(f"{link}{who} {what}."))

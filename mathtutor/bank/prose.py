@@ -94,7 +94,7 @@ def told_once(sentences: Sequence[str], verb: str, plural: str) -> list[str]:
 def after_if(sentence: str) -> str:
     """A sentence that tells when or where first, as it goes on after "If": "Leo ran 2 more miles on Monday than on Sunday"."""
     if not sentence.startswith(("On ", "In ")):
-        return sentence
+        return sentence.removeprefix("And ")
     when, comma, rest = sentence.partition(", ")
     if not comma:
         when, _, rest = sentence.partition(" there ")

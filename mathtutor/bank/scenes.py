@@ -258,7 +258,7 @@ class Kinds(Scene):
         rng.shuffle(things)
         super().__init__(rng, things[:6], things[0])
         self.where, self.most = rng.choice(list(frame["where"].items()))
-        self._told = False
+        self._told = self._also = False
 
     def room(self, taken: Iterable[int]) -> float:
         return self.most - sum(taken)  # they all share one place
@@ -271,7 +271,10 @@ class Kinds(Scene):
         self._told = True
         are = "is" if re.match(r"(1|one)\b", amount) else "are"
         if not first:  # the place was said
-            return f"There {are} {amount}." if " than " in amount or " as " in amount else f"There {are} also {amount}."
+            if " than " in amount or " as " in amount:
+                return f"There {are} {amount}."
+            self._also = not self._also
+            return f"There {are} also {amount}." if self._also else f"And there {are} {amount}."
         if self.rng.random() < 0.3:
             return f"{upper_first(self.where)}, there {are} {amount}."
         return f"There {are} {amount} {self.where}."
