@@ -133,7 +133,7 @@ def test_things_stand_on_shelves_and_nothing_is_lost_by_opening_it(composed):
     for instance in itertools.chain.from_iterable(composed.values()):
         assert not re.search(r"\binto shelves|in each shelf|shelves [^.]* in each\b|\bopened\b", instance.problem), instance.problem
         onto += bool(re.search(r"\bonto shelves|\bon each\b", instance.problem))
-    assert onto > 3
+    assert onto > 2
 
 
 @pytest.mark.parametrize(
@@ -157,6 +157,7 @@ def test_things_stand_on_shelves_and_nothing_is_lost_by_opening_it(composed):
         r"(?:Lions|Bears|[A-Z][a-z]+) (?:has|have) [^.]*\. After that, ",  # after what?
         r"\. That was [^.]*\. That was |(?:than|as) (?:on|in) [^.]*\. That (?:was|is) ",  # which of the two?
         r"\b(?:all together|work on on)\b",
+        r"\bIf and\b|, and (?:\w+ )?(?:there|as many in)\b",
         r"\bmore\. [^.]*(?<!all) of them\b",  # of those that came?
         r"\b(?:he|she) ate (?!(?:[2-6]|two|three|four|five|six)\b)\S+",
         r"^(?:How many|In total)[^?]* (?:they|(?:both|all the) groups together) [^?]*\? ",  # who? Nobody was named
@@ -194,6 +195,8 @@ ANA, BO, LIONS = Person("Ana", "she"), Person("Ana's uncle", "he"), Person("the 
         (after_if("In box A there are 8 pens"), "there are 8 pens in box A"),
         (after_if("Leo ran 2 miles"), "Leo ran 2 miles"),
         (after_if("And there are 8 pens"), "there are 8 pens"),
+        (after_if("In box A there are 2 more pens than in box B, and 3 fewer than in box C"), "there are 2 more pens in box A than in box B, and 3 fewer than in box C"),
+        (after_if("On Monday, Leo ran twice as far as on Sunday, and 3 miles more than on Friday"), "Leo ran twice as far on Monday as on Sunday, and 3 miles more than on Friday"),
         (with_pronouns(["Ana has 5 pens.", "Ana has 2 more pens than Ana's uncle."], [ANA, BO]), ["Ana has 5 pens.", "She has 2 more pens than her uncle."]),
         (with_pronouns(["Ana has 5 pens.", "Then Ana lost 2."], [ANA, BO]), ["Ana has 5 pens.", "Then she lost 2."]),
         (with_pronouns(["Ana's uncle has 2 more pens than Ana.", "Ana's uncle sold 3."], [ANA, BO]), ["Ana's uncle has 2 more pens than Ana.", "Ana's uncle sold 3."]),

@@ -96,7 +96,7 @@ def after_if(sentence: str) -> str:
     if not sentence.startswith(("On ", "In ")):
         return sentence.removeprefix("And ")
     when, comma, rest = sentence.partition(", ")
-    if not comma:
+    if not comma or " there " in when:
         when, _, rest = sentence.partition(" there ")
         rest = f"there {rest}"
     compared = COMPARED.search(rest)
