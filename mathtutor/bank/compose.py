@@ -182,7 +182,8 @@ class Story:
             self.check(value)
             what = self.happens(rng.choice(scene.gain if plus else scene.lose), k, person.gender == "they").format(n=self.say(k) + ("" if plus else rng.choice(["", " of them"]) * (not gained)))
             gained |= plus  # "them" would be those that came
-            link = rng.choice(["Then ", "After that, " if turn else "Then ", "Later, ", ""])  # to have is nothing to come after
+            first = "After that, " if turn else "Then "  # to have is nothing to come after
+            link = rng.choice([first, first, "Later, ", ""])
             sentences.append(upper_first(f"{link}{he} {what}."))
             who = he if turn and he != "they" and rng.random() < 0.4 else person
             result = f"Now {who} {'have' if he == 'they' else 'has'} {{}} {scene.noun(i).plural}."
@@ -312,7 +313,7 @@ class Story:
                 raise Impossible
             what = self.happens(rng.choice(scene.gain if way == "gain" else scene.lose), k, have == "do").format(n=self.say(k) + (rng.choice(["", " of them"]) * (not self.tail) if way == "lose" else ""))
             idle = not self.tail and isinstance(scene, People) and scene.base in ("have", "know")  # nothing has happened yet
-            link = rng.choice(["Then ", "Then " if idle else "After that, ", "Later, "])
+            link = rng.choice(["After that, " if self.tail else "Then ", "Then " if idle else "After that, ", "Later, "])
             self.tail.append(upper_first(f"{link}{who} {what}."))
             self.lost |= way == "lose"
             last = "now" if way == "gain" else rng.choice(["now", "left"])

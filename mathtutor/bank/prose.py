@@ -51,7 +51,7 @@ def listed_people(people: Sequence[Person]) -> str:
 
 def with_pronouns(sentences: Sequence[str], people: Sequence[Person]) -> list[str]:
     """The sentences, with "she" for the person whom the sentence before is about, where it names nobody else."""
-    told, before, names = [], None, [person.name for person in people]
+    told, before, last, names = [], None, "", [person.name for person in people]
     starts = tuple(f"{name} " for name in names)
     for sentence in sentences:
         link = next((link for link in LINKS if sentence.startswith(link)), "")
@@ -60,11 +60,11 @@ def with_pronouns(sentences: Sequence[str], people: Sequence[Person]) -> list[st
         if who is not None:
             name = who.name
             rest = rest.replace(f" {name}'s ", f" {HIS[who.gender]} ")
-            if who is before and not any(other in told[-1] for other in names if other != name):
+            if who is before and not any(other in last for other in names if other != name):
                 rest = f"{who.gender}{rest[len(name) :]}"
                 rest = rest if link else upper_first(rest)
         told.append(link + rest)
-        before = who
+        before, last = who, sentence
     return told
 
 
