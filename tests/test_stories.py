@@ -78,6 +78,7 @@ def test_money_has_at_most_two_decimals():
         ({"asks": [{"q": "Hm?", "s": ["No sum."]}]}, "has no sum"),
         ({"asks": [{"q": "Hm?", "s": ["It is <a - zzz>."]}]}, "no number known here"),
         ({"asks": [{"q": "Hm?"}]}, "a question has q and s"),
+        ({"asks": [{"q": "Hm?", "s": ["It is <a = b * 2>.", "It is <a + b>."]}]}, "gives 'a' another value"),
     ],
 )
 def test_a_broken_story_is_refused_when_it_is_read(changes, says):

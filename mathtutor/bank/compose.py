@@ -18,14 +18,16 @@ import re
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
-from mathtutor.bank.families import Instance, load_lexicon
+from mathtutor.bank.families import Instance
 from mathtutor.bank.language import WORDS, Noun, Person
+from mathtutor.bank.prose import HIS, after_if, told_once, upper_first, with_pronouns
 from mathtutor.bank.quantities import MAX_VALUE, Quantity, is_sound, mistakes_of
-from mathtutor.bank.scenes import Days, Kinds, People, Places, Scene, listed, load_frames, upper_first
+from mathtutor.bank.scenes import Days, Kinds, People, Places, Scene, load_frames
 
 MAX_DEPTH = 8
 TRIES = 20_000
 MOST_EACH, MOST_PACKS = 120, 90  # what one of several friends gets in the end, and how many containers are filled
+MOST_EATEN = 6  # by one person
 PARTS = 8  # draws of one quantity, or of the question, before the whole story is drawn again
 
 
@@ -34,7 +36,8 @@ class Impossible(Exception):
 
 
 NUMBERS = {word: number for number, word in enumerate(WORDS)} | {"twice": 2, "double": 2, "half": 2}
-HIS = {"she": "her", "he": "his", "they": "their"}
+SUBJECTS = {1: (1, 3), 2: (1, 3), 3: (2, 4), 4: (3, 4), 5: (3, 5)}  # fewest and most, by depth
+PRESENT = re.compile(r"\b(?:has|have|does|do)\b")
 TIMES = {2: "twice", 3: "three times", 4: "four times", 5: "five times", 6: "six times", 10: "ten times"}
 SHARES = {2: "half", 3: "a third", 4: "a quarter", 5: "a fifth"}
 
@@ -44,13 +47,13 @@ class Story:
 
     def __init__(self, rng: random.Random, depth: int):
         self.rng = rng
-        self.scene = rng.choices([People, Days, Kinds, Places], [10, 3, 4, 3])[0](rng)
+        self.scene = rng.choices((People, Days, Kinds, Places), cum_weights=(10, 13, 17, 20))[0](rng)
         self.words = rng.random() < 0.3  # small numbers in words
         self.big = min(rng.choice([12, 30, 60, 100, 300, 900]), self.scene.most)
         self.quantities: list[Quantity] = []
         self.useless: str | None = None  # a sentence beside the point
         limit = len(self.scene.subjects)
-        low, high = {1: (1, 3), 2: (1, 3), 3: (2, 4), 4: (3, 4), 5: (3, 5)}.get(depth, (depth - 2, depth - 1))
+        low, high = SUBJECTS.get(depth, (depth - 2, depth - 1))
         wanted = rng.randint(low, high)
         if limit < low:
             raise Impossible  # too few days, kinds or places for so many sums
@@ -90,7 +93,7 @@ class Story:
             raise Impossible
 
     def told(self, i: int) -> Quantity:
-        value = self.number()
+        value = self.number(self.scene.least)
         self.check(value)
         return Quantity(value, (self.scene.fact(i, self.scene.amount(value, i, self.say)),), name=self.scene.name(i))
 
@@ -117,7 +120,7 @@ class Story:
         k = self.rng.choice([2, 2, 2, 3, 3, 4, 5, 6, 10])
         amount = f"{TIMES[k]} as many {scene.noun(i).plural} as {scene.ref(j)}"
         if k == 2 and isinstance(scene, People) and self.rng.random() < 0.3:
-            amount = f"double the number of {scene.noun(i).plural} that {scene.subjects[j]} {scene.verb()}"
+            amount = f"double the number of {scene.noun(i).plural} that {scene.subjects[j]} {scene.verb()}{' now' if j in scene.changed else ''}"
         expression = f"{k} * {base.value}" if self.rng.random() < 0.5 else f"{base.value} * {k}"
         return self.found(i, base.value * k, expression, amount, base)
 
@@ -151,14 +154,16 @@ class Story:
             value, expression, amount = base.value // k, f"{base.value} / {k}", f"{TIMES[k]} as many{things} as {scene.ref(i)}"
         self.check(value)
         sentence = scene.fact(j, amount)
-        return Quantity(value, (f"That was {amount}." if is_said else sentence,), expression, scene.result(i), (base,), scene.name(i))
+        if is_said:
+            sentence, scene.last = f"That was {amount}.", None  # what comes next is not "that" again
+        return Quantity(value, (sentence,), expression, scene.result(i), (base,), scene.name(i))
 
     def together(self, i: int) -> Quantity:
         scene = self.scene
         j, k = self.rng.sample(range(i), 2)
         a, b = self.quantities[j], self.quantities[k]
         word = self.rng.choice(["together", "combined", "put together"])
-        amount = f"as many {scene.noun(i).plural} as {scene.plain_ref(j)} and {scene.plain_ref(k)} {word}"
+        amount = f"as many {scene.noun(i).plural} as {scene.names([j, k])} {word}"
         return self.found(i, a.value + b.value, f"{a.value} + {b.value}", amount, a, b)
 
     def changed(self, i: int) -> Quantity:
@@ -169,27 +174,34 @@ class Story:
         person, start = scene.subjects[i], self.number(8)
         he = person.gender  # "she", "he" or "they" is the pronoun too
         had = f"{person} had {self.say(start)} {scene.count(start, i)}{rng.choice(['', '', ' at first', ' to start with'])}."
-        sentences, now = [had], Quantity(start)
+        sentences, now, gained = [had], Quantity(start), False
         for turn in range(rng.choice([1, 1, 2])):
             plus = rng.random() < 0.45
             k = self.number(2, self.big if plus else now.value - 1)
             value = now.value + k if plus else now.value - k
             self.check(value)
-            what = self.happens(rng.choice(scene.gain if plus else scene.lose), person.gender == "they").format(n=self.say(k) + ("" if plus else rng.choice(["", " of them"])))
-            link = rng.choice(["Then ", "After that, " if turn else "Then ", "Later, ", ""])  # to have is nothing to come after
+            what = self.happens(rng.choice(scene.gain if plus else scene.lose), k, person.gender == "they").format(n=self.say(k) + ("" if plus else rng.choice(["", " of them"]) * (not gained)))
+            gained |= plus  # "them" would be those that came
+            first = "After that, " if turn else "Then "  # to have is nothing to come after
+            link = rng.choice([first, first, "Later, ", ""])
             sentences.append(upper_first(f"{link}{he} {what}."))
             who = he if turn and he != "they" and rng.random() < 0.4 else person
             result = f"Now {who} {'have' if he == 'they' else 'has'} {{}} {scene.noun(i).plural}."
             name = f"the number of {scene.noun(i).plural} that {person} had after the change"
             now = Quantity(value, (), f"{now.value} {'+' if plus else '-'} {k}", result, (now,), name)
         now.sentences, now.name = tuple(sentences), scene.name(i)
+        scene.changed.add(i)
         return now
 
-    def happens(self, text: str, several: bool) -> str:
-        """What happens to things, said of several and of groups: these have no friend, but a school may be given something."""
+    def happens(self, text: str, number: int, several: bool) -> str:
+        """What happens to so many things, said of several and of groups: these have no friend, but a school may be given something."""
+        if text.startswith("ate") and number > (MOST_EATEN * 20 if self.scene.plural else MOST_EATEN):
+            text = "gave away {n}"
         if several:
             text = re.sub(r"^was\b", "were", text)
-        return re.sub(r"\bto a [a-z]+", "to a school", text) if self.scene.plural else text
+        if " to a " in text:
+            text = re.sub(r"\bto a [a-z]+", "to a school", text) if several else text if number <= MOST_EACH // 2 else "gave away {n}"
+        return text
 
     def pack(self, options: Sequence[str], number: int) -> Noun:
         """A container for so many: eggs come in cartons of 12, but 37 of them only in a basket."""
@@ -201,10 +213,10 @@ class Story:
     def grouped(self, i: int) -> Quantity:
         """So many in each of several containers, or so many a day."""
         scene, rng = self.scene, self.rng
-        n, m = self.number(2, min(self.big, 40)), self.number(2, 12)
+        n, m = self.number(2, min(self.big, scene.day, 40)), self.number(2, 12)
         noun = scene.noun(i)
         self.check(n * m)
-        if isinstance(scene, People) and scene.verb() not in ("has", "have", "had", "knows") and rng.random() < 0.6:
+        if isinstance(scene, People) and scene.verb() not in ("has", "have", "had", "knows", "grew") and rng.random() < 0.6:
             spans = [("a day", "days"), ("every day", "days"), ("each week", "weeks"), ("per hour", "hours")][: 4 if scene.hourly else 3]
             if noun.singular in ("minute", "hour"):
                 spans, n = spans[:2], min(n, 9 if noun.singular == "hour" else 60)
@@ -232,7 +244,7 @@ class Story:
         self.over = False  # nothing more can happen: all is sold, shared or packed
         self.lost = False  # whether something went away before the question
         self.of_everyone = False  # whether the question is about the total of all
-        kind = rng.choices(("one", "total", "difference"), (4 if depth < 6 else 1, 3, 1.5))[0] if many > 1 else "one"
+        kind = rng.choices(("one", "total", "difference"), cum_weights=(4, 7, 8.5) if depth < 6 else (1, 4, 5.5))[0] if many > 1 else "one"
         if kind == "one":
             which = [many - 1 if rng.random() < 0.8 else rng.randrange(many)]
         elif kind == "total":
@@ -241,7 +253,8 @@ class Story:
         else:
             which = rng.sample(range(many), 2)
         # So many sums are left for what happens afterwards; two of them seldom, in a short story.
-        missing = depth - len({id(step) for i in which for step in self.quantities[i].steps}) - (kind != "one")
+        needed = self.quantities[which[0]].steps if kind == "one" else {id(step) for i in which for step in self.quantities[i].steps}
+        missing = depth - len(needed) - (kind != "one")
         most = 0 if kind == "difference" or isinstance(scene, Kinds) else 1 if depth <= 2 else 2
         if not 0 <= missing <= most or (missing == 2 and depth < 6 and rng.random() < 0.8):
             raise Impossible
@@ -254,9 +267,9 @@ class Story:
 
     def total(self, which: Sequence[int]) -> Quantity:
         scene, parts = self.scene, [self.quantities[i] for i in which]
-        things = listed([scene.noun(i).plural for i in which]) if isinstance(scene, Kinds) else scene.noun(0).plural
+        things = scene.names(which) if isinstance(scene, Kinds) else scene.noun(0).plural
         name = f"the total number of {things}"
-        result = self.rng.choice([f"Altogether that is {{}} {things}.", f"In total there are {{}} {things}.", f"All together: {{}} {things}."])
+        result = self.rng.choice([f"Altogether that is {{}} {things}.", f"In total there are {{}} {things}.", f"That makes {{}} {things} in all."])
         if not self.of_everyone:
             name, result = scene.some(which) or (name, result)
         expression = " + ".join(str(part.value) for part in parts)
@@ -267,7 +280,7 @@ class Story:
         more = a.value - b.value
         if more <= 1 or any(q.is_told_to_differ_by(more) for q in self.quantities):
             raise Impossible  # too easy a question: the answer stands in the text
-        result = self.rng.choice([f"The difference is {{}} {things}.", f"That is {{}} more {things}."])
+        result = self.rng.choice([f"The difference is {{}}{'' if isinstance(self.scene, Kinds) else f' {things}'}.", f"That is {{}} more {things}."])
         return Quantity(more, (), f"{a.value} - {b.value}", result, (a, b), self.scene.name_difference(i, j))
 
     def afterwards(self, end: Quantity, holder: int | None, total: bool) -> Quantity:
@@ -275,7 +288,7 @@ class Story:
         scene, rng = self.scene, self.rng
         if isinstance(scene, Places) or not scene.keeps or self.over:
             raise Impossible
-        things = scene.noun(0).plural
+        things, all_now = scene.noun(0).plural, ""
         if isinstance(scene, Days):
             if not self.of_everyone:
                 raise Impossible
@@ -284,6 +297,7 @@ class Story:
             if not self.of_everyone:
                 raise Impossible
             who, have, whose = scene.everyone(len(self.quantities)), "do", "their"
+            all_now = " altogether" if who == "they" else ""
         else:
             person = scene.subjects[holder]
             who, have, whose = str(person), "do" if person.gender == "they" else "does", HIS[person.gender]
@@ -297,22 +311,22 @@ class Story:
             k = self.number(2, self.big) if way == "gain" else self.number(2, max(2, value - 1))
             if way == "lose" and value - k < 2:
                 raise Impossible
-            what = self.happens(rng.choice(scene.gain if way == "gain" else scene.lose), have == "do").format(n=self.say(k) + (rng.choice(["", " of them"]) if way == "lose" else ""))
+            what = self.happens(rng.choice(scene.gain if way == "gain" else scene.lose), k, have == "do").format(n=self.say(k) + (rng.choice(["", " of them"]) * (not self.tail) if way == "lose" else ""))
             idle = not self.tail and isinstance(scene, People) and scene.base in ("have", "know")  # nothing has happened yet
-            link = rng.choice(["Then ", "Then " if idle else "After that, ", "Later, "])
+            link = rng.choice(["After that, " if self.tail else "Then ", "Then " if idle else "After that, ", "Later, "])
             self.tail.append(upper_first(f"{link}{who} {what}."))
             self.lost |= way == "lose"
             last = "now" if way == "gain" else rng.choice(["now", "left"])
-            self.question = f"How many {things} {have} {who} have {last}?"
+            self.question = f"How many {things} {have} {who} have {last}{all_now}?"
             value, sign = (value + k, "+") if way == "gain" else (value - k, "-")
-            return Quantity(value, (), f"{end.value} {sign} {k}", rng.choice([f"Now {who} {verb} {{}} {things}.", f"After that there are {{}} {things}."]), (end,), f"the number of {things} that {who} {verb} in the end")  # fmt: skip
+            return Quantity(value, (), f"{end.value} {sign} {k}", rng.choice([f"Now {who} {verb} {{}} {things}.", f"So now {who} {verb} {{}} {things}."]), (end,), f"the number of {things} that {who} {verb} in the end")  # fmt: skip
         subject = upper_first(who)
         if way == "sell":
             k = self.rng.randint(2, scene.price)
             self.tail += [f"{subject} sold {'all that were left' if self.lost else them} for ${k} each."]
             self.over = True
             self.question = rng.choice([f"How much money did {who} get?", f"How many dollars did {who} make?"])
-            return Quantity(value * k, (), f"{value} * {k}", "The money is {} dollars.", (end,), f"the money that {who} got")
+            return Quantity(value * k, (), f"{value} * {k}", f"{subject} got {{}} dollars.", (end,), f"how much money {who} got")
         most = MOST_EACH if way == "split" else MOST_PACKS
         fits = [k for k in range(2, 13 if way == "split" else 61) if value % k == 0 and k < value <= k * most]
         if not fits:
@@ -324,15 +338,16 @@ class Story:
                 pals = "schools"
             self.tail.append(f"{subject} shared {'the rest' if self.lost else them} equally {'between' if k == 2 else 'among'} {self.say(k)} {pals}.")
             self.over = True
-            self.question = f"How many {things} did each {'child' if pals == 'children' else pals[:-1]} get?"
-            return Quantity(value // k, (), f"{value} / {k}", f"Each gets {{}} {things}.", (end,), f"the number of {things} for each")
+            each = f"each {'child' if pals == 'children' else pals[:-1]}"
+            self.question = f"How many {things} did {each} get?"
+            return Quantity(value // k, (), f"{value} / {k}", f"{upper_first(each)} got {{}} {things}.", (end,), f"the number of {things} that {each} got")
         if not scene.packs:
             raise Impossible
         pack = self.pack(scene.packs, k)
         self.tail += [f"{subject} put {'the rest' if self.lost else them} {on(pack)}to {pack.plural} with {self.say(k)} {on(pack)} each {pack.singular}."]
         self.over = True
         self.question = f"How many {pack.plural} did {who} {rng.choice(['need', 'fill'])}?"
-        return Quantity(value // k, (), f"{value} / {k}", f"That is {{}} {pack.plural}.", (end,), f"the number of {pack.plural}")
+        return Quantity(value // k, (), f"{value} / {k}", f"That fills {{}} {pack.plural}.", (end,), f"the number of {pack.plural}")
 
     def has_needless(self, end: Quantity) -> bool:
         """Whether the text tells something that `end` does not need; to be asked after `problem`."""
@@ -346,28 +361,61 @@ class Story:
 
     # Text
 
+    def tell_in_past(self) -> None:
+        """ "Ben had 27 eggs", once for all, where the story goes on: "He sold them." Not where somebody had another number before."""
+        if not (self.tail and isinstance(self.scene, People) and self.scene.present) or self.scene.changed:
+            return
+        for quantity in self.quantities:
+            quantity.sentences = tuple(PRESENT.sub("had", text) for text in quantity.sentences)
+            quantity.result, quantity.name = PRESENT.sub("had", quantity.result), PRESENT.sub("had", quantity.name)
+
+    def needless_sentence(self) -> str:
+        """A sentence beside the point, about somebody of the story."""
+        scene, told = self.scene, load_frames()["useless"]
+        if isinstance(scene, (Kinds, Places)) or scene.plural:
+            told = [entry for entry in told if "{A}" not in entry[0]]
+        text, low, high = self.rng.choice(told)
+        name = scene.person if isinstance(scene, Days) else scene.subjects[0]
+        return text.format(A=name, x=self.number(low, high))
+
     def problem(self) -> str:
+        scene = self.scene
         units = [" ".join(quantity.sentences) for quantity in self.quantities]
         # "In the morning, she ..." and "There are 5 more goats." lean on the sentence before.
-        if isinstance(self.scene, (People, Places)) and self.rng.random() < 0.25:
+        if isinstance(scene, (People, Places)) and self.rng.random() < 0.25 and not scene.changed:
             self.rng.shuffle(units)
+        if isinstance(scene, (Days, Places)):
+            units = told_once(units, f" {scene.past} " if isinstance(scene, Days) else " there are ", scene.thing.plural)
         self.useless = None
         if self.rng.random() < 0.12:
-            name = self.rng.choice([p.name for p in load_lexicon()["person"][:40]])
-            text, low, high = self.rng.choice(load_frames()["useless"])
-            self.useless = text.format(A=name, x=self.number(low, high))
+            self.useless = self.needless_sentence()
             place = self.rng.randint(0, len(units) - bool(self.tail))  # what happens to "them" is not said of others
-            while place < len(units) and units[place].startswith("That was "):
+            while place < len(units) and units[place].startswith("That "):
                 place -= 1
             units.insert(place, self.useless)
+        if isinstance(scene, (People, Days)):
+            told = with_pronouns(units + ([] if scene.plural else self.tail), scene.subjects if isinstance(scene, People) else [scene.person])
+            units, self.tail = told[: len(units)], self.tail if scene.plural else told[len(units) :]
         if not self.tail and len(units) > 1 and self.rng.random() < 0.06:
-            return " ".join([self.question, *units])
+            return " ".join([self.first_question(), *units])
         if not self.tail and self.question.startswith("How") and self.rng.random() < 0.12 and len(units) > 1:
-            last = re.sub(r"\.$", "", units[-1])
+            last = units[-1].removesuffix(".")
             if ". " not in last and units[-1] != self.useless:
-                lowered = last if last.split()[0] in _names(self.scene) else re.sub(r"^((?:on|in) [^,]+),", r"\1", last[0].lower() + last[1:])
+                lowered = last if last.split()[0] in _names(scene) else after_if(last)
+                lowered = lowered if lowered.split()[0] in _names(scene) else lowered[0].lower() + lowered[1:]
                 return " ".join([*units[:-1], f"If {lowered}, {self.question[0].lower()}{self.question[1:]}"])
         return " ".join([*units, *self.tail, self.question])
+
+    def first_question(self) -> str:
+        """The question as it is asked before the story: nobody is "they" and no place "there" yet."""
+        scene, everyone = self.scene, range(len(self.quantities))
+        if isinstance(scene, Kinds):
+            return re.sub(r" are there\b", f" are {scene.where}", self.question)
+        if isinstance(scene, People) and self.of_everyone:
+            who = scene.everyone(len(everyone))
+            named = self.question.replace(f" {who} ", f" {scene.names(everyone)} ")
+            return named.replace("?", " altogether?") if scene.plural and named != self.question else named  # no more "together" in it
+        return self.question
 
 
 def on(pack: Noun) -> str:
@@ -398,6 +446,7 @@ def compose(seed: int, index: int, depth: int) -> Instance:
             except Impossible:
                 continue
             if len(steps) == depth and is_sound(steps):
+                story.tell_in_past()
                 return _instance(story, steps)
     raise ValueError(f"no story of depth {depth} in {TRIES} draws")
 
@@ -417,7 +466,7 @@ def _instance(story: Story, steps: list[Quantity]) -> Instance:
         answer=Fraction(end.value),
         unit="",
         asked=end.name,
-        understand=f"You need {'to find ' if end.name.startswith('how ') else ''}{end.name}." + (" You do not need all that is told." if story.has_needless(end) else ""),
+        understand=f"You need to find {end.name}." + (" You do not need all that is told." if story.has_needless(end) else ""),
         plan=f"Find {', then '.join(names)}.",
         set_up=f"{steps[0].expression} = ▢",
         mistakes=mistakes_of(end, steps, told, [quantity.value for quantity in story.quantities]),

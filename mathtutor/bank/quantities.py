@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
 from itertools import combinations
 
 from mathtutor.bank.families import Mistake
@@ -38,13 +37,12 @@ class Quantity:
         compared = len(self.needs) == 1 and (" + " in self.expression or " - " in self.expression)
         return compared and abs(self.value - self.needs[0].value) == number
 
-    @cached_property
-    def steps(self) -> list[Quantity]:
-        """The computed quantities that this one needs, itself last, each once, in order of dependency."""
+    def __post_init__(self) -> None:
         found: dict[int, Quantity] = {}
         for needed in self.needs:
             found |= {id(step): step for step in needed.steps}
-        return [*found.values(), self] if self.expression else [*found.values()]
+        # The computed quantities that this one needs, itself last, each once, in order of dependency.
+        self.steps: list[Quantity] = [*found.values(), self] if self.expression else [*found.values()]
 
 
 def is_sound(steps: list[Quantity]) -> bool:
@@ -78,8 +76,10 @@ def mistakes_of(end: Quantity, steps: list[Quantity], told: set[int], amounts: l
             grows = "Look at the last step again: should the number grow or shrink?"
             if end.name.startswith("how many more"):
                 grows = "You added. How do you find how many more one number is than another?"
-            equal = "Look at the last step again: are these equal groups, or two amounts to put together?"
-            found.append(Mistake(Fraction(wrong), "wrong-operation", grows if re.search(r"[+-]", expression) else equal))
+            elif "+" in expression and len(end.needs) == 2:
+                grows = "You subtracted. How do you find how many there are together?"
+            times = "You added in the last step. Should you add there, multiply or divide?"
+            found.append(Mistake(Fraction(wrong), "wrong-operation", grows if re.search(r"[+-]", expression) else times))
     taken |= {a + b for a, b in combinations(amounts, 2)} | {sum(amounts)} | {mistake.value.numerator for mistake in found}
     for slip in (1, 10, 2, *range(3, 10), *range(20, 100, 10), *range(100, 1000, 100)):
         if len(found) == 2:

@@ -17,6 +17,7 @@ import yaml
 
 from mathtutor.bank.families import FOLDER, load_lexicon
 from mathtutor.bank.language import WORDS, Noun, Person
+from mathtutor.bank.prose import RELATIVES, listed_kinds, listed_people, listed_places, upper_first
 
 MAX_SUBJECTS = 7
 LETTERS = "A B C D E F".split()
@@ -35,9 +36,9 @@ def load_frames() -> dict[str, Any]:
 
 @cache
 def _done() -> list[tuple[dict[str, Any], list[str]]]:
-    """(frame, verbs) of what somebody does on a day; nobody has or knows a thing on a day."""
+    """(frame, verbs) of what somebody does on a day; nobody has, knows or grows a thing on a day."""
     told = [frame for frame in load_frames()["who"] if frame.get("days", True)]
-    found = [(frame, [verb for verb in frame["verbs"] if verb.split("/")[1] not in ("have", "know")]) for frame in told]
+    found = [(frame, [verb for verb in frame["verbs"] if verb.split("/")[1] not in ("have", "know", "grow")]) for frame in told]
     return [(frame, verbs) for frame, verbs in found if verbs]
 
 
@@ -64,13 +65,16 @@ class Scene:
     lose: Sequence[str] = ()
     gain: Sequence[str] = ()
     most: float = inf  # how many things the place can hold, or one of the people have
+    least = 2  # the smallest number that is told
     price = 12  # the most dollars that one thing is sold for
     plural = False  # whether the subjects are groups of people
     last: int | None = None  # the subject of the sentence before, where "that" can be said of it
     hourly = False  # whether it may be told as so many per hour
+    day: float = inf  # the largest number that one person does in a day
 
     def __init__(self, rng: random.Random, subjects: list, noun: Noun):
         self.rng, self.subjects, self.thing = rng, subjects, noun
+        self.changed: set[int] = set()  # subjects that had another number before
 
     def take(self, frame: dict[str, Any]) -> None:
         """What may happen to the things of a frame."""
@@ -78,7 +82,8 @@ class Scene:
         self.keeps, self.packs = frame["keeps"], frame.get("packs", ())
         self.most, self.price, self.hourly = frame.get("most", inf), frame.get("price", 12), frame.get("hourly", False)
         self.lose, self.gain = frame.get("lose") or frames["lose"], frame.get("gain") or frames["gain"]
-        self.holds = frame.get("holds", {})
+        self.least = frame.get("least", 2)
+        self.holds, self.day = frame.get("holds", {}), frame.get("day", inf)
 
     def noun(self, i: int) -> Noun:
         return self.thing
@@ -90,9 +95,9 @@ class Scene:
         """How many things the next subject can have, beside those of the subjects so far."""
         return self.most
 
-    def plain_ref(self, i: int) -> str:
-        """A subject inside a list of subjects, where no verb may follow."""
-        return self.ref(i)
+    def names(self, which: Sequence[int]) -> str:
+        """Several subjects in a list, where no verb may follow."""
+        return listed_places([self.subjects[i] for i in which])
 
     def some(self, which: Sequence[int]) -> tuple[str, str] | None:
         """The name of the total of a few subjects and the sentence that finds it, where "the total" would be that of all."""
@@ -111,7 +116,7 @@ class People(Scene):
         if rng.random() < 0.8:
             people = rng.sample(load_lexicon()["person"], MAX_SUBJECTS)
             if rng.random() < 0.12:  # "her brother" beside a name
-                people[1] = Person(f"{people[0].name}'s {rng.choice(['brother', 'uncle', 'father'])}", "he")
+                people[1] = Person(f"{people[0].name}'s {rng.choice(RELATIVES)}", "he")
         else:
             people = [Person(name, "they") for name in rng.sample(frames["groups"], MAX_SUBJECTS)]
         super().__init__(rng, people, rng.choice(frame["things"]))
@@ -127,26 +132,29 @@ class People(Scene):
         return self.base if self.present and self.plural else self.past
 
     def fact(self, i: int, amount: str) -> str:
-        return f"{self.subjects[i]} {self.verb()} {amount}."
+        return f"{self.subjects[i]} {'now ' if i in self.changed else ''}{self.verb()} {amount}."
 
     def ref(self, i: int) -> str:
-        if self.rng.random() < 0.75:
+        short = self.rng.random() < 0.75
+        if i in self.changed:  # more than before, or more than now?
+            return f"{self.subjects[i]} {self.verb()} now"
+        if short:
             return str(self.subjects[i])
         auxiliary = ("do" if self.plural else "does") if self.present else "had" if self.past == "had" else "did"
         return f"{self.subjects[i]} {auxiliary}"
 
-    def plain_ref(self, i: int) -> str:
-        return str(self.subjects[i])
+    def names(self, which: Sequence[int]) -> str:
+        return listed_people([self.subjects[i] for i in which])
 
     def result(self, i: int) -> str:
         return f"{self.subjects[i]} {self.verb()} {{}} {self.noun(i).plural}."
 
     def ask(self, i: int) -> str:
         auxiliary = ("do" if self.plural else "does") if self.present else "did"
-        things, who = self.noun(i).plural, self.subjects[i]
+        things, who, now = self.noun(i).plural, self.subjects[i], " now" if i in self.changed else ""
         return self.rng.choice(
-            [f"How many {things} {auxiliary} {who} {self.base}?"] * 3
-            + [f"What is the number of {things} that {who} {self.verb()}?", f"Find out how many {things} {who} {self.verb()}."]
+            [f"How many {things} {auxiliary} {who} {self.base}{now}?"] * 3
+            + [f"What is the number of {things} that {who} {self.verb()}{now}?", f"Find out how many {things} {who} {self.verb()}{now}."]
         )
 
     def name(self, i: int) -> str:
@@ -162,8 +170,9 @@ class People(Scene):
     def ask_total(self, which: Sequence[int], everyone: bool) -> str:
         auxiliary = "do" if self.present else "did"
         things = self.noun(0).plural
-        who = self.everyone(len(which)) if everyone and self.rng.random() < 0.7 else listed([str(self.subjects[i]) for i in which])
-        together = self.rng.choice(["altogether", "in all", "in total", "together", "all together" if len(which) > 2 else "combined"])
+        who = self.everyone(len(which)) if everyone and self.rng.random() < 0.7 else self.names(which)
+        ways = ["together", "combined" if len(which) == 2 else "altogether"] if self.base == "have" else ["altogether"] * 2  # nobody studied together
+        together = self.rng.choice(["altogether", "in all", "in total", *ways])
         after = "" if who.endswith(" together") else f" {together}"  # it is said once
         return self.rng.choice(
             [f"How many {things} {auxiliary} {who} {self.base}{after}?"] * 3
@@ -171,9 +180,9 @@ class People(Scene):
         )
 
     def some(self, which: Sequence[int]) -> tuple[str, str] | None:
-        things, they = self.noun(0).plural, listed([str(self.subjects[i]) for i in which])
+        things, they = self.noun(0).plural, self.names(which)
         verb = self.base if self.present else self.past
-        return f"the number of {things} that {they} {verb} together", f"Together, {they} {verb} {{}} {things}."
+        return f"the number of {things} that {they} {verb} in all", f"Together, {they} {verb} {{}} {things}."
 
     def ask_difference(self, i: int, j: int) -> str:
         auxiliary = ("do" if self.plural else "does") if self.present else "did"
@@ -195,15 +204,17 @@ class Days(Scene):
         self.person: Person = rng.choice(load_lexicon()["person"])
         self.past, self.base = rng.choice(verbs).split("/")
         self.take(frame)
+        self.most = min(self.most, self.day)
         self._named = False
 
     def fact(self, i: int, amount: str) -> str:
         who = self.person.name
-        if self._named and self.rng.random() < 0.4:
-            who = "she" if self.person.gender == "she" else "he"
+        if self._named and self.rng.random() < 0.75:
+            who = self.person.gender
         self._named = True
-        self.last = i
-        if self.rng.random() < 0.6 or " than " in amount or " as " in amount:
+        compared = " than " in amount or " as " in amount
+        self.last = None if compared else i  # of two numbers, "that" could be either
+        if self.rng.random() < 0.6 or compared:
             return f"{upper_first(self.subjects[i])}, {who} {self.past} {amount}."
         return f"{upper_first(who)} {self.past} {amount} {self.subjects[i]}."
 
@@ -220,14 +231,14 @@ class Days(Scene):
         return f"the number of {self.noun(i).plural} that {self.person} {self.past} {self.subjects[i]}"
 
     def ask_total(self, which: Sequence[int], everyone: bool) -> str:
-        when = "" if everyone else " " + listed([self.subjects[i] for i in which])
+        when = "" if everyone else " " + self.names(which)
         together = self.rng.choice(["altogether", "in all", "in total"])
         if everyone and self.rng.random() < 0.3 and self.subjects[0].startswith("on "):
             return f"How many {self.noun(0).plural} did {self.person} {self.base} in the {WORDS[len(which)]} days?"
         return f"How many {self.noun(0).plural} did {self.person} {self.base}{when} {together}?"
 
     def some(self, which: Sequence[int]) -> tuple[str, str] | None:
-        done, when = f"{self.person} {self.past}", listed([self.subjects[i] for i in which])
+        done, when = f"{self.person} {self.past}", self.names(which)
         things = self.noun(0).plural
         return f"the number of {things} that {done} {when} together", f"{upper_first(when)} together, {done} {{}} {things}."
 
@@ -247,7 +258,7 @@ class Kinds(Scene):
         rng.shuffle(things)
         super().__init__(rng, things[:6], things[0])
         self.where, self.most = rng.choice(list(frame["where"].items()))
-        self._told = False
+        self._told = self._also = False
 
     def room(self, taken: Iterable[int]) -> float:
         return self.most - sum(taken)  # they all share one place
@@ -259,14 +270,20 @@ class Kinds(Scene):
         first = not self._told
         self._told = True
         are = "is" if re.match(r"(1|one)\b", amount) else "are"
-        if not first and self.rng.random() < 0.6:
-            return f"There {are} {amount}."
+        if not first:  # the place was said
+            if " than " in amount or " as " in amount:
+                return f"There {are} {amount}."
+            self._also = not self._also
+            return f"There {are} also {amount}." if self._also else f"And there {are} {amount}."
         if self.rng.random() < 0.3:
             return f"{upper_first(self.where)}, there {are} {amount}."
         return f"There {are} {amount} {self.where}."
 
     def ref(self, i: int) -> str:
         return self.subjects[i].plural
+
+    def names(self, which: Sequence[int]) -> str:
+        return listed_kinds([self.subjects[i].plural for i in which])
 
     def result(self, i: int) -> str:
         return f"There are {{}} {self.noun(i).plural}."
@@ -279,7 +296,7 @@ class Kinds(Scene):
 
     def ask_total(self, which: Sequence[int], everyone: bool) -> str:
         together = self.rng.choice(["altogether", "in all", "in total"])
-        return f"How many {listed([self.noun(i).plural for i in which])} are {self.rng.choice([self.where, 'there'])} {together}?"
+        return f"How many {self.names(which)} are {self.rng.choice([self.where, 'there'])} {together}?"
 
     def ask_difference(self, i: int, j: int) -> str:
         return f"How many more {self.noun(i).plural} than {self.noun(j).plural} are there?"
@@ -317,11 +334,11 @@ class Places(Scene):
         return f"the number of {self.noun(i).plural} {self.subjects[i]}"
 
     def ask_total(self, which: Sequence[int], everyone: bool) -> str:
-        where = "there" if everyone else listed([self.subjects[i] for i in which])
+        where = "there" if everyone else self.names(which)
         return f"How many {self.noun(0).plural} are {where} {self.rng.choice(['altogether', 'in all', 'in total'])}?"
 
     def some(self, which: Sequence[int]) -> tuple[str, str] | None:
-        things, where = self.noun(0).plural, listed([self.subjects[i] for i in which])
+        things, where = self.noun(0).plural, self.names(which)
         return f"the number of {things} {where} together", f"{upper_first(where)} together there are {{}} {things}."
 
     def ask_difference(self, i: int, j: int) -> str:
@@ -329,11 +346,3 @@ class Places(Scene):
 
     def name_difference(self, i: int, j: int) -> str:
         return f"how many more {self.noun(0).plural} are {self.subjects[i]} than {self.subjects[j]}"
-
-
-def listed(names: Sequence[str]) -> str:
-    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
-
-
-def upper_first(text: str) -> str:
-    return text[:1].upper() + text[1:]

@@ -130,6 +130,8 @@ class Story:
                 for token in NAME.findall(source):
                     if known.get(token) != "number":
                         raise BankError(f"{self._where}: <{source}> uses {token!r}, which is no number known here")
+                if name in self._kinds:  # the text would then tell what the step finds
+                    raise BankError(f"{self._where}: <{name} = {source}> gives {name!r} another value: take a free name")
                 sums.append((name, source, compile_expression(source, known.keys())))
                 if name:
                     known[name] = "number"
@@ -204,8 +206,8 @@ class Story:
 
 
 def _with_numbers(source: str, values: dict[str, Any]) -> str:
-    """ "a + b * 2" with the variables' values in their places."""
-    return NAME.sub(lambda m: show_number(values[m[0]]), source)
+    """ "a + b * 2" with the variables' values in their places; "1000.0", which allows for a decimal, is shown as 1000."""
+    return re.sub(r"\b(\d+)\.0\b", r"\1", NAME.sub(lambda m: show_number(values[m[0]]), source))
 
 
 def load_stories(path: str | Path = STORIES) -> dict[str, Story]:
