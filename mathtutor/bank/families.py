@@ -475,17 +475,24 @@ def without_values(hint: str, values: set[int | Fraction | None]) -> str:
 
 
 ASKS = re.compile(r"(?:Find|Work out|Give|Calculate|Answer|Tell|Say|Write|Figure out)\b")
+LEANING = re.compile(
+    r"(?:Of (?:them|these|those),? )?[Hh]ow many (?:more |fewer )?(?:are|is|do|does|did|were|was|can|could|will|would|must|has|have)\b"
+    r"|(?:[Hh]ow (?:much|long|far|warm)|What) (?:\w+ ){0,4}(?:it|they)\b|[^,]*\b(?:of (?:them|these|those)|did they|do they|are they|were they)\b"
+)
 SENTENCES = re.compile(r"(.*\.[\"”)]?) (.*)", re.DOTALL)  # all of them, and the last; a speech ends after its mark
 
 
 def insert_sentence(problem: str, sentence: str) -> str:
     """Put `sentence` before the last sentence when that is the question, else at the end.
 
-    A problem that is one single question stays as it is: nobody adds a remark to that. Nor does a speech take one in.
+    A problem that is one single question stays as it is: nobody adds a remark to that. Nor does a speech take one in, nor a
+    question that leaves its noun to the sentence before: "The shop is full of people. How many of them can she buy?"
     """
     split = SENTENCES.fullmatch(problem)
     head, last = split.groups() if split else ("", problem)
     if (head.count('"') + head.count("“") + head.count("”")) % 2:
+        return problem
+    if split and LEANING.match(last):
         return problem
     if split and (last.endswith("?") and "? " not in last or ASKS.match(last)):
         return f"{head} {sentence} {last}"
