@@ -68,7 +68,7 @@ GRAMMAR = {
     "equally many": re.compile(r"\bequally many\b", re.IGNORECASE),  # the same number of
     "you need how many": re.compile(r"\byou need how (?:many|much|old|often|far|long)\b", re.IGNORECASE),  # you need the number of
     "a noun before the comparison": re.compile(  # 84 pillows more than that: 84 more pillows than that
-        r"\d (?!dollars|[ck]?m\b|k?g\b|walk\b|kilogram\b|cents|euros|degrees|percent|points of|\w*(?:meters|grams|liters|miles|inches|feet|yards|pounds|ounces|gallons|tons)\b|"
+        r"\d (?!dollars|[ck]?m\b|k?g\b|walk\b|kilo(?:gram|meter)?s?\b|cents|euros|degrees|percent|points of|\w*(?:meters|grams|liters|miles|inches|feet|yards|pounds|ounces|gallons|tons)\b|"
         r"(?:seconds|minutes|hours|days|nights|weeks|months|years|steps|pieces|parts|times)\b)[a-z]+ (?:more|fewer) than\b(?! (?:half|twice|an? |\w+ times))"
     ),
     "money counted in plural": re.compile(r"\bthere (?:are|were) \$\d"),
