@@ -34,7 +34,7 @@ from typing import NamedTuple
 from mathtutor.maths.answers import find_gold
 from mathtutor.problem import Row
 from pipeline.filters import ID, is_bare
-from pipeline.records import Number, Record, Unreadable, is_missing, raw_of, read_records
+from pipeline.records import Number, Record, Unreadable, is_missing, list_inside, raw_of, read_records
 from pipeline.solutions import STEP_LABEL, as_written, stated_answer, to_steps
 
 # Names in the order in which they are believed, in lower case and without marks: "Ground_Truth Answer" is groundtruthanswer.
@@ -161,7 +161,7 @@ class _Heads:
     """The names of the columns of a file's first records, and the role for which one of them had no column."""
 
     def __init__(self, path: Path, columns: dict[str, str]):
-        self.path, self.wanted, self.there, self.lacking = path, columns, {}, ""
+        self.path, self.wanted, self.there, self.lacking, self.inside = path, columns, {}, "", ""
 
     def see(self, value: dict) -> None:
         cells = _cells(value, missing=True)
@@ -169,6 +169,7 @@ class _Heads:
         if names["conversation"] not in cells:
             roles = (role for role in ("problem", "solution") if names[role] not in cells)
             self.lacking = self.lacking or next(roles, "")
+        self.inside = self.inside or list_inside(value)
         self.there |= dict.fromkeys(cells)
 
     def check(self, has_rows: bool) -> None:
@@ -177,6 +178,11 @@ class _Heads:
         absent = [name for name in self.wanted.values() if name and name not in self.there]
         if absent and self.there:
             raise ValueError(f"{self.path}: no column is called {absent[0]!r}; {there}")
+        if self.lacking and not has_rows and self.inside:
+            raise ValueError(
+                f"{self.path}: no column holds the {self.lacking}, and {self.inside!r} holds a list of objects. If these are the rows, "
+                f"take them out: jq -c '.[{json.dumps(self.inside)}][]' {self.path} > rows.jsonl"
+            )
         if self.lacking and not has_rows:
             raise ValueError(
                 f"{self.path}: no column holds the {self.lacking}; {there}. "

@@ -256,9 +256,17 @@ def _list(path: Path, file: io.BufferedReader) -> Iterator[Record | Unreadable]:
     del data
     if not isinstance(values, list):
         keys = f" with {', '.join(map(str, values))[:200]}" if isinstance(values, dict) else ""
-        raise Damaged(f"{path} must hold a list of objects, not {type(values).__name__}{keys}")
+        inside = list_inside(values)
+        hint = f": take the list out with jq -c '.[{json.dumps(inside)}][]' {path}" if inside else ""
+        raise Damaged(f"{path} must hold a list of objects, not {type(values).__name__}{keys}{hint}")
     for number, value in enumerate(values, start=1):
         yield _record(number, value)
+
+
+def list_inside(value: Any) -> str:
+    """The key under which an object holds its one list of objects, as {"data": [{...}, ...]} does; "" where it holds none or several."""
+    lists = [key for key, inner in value.items() if isinstance(inner, list) and inner and isinstance(inner[0], dict)] if isinstance(value, dict) else []
+    return lists[0] if len(lists) == 1 else ""
 
 
 # --- tables

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator
 from fractions import Fraction
 from functools import lru_cache
-from itertools import islice
+from itertools import islice, pairwise
 
 from mathtutor.maths.arithmetic import VULGAR, evaluate, plain
 from mathtutor.maths.claims import Claim, find_claims
@@ -86,6 +86,7 @@ _KNOWLEDGE = [
         (r"teenag", "13"),
     )
 ]
+_TIME_OF_DAY = re.compile(r"(?<![\d:])(\d{1,2}):([0-5]\d)(?![\d:])")
 _NUMBER_THEORY = re.compile(
     r"\b(?:primes?|multiples?|factors?|digits?)\b|divisible|divisor|perfect square|square number", re.IGNORECASE
 )
@@ -177,6 +178,9 @@ def _unexplained(steps: list[tuple[str, list[Claim]]], known: set[Fraction], giv
         equations = [(claim, evaluate(claim.left).value, evaluate(claim.right).value) for claim in claims]
         if _LETTER.search(step) or any(left is None or right is None for _, left, right in equations):
             break  # 2x + 3x = 30 collects terms: from here on, numbers are worked out in ways that we do not follow
+        between = _between_times(step)
+        known |= between
+        worked_out |= between
         said = list(islice(written_numbers(_outside(step, claims)), MAX_NUMBERS))
         for number in said:  # "So the film lasts 192 minutes.", "The rows have 7, 9, 11 and 13 seats.", "rounds to 4,900"
             if not is_known(number) and (_in_the_head(number, worked_out) or "round" in step):
@@ -190,6 +194,13 @@ def _unexplained(steps: list[tuple[str, list[Claim]]], known: set[Fraction], giv
             known.update(operands, results)
             worked_out |= results
     return strays
+
+
+def _between_times(step: str) -> set[Fraction]:
+    """The minutes, and the hours, from one time of day in a step to the next: "From 7:40 to 8:00 there are 20 minutes"."""
+    times = [60 * int(hour) + int(minute) for hour, minute in _TIME_OF_DAY.findall(step)[:MAX_NUMBERS]]
+    minutes = {(later - earlier) % (12 * 60) for earlier, later in pairwise(times)}
+    return {Fraction(part) for span in minutes for part in (span, Fraction(span, 60), span // 60, span % 60)}
 
 
 def _is_trial(number: Fraction, operands: list[Fraction], result: Fraction, worked_out: set[Fraction]) -> bool:

@@ -110,6 +110,9 @@ def test_numbers_are_read_in_digits_and_words(text, numbers):
         ("A row of 7 seats, each next one has 2 more. How many are in 3?", ["They have 7, 9 and 11.", "7 + 9 + 11 = 27"], []),
         ("Round 4,862 to hundreds and take away 900.", ["4,862 rounds to 4,900.", "4900 - 900 = 4000"], []),
         ("Rob's age is a prime between 20 and 28. How old is he in 6 years?", ["23 + 6 = 29"], []),
+        ("Mia leaves at 7:40 and arrives at 8:25. How many minutes?",
+         ["From 7:40 to 8:00 there are 20 minutes, from 8:00 to 8:25 there are 25.", "20 + 25 = 45"], []),
+        ("Mia leaves at 7:40 and arrives at 8:25. How many minutes?", ["From 7:40 to 8:00 there are 35 minutes.", "35 + 25 = 60"], [35]),
         ("Solve 5n - 8 = 2n + 19.", ["3n = 19 + 8 = 27", "n = 27 / 3 = 9"], []),  # algebra is not followed
     ],
 )  # fmt: skip
