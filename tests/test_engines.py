@@ -81,20 +81,20 @@ def test_a_script_is_known_by_its_text(tmp_path):
 
 @pytest.mark.parametrize("change, same", [("", True), ("model-00002-of-00002.safetensors", False), ("config.json", True)])
 def test_weights_in_several_files_are_known_by_all_of_them(tmp_path, change, same):
-    from mathtutor.engines.hf import _hash_of_weights
+    from mathtutor.io import hash_of_weights
 
     for name in ("model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors", "config.json"):
         (tmp_path / name).write_bytes(b"weights")
-    before = _hash_of_weights(tmp_path)
+    before = hash_of_weights(tmp_path)
     if change:
         (tmp_path / change).write_bytes(b"others")
-    assert len(before) == 16 and (_hash_of_weights(tmp_path) == before) is same
+    assert len(before) == 16 and (hash_of_weights(tmp_path) == before) is same
 
 
 def test_a_folder_without_weights_has_no_hash(tmp_path):
-    from mathtutor.engines.hf import _hash_of_weights
+    from mathtutor.io import hash_of_weights
 
-    assert _hash_of_weights(tmp_path) == ""
+    assert hash_of_weights(tmp_path) == ""
 
 
 def test_a_set_stop_ends_a_script():

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import json
 import os
 from pathlib import Path
 
@@ -32,7 +33,7 @@ from safetensors import SafetensorError  # noqa: E402
 from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: E402
 
 from mathtutor.chat import encode_conversation, render_target  # noqa: E402
-from mathtutor.io import Damaged, read_json, sha256_file, write_atomic, write_json  # noqa: E402
+from mathtutor.io import Damaged, read_json, replace_folder, sha256_file, write_atomic, write_json  # noqa: E402
 from mathtutor.recipes import RecipeError, build  # noqa: E402
 from training.export import PROBE, save_model  # noqa: E402
 from training.gguf import TYPES, check_architecture, export_gguf  # noqa: E402
@@ -137,7 +138,7 @@ def say(name: str, off: dict[str, float]) -> str:
 def merge(folder: Path, mode: str, device: str, precision: str) -> Path:
     """Merge, compare, save, load again, compare, answer, write the card. Returns the model's folder."""
     recipe = read_recipe_record(folder)
-    target = folder / "merged"
+    target = folder / ".merged.tmp"  # all of it appears together, when it has been compared
     tuned = folder / ("adapter" if recipe.lora is not None else "model")
     if (folder / "merge.json").exists():
         raise ValueError(f"{folder} is a merged model already: name the run that it came from, --run {folder.parent}")
@@ -182,7 +183,7 @@ def merge(folder: Path, mode: str, device: str, precision: str) -> Path:
     print(f"{PROBE}\n-> {' '.join(reply.split())[:300]}")
     record |= {"mode": chosen, "precision": precision, "saved": saved, "problem": PROBE, "reply": reply}
     for name in ("recipe.json", "run.json", "audit.json"):
-        write_atomic(target / name, (folder / name).read_bytes())
+        write_atomic(target / name, without_places((folder / name).read_text(encoding="utf-8"), recipe))
     for name in ("log.jsonl", "samples.jsonl"):
         if (folder / name).exists():
             write_atomic(target / name, (folder / name).read_bytes())
@@ -190,7 +191,20 @@ def merge(folder: Path, mode: str, device: str, precision: str) -> Path:
         write_atomic(target / MODE, mode_of(recipe))
     record["files"] = {path.name: sha256_file(path) for path in sorted(target.iterdir())}  # what may be pushed
     write_json(target / "merge.json", record)
-    return target
+    replace_folder(target, folder / "merged")
+    return folder / "merged"
+
+
+def without_places(text: str, recipe: TuneRecipe) -> str:
+    """A record as it may be published: of the places on this machine that the recipe names, the last part alone (`.../base`).
+
+    What lies below the working directory and is named from there stays: others find it in the same place.
+    """
+    named = [recipe.model.base, recipe.model.tokenizer, *recipe.data.rows.split(","), *(one.path for one in recipe.data.sets)]
+    places = {spelling for path in map(str.strip, named) if path.startswith(("/", "~", "..")) for spelling in (path, str(Path(path)))}
+    for place in sorted(places, key=len, reverse=True):
+        text = text.replace(json.dumps(place, ensure_ascii=False)[1:-1], f".../{Path(place).name}")
+    return text
 
 
 def mode_of(recipe: TuneRecipe) -> str:

@@ -47,7 +47,7 @@ from mathtutor.chat import (  # noqa: E402
 from mathtutor.engines import Delta, Generation, Sampling  # noqa: E402
 from mathtutor.engines.qwen3 import Cache, Qwen3, is_supported  # noqa: E402
 from mathtutor.engines.rows import Row, Rules, draw  # noqa: E402
-from mathtutor.io import sha256_file, sha256_json  # noqa: E402
+from mathtutor.io import hash_of_weights  # noqa: E402
 
 CACHE_BYTES = 2 * 2**30  # what the slots of one call may take: a larger model gets fewer
 WORTH_SHARING = 32  # tokens of a common beginning; a shorter one is read again for each prompt
@@ -102,7 +102,7 @@ class HFEngine:
         if folder.parent.name == "snapshots":  # of the hub's cache: its name is the commit
             self.revision = folder.name
         else:
-            self.revision = _hash_of_weights(folder)
+            self.revision = hash_of_weights(folder)
         if bits == 4:  # other replies than those of the same weights in 16
             self.revision += "+nf4"
         added = {token.content for token in self._tokenizer.added_tokens_decoder.values()}
@@ -355,15 +355,6 @@ class HFEngine:
             else:
                 spans.append((start, end))
         return tuple(spans)
-
-
-def _hash_of_weights(folder: Path) -> str:
-    """16 hex digits over the weights of a folder, in one file or in several; "" where there are none."""
-    weights = folder / "model.safetensors"
-    if weights.exists():
-        return sha256_file(weights)[:16]
-    parts = [[part.name, sha256_file(part)] for part in sorted(folder.glob("*.safetensors"))]
-    return sha256_json(parts)[:16] if parts else ""
 
 
 class _AnyOf:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from mathtutor.io import read_json, read_rows, sha256_file
+from mathtutor.io import hash_of_weights, read_json, read_rows
 from training.card import results_table
 from training.tuning.items import prompt_of
-from training.tuning.recipe import Data, is_folder, is_local
+from training.tuning.recipe import Data, is_local
 
 USUAL = "tuned"  # eval.run's prompt mode where none is named
 WIDTH, HEIGHT, LEFT, TOP = 720, 280, 60, 20
@@ -48,9 +48,9 @@ def tuned_card(folder: Path, evals: Path) -> str:
     """The card of the model in `folder`, from recipe.json, run.json, audit.json, log.jsonl, samples.jsonl and merge.json."""
     recipe, run, audit, merge = (read_json(folder / f"{name}.json") for name in ("recipe", "run", "audit", "merge"))
     log = list(read_rows(folder / "log.jsonl"))
-    weights = {sha256_file(path)[:16] for path in folder.glob("model*.safetensors")}
+    weights = hash_of_weights(folder)
     summaries = {path: read_json(path) for path in sorted(evals.glob("*/summary.json"))}
-    measured = [one | {"engine": _measured_as(recipe["name"], path.with_name("run.json"))} for path, one in summaries.items() if one.get("revision") in weights]
+    measured = [one | {"engine": _measured_as(recipe["name"], path.with_name("run.json"))} for path, one in summaries.items() if weights and one.get("revision") == weights]
     model, system = recipe["model"], recipe["data"]["system"]
     lines = [
         "---",
@@ -58,7 +58,7 @@ def tuned_card(folder: Path, evals: Path) -> str:
         "language: [en]",
         "library_name: transformers",
         "pipeline_tag: text-generation",
-        *([f"base_model: {model['base']}"] if _is_hub(model["base"]) else []),
+        *([f"base_model: {model['base']}"] if audit["base"] == f"{model['base']}@{model['revision']}" else []),
         *_datasets(recipe),
         f"tags: [math, reasoning, word-problems, {recipe['method']}]",
         "---",
@@ -139,10 +139,6 @@ def _asked_with(system: str) -> list[str]:
         "`eval.run --mode file:mode.yaml` asks with it, by the file beside this card; `eval.run` without `--mode` and the tutor ask without:"
     )
     return [told, "", *(f"> {line}".rstrip() for line in system.splitlines()), ""]
-
-
-def _is_hub(base: str) -> bool:
-    return bool(base) and not is_folder(base)
 
 
 def _datasets(recipe: dict) -> list[str]:
