@@ -178,7 +178,7 @@ def damage(folder: Path, what: str) -> list[str]:
 @pytest.mark.parametrize(
     "what, says",
     [("an infinite adapter", "logits are not all finite numbers"), ("another base", "is not the base that the adapter was trained on"), ("a mode", "--mode dequantised is for qlora"),
-     ("a cut file", "a file of weights of .* is damaged .*: fetch the base anew, or remove run.json")],
+     ("a cut file", "a file of .* is damaged .*: fetch the base anew, or remove run.json")],
 )  # fmt: skip
 def test_a_merge_of_what_was_not_trained_is_refused(runs, tmp_path, what, says):
     folder = shutil.copytree(runs("qwen3-0.6b-lora"), tmp_path / "run")
@@ -243,6 +243,10 @@ def test_a_dry_run_names_what_would_be_sent_and_an_edited_card_is_refused(runs, 
     card = (folder / "README.md").read_text()
     assert "license: apache-2.0" in card and "datasets: [" not in card  # the shrunken data are made here
     assert '"role": "system", "content": "You are a careful math assistant.' in card
+    # Neither where the run lay nor an example of what it learned is published.
+    published = b"".join(path.read_bytes() for path in folder.iterdir())
+    assert ".../base" in card and str(runs("qwen3-0.6b-lora").parent).encode() not in published
+    assert "tokens are learned from" in card and "[<think>" not in read_json(folder / "audit.json")["lines"]
     (folder / "secret.txt").write_text("HF_TOKEN=x")
     with pytest.raises(SystemExit, match="holds what its records do not name: secret.txt. Move it away"):
         push.main(arguments)
@@ -259,6 +263,45 @@ def test_a_dry_run_names_what_would_be_sent_and_an_edited_card_is_refused(runs, 
     (folder / "merge.json").unlink()
     with pytest.raises(SystemExit, match="merge.json is missing"):
         push.main(arguments)
+
+
+PLACES = [  # (what a recipe names, what is published of it)
+    ("/home/ann/mine.jsonl", ".../mine.jsonl"),
+    ("~/sets/mine.jsonl", ".../mine.jsonl"),
+    ("../mine.jsonl", ".../mine.jsonl"),
+    ("/home/ann/a \"b\".jsonl", ".../a \"b\".jsonl"),
+    ("data/mine.jsonl", "data/mine.jsonl"),
+    ("ORG/NAME", "ORG/NAME"),
+]
+
+
+@pytest.mark.parametrize(("path", "published"), PLACES)
+def test_a_published_record_names_no_place_on_the_machine(small, path, published):
+    recipe, _ = small
+    recipe = replace(recipe, model=replace(recipe.model, base="/home/ann"), data=replace(recipe.data, rows=f"{path}, x.jsonl", sets=()))
+    record = json.dumps({"reports": {path: "not compared"}, "lines": [f"decontamination: {path} was compared"], "base": "/home/ann"})
+    found = json.loads(merge.without_places(record, recipe))
+    assert found == {"reports": {published: "not compared"}, "lines": [f"decontamination: {published} was compared"], "base": ".../ann"}
+
+
+BROKEN = [  # (file of a merged folder, what stands there, what the card and the push say)
+    ("run.json", "[]", "run.json is no record"),
+    ("run.json", "{}", "lacks what the card tells"),
+    ("audit.json", "3", "audit.json is no record"),
+    ("merge.json", "{}", "lacks what the card tells"),
+    ("log.jsonl", '{"step": 1}\n', "holds no loss of any step"),
+    ("samples.jsonl", '{"step": 1}\n', "lacks what the card tells"),
+]
+
+
+@pytest.mark.parametrize(("name", "text", "says"), BROKEN)
+def test_a_broken_record_is_answered_with_a_sentence(runs, tmp_path, name, text, says):
+    folder = shutil.copytree(runs("qwen3-0.6b-lora"), tmp_path / "run")
+    (folder / "merged" / name).write_text(text)
+    with pytest.raises(SystemExit, match=says):
+        merge.main(["--run", str(folder), "--card-only", "--evals", str(tmp_path / "none")])
+    with pytest.raises(SystemExit):
+        push.main(["--model", str(folder / "merged"), "--to", "org/name", "--dry-run"])
 
 
 def test_a_system_prompt_of_training_is_asked_with_by_the_file_beside_the_model(runs):

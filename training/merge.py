@@ -38,7 +38,7 @@ from mathtutor.recipes import RecipeError, build  # noqa: E402
 from training.export import PROBE, save_model  # noqa: E402
 from training.gguf import TYPES, check_architecture, export_gguf  # noqa: E402
 from training.tune import quiet_libraries  # noqa: E402
-from training.tuning.card import loss_picture, tuned_card  # noqa: E402
+from training.tuning.card import loss_picture, read_record, tuned_card  # noqa: E402
 from training.tuning.items import prompt_of  # noqa: E402
 from training.tuning.models import base_identity, config_of, held, keep_packing, quantization_config  # noqa: E402
 from training.tuning.recipe import TuneRecipe  # noqa: E402
@@ -147,7 +147,8 @@ def merge(folder: Path, mode: str, device: str, precision: str) -> Path:
     modes = {"qlora": ["original", "dequantised"], "lora": ["original"]}.get(recipe.method, [])
     if mode not in ("auto", *modes):
         raise ValueError(f"--mode {mode} is for {'an adapter: all weights were trained here' if not modes else 'qlora: nothing was quantised here'}; leave it out")
-    if recipe.lora is not None and read_json(folder / "audit.json").get("base") != base_identity(recipe):
+    _, audit = (read_record(folder / f"{name}.json") for name in ("run", "audit"))
+    if recipe.lora is not None and audit.get("base") != base_identity(recipe):
         raise ValueError(f"{recipe.model.base} is not the base that the adapter was trained on: its weights have changed since, or are gone. Put them back")
     tokenizer = AutoTokenizer.from_pretrained(tuned)
     prompt, ids = probe_ids(recipe, tokenizer, device)
@@ -203,8 +204,13 @@ def without_places(text: str, recipe: TuneRecipe) -> str:
     named = [recipe.model.base, recipe.model.tokenizer, *recipe.data.rows.split(","), *(one.path for one in recipe.data.sets)]
     places = {spelling for path in map(str.strip, named) if path.startswith(("/", "~", "..")) for spelling in (path, str(Path(path)))}
     for place in sorted(places, key=len, reverse=True):
-        text = text.replace(json.dumps(place, ensure_ascii=False)[1:-1], f".../{Path(place).name}")
+        text = text.replace(_as_told(place), f".../{_as_told(Path(place).name)}")
     return text
+
+
+def _as_told(text: str) -> str:
+    """How it stands between the quotation marks of a JSON file."""
+    return json.dumps(text, ensure_ascii=False)[1:-1]
 
 
 def mode_of(recipe: TuneRecipe) -> str:
@@ -269,9 +275,9 @@ def main(arguments: list[str] | None = None) -> None:
         if args.gguf:
             add_gguf(target, args.gguf)
         write_card(target, args.evals)
-    except SafetensorError as error:
+    except (SafetensorError, json.JSONDecodeError) as error:
         raise SystemExit(
-            f"a file of weights of {args.run}, or of its base, is damaged ({error}): fetch the base anew, or remove run.json and adapter or model there "
+            f"a file of {args.run}, of its adapter or model, or of its base, is damaged ({error}): fetch the base anew, or remove run.json and adapter or model there "
             "and run training.tune again, which writes them from the last checkpoint"
         ) from error
     except (RecipeError, Damaged, ValueError, OSError) as error:

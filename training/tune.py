@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import math
 import os
-import re
 import signal
 import sys
 import time
@@ -206,7 +205,9 @@ class Prepared:
             self._say(compared)
             self.record["data"] = data_hash(recipe, items)
         self._say(audit.check_tokenizer(self.tokenizer, recipe.model.end, self.config.vocab_size, self.tokens.first))
-        self._say(audit.check_mask(self.tokens, self.tokenizer, "all" if recipe.is_text else recipe.train.learn, colour=os.isatty(1)))
+        share, example = audit.check_mask(self.tokens, self.tokenizer, "all" if recipe.is_text else recipe.train.learn, colour=os.isatty(1))
+        self._say([share])
+        print(example)  # not kept: the record is published with the weights, the training text is not
         self._say([f"data hash: {self.record['data'][:16]}"])
 
     def _say(self, lines: list[str]) -> None:
@@ -317,7 +318,7 @@ def train(recipe: TuneRecipe, prepared: Prepared, folder: Path, crew, backend: s
         watch.close()
     if crew.leads:
         write_json(folder / "recipe.json", asdict(recipe))
-        write_json(folder / "audit.json", {**stamp, **prepared.record, "lines": [audit_text(line) for line in prepared.lines]})
+        write_json(folder / "audit.json", {**stamp, **prepared.record, "lines": prepared.lines})
         write_json(
             folder / "run.json",
             {
@@ -345,11 +346,6 @@ def check_stamp(folder: Path, stamp: dict) -> None:
         there = read_json(path)
         if different := [key for key in stamp if there.get(key) != stamp[key]]:
             raise ValueError(f"{folder} was begun with another {', '.join(different)}: choose a new --out, or put it back as it was")
-
-
-def audit_text(line: str) -> str:
-    """A printed line without its colours."""
-    return re.sub("\033\\[\\d+m", "", line)
 
 
 def result_folder(folder: Path, recipe: TuneRecipe) -> Path:
