@@ -66,6 +66,22 @@ def _four_bit() -> BitsAndBytesConfig:
     )  # fmt: skip
 
 
+ADAPTER = "it is an adapter, not a model: merge it into its base first (python -m training.merge)"
+
+
+def _no_model(path: str) -> str:
+    """Why a path on this machine holds no model; "" where it does, and for a name on the hub."""
+    folder = Path(path).expanduser()
+    if not folder.exists():
+        return "there is no such folder" if path.startswith(("/", ".", "~")) or path.count("/") > 1 else ""
+    if (folder / "adapter_config.json").exists():
+        return ADAPTER
+    if (folder / "config.json").exists():
+        return ""
+    made = next((name for name in ("merged", "tuned") if (folder / name / "config.json").exists()), None)
+    return f"the model lies one folder below, in {path}/{made}" if made else "it is no folder with a config.json"
+
+
 class HFEngine:
     """One model in memory. Safe to use from several threads, which then share the processor."""
 
@@ -79,6 +95,8 @@ class HFEngine:
         self.name, self.path = name or f"hf:{path}", path
         self.device = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
         self.batch_size = batch_size
+        if reason := _no_model(path):
+            raise ValueError(f"the model {path} could not be loaded: {reason}")
         try:
             with _LOADING:
                 self._tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=False, padding_side="left")
@@ -93,6 +111,8 @@ class HFEngine:
         except (OSError, ValueError, ImportError) as error:
             reason = str(error).strip().split("\n")[0]
             raise ValueError(f"the model {path} could not be loaded: {reason}") from error
+        if getattr(self._model, "_hf_peft_config_loaded", False):  # our own forward pass would leave it out without a word
+            raise ValueError(f"the model {path} could not be loaded: {ADAPTER}")
         self._may_move = bits != 4  # bitsandbytes puts its weights where they belong
         self._model.eval()
         if not waits:
