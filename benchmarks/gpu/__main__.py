@@ -235,12 +235,12 @@ def main() -> None:
         parser.error("--seconds must be above 0, --each 0 or more")
     if args.table and not args.out.is_dir():
         parser.error(f"--out {args.out} is no folder of records")
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # that a CPU kernel of the hub is not installed
     try:
         import bitsandbytes  # noqa: F401
         import peft  # noqa: F401
     except ImportError as error:
         raise SystemExit(f"{error}: pip install -e '.[train-cuda]'") from error
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # that a CPU kernel of the hub is not installed
     if args.one:
         write_json(args.out / f"{args.one}.json", measure(args.one, args.toy, args.each))
         return
