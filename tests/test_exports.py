@@ -17,8 +17,8 @@ pytest.importorskip("onnxruntime", reason="pip install -e '.[export]'")
 
 from mathtutor.chat import conversation, encode_conversation  # noqa: E402
 from mathtutor.engines import Sampling  # noqa: E402
-from mathtutor.io import hash_of_weights, read_json  # noqa: E402
-from training import gguf, onnx, parity  # noqa: E402
+from mathtutor.io import hash_of_weights, read_json, write_json, write_rows  # noqa: E402
+from training import export, gguf, onnx, parity  # noqa: E402
 
 PROBLEM = "Ana has 3 boxes with 12 pencils each. She gives away 7. How many are left?"
 
@@ -237,3 +237,48 @@ def test_the_folder_holds_what_a_browser_looks_for(exported):
     names = {str(path.relative_to(exported)) for path in exported.rglob("*") if path.is_file()}
     assert {"config.json", "tokenizer.json", "tokenizer_config.json", *onnx.FILES.values()} <= names
     assert (exported / onnx.FILES["8 bits"]).stat().st_size < (exported / onnx.FILES["32 bits"]).stat().st_size
+
+
+# --- the shipped folder
+
+
+@pytest.fixture()
+def finished(tiny_model_folder, tmp_path):
+    """A finished run, and a folder that an earlier one was exported to."""
+    for name in ("base", "tuned"):
+        shutil.copytree(tiny_model_folder, tmp_path / "run" / name)
+        (tmp_path / "shipped" / name).mkdir(parents=True)
+        (tmp_path / "shipped" / name / "of before").touch()
+    for phase in ("pretrain", "sft"):
+        write_rows(tmp_path / "run" / phase / "log.jsonl", [{"step": 1, "loss": 2.0, "tokens": 9}])
+    write_json(tmp_path / "run" / "recipe.json", {"name": "tiny"})
+    return tmp_path / "run", tmp_path / "shipped"
+
+
+HARM = [  # (what is wrong, what is said)
+    ("no log", "log.jsonl is not there: finish training first"),
+    ("cut weights", "a file of weights in .* is damaged"),
+    ("too coarse", "16-bit rounding moves a probability by"),
+]
+
+
+@pytest.mark.parametrize(("harm", "says"), HARM)
+def test_what_cannot_be_exported_leaves_the_shipped_weights(finished, monkeypatch, harm, says):
+    run, shipped = finished
+    if harm == "no log":
+        (run / "sft" / "log.jsonl").unlink()
+    elif harm == "cut weights":
+        (run / "base" / "model.safetensors").write_bytes(b"weights")
+    else:
+        save = export.save_model
+        monkeypatch.setattr(export, "save_model", lambda model, *more: save(model.apply(lambda part: [p.data.mul_(9) for p in part.parameters(recurse=False)]), *more))
+    with pytest.raises(SystemExit, match=says):
+        call(export, monkeypatch, "--recipe", "training/recipes/speedrun.yaml", "--run", run, "--to", shipped)
+    assert (shipped / "base" / "of before").exists() and not (shipped / "README.md").exists()
+
+
+def test_a_record_that_is_none_is_told(finished, monkeypatch):
+    run, shipped = finished
+    (run / "pretrain" / "log.jsonl").write_text("")
+    with pytest.raises(SystemExit, match="lacks what the card tells"):
+        call(export, monkeypatch, "--recipe", "training/recipes/speedrun.yaml", "--run", run, "--to", shipped)
