@@ -858,7 +858,7 @@ def test_the_slurm_template_is_sound_shell_and_starts_the_configuration_of_many_
     "more, says",
     [(["--set", "train.stesp=1"], r"did you mean steps\?"), (["--device", "cuda"], "sees no GPU"), (["--backend", "unsloth"], "needs a CUDA GPU"),
      (["--prepare"], "--prepare is for recipes whose data are a stream"), (["--minutes", "0"], "--minutes must be above 0, not 0"),
-     (["--out", __file__], "is a file: name a folder for the run"), (["--set", "train.warmup_steps=7"], "train.warmup_steps 7 exceeds the 6 steps")],
+     (["--threads", "-1"], "--threads must be 1 or more"), (["--out", __file__], "is a file: name a folder for the run"), (["--set", "train.warmup_steps=7"], "train.warmup_steps 7 exceeds the 6 steps")],
 )  # fmt: skip
 def test_a_command_that_cannot_work_ends_with_a_sentence(tmp_path, more, says, monkeypatch):
     monkeypatch.delenv("MATHTUTOR_DATA", raising=False)

@@ -55,6 +55,8 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         if args.minutes is not None and not args.minutes > 0:
             raise ValueError(f"--minutes must be above 0, not {args.minutes:g}")
+        if args.threads < 0:
+            raise ValueError(f"--threads must be 1 or more, or 0 for all, not {args.threads}")
         if args.out is not None and args.out.exists() and not args.out.is_dir():
             raise ValueError(f"--out {args.out} is a file: name a folder for the run")
         recipe = load_tune_recipe(args.recipe, [] if args.shrink else args.set)  # of the small sister otherwise
