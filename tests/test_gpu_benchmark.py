@@ -231,7 +231,7 @@ def test_two_commands_never_measure_each_other(monkeypatch, tmp_path):
 
 
 def test_a_slice_ends_when_the_command_that_began_it_is_gone(monkeypatch):
-    parents = iter([7, 7, 1])
+    parents = iter([command.PARENT, 1])
     monkeypatch.setattr(command.os, "getppid", lambda: next(parents))
     with pytest.raises(SystemExit, match="is gone"):
         command.measure("8b-seed", True, 0.0)

@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 
 from mathtutor.chat import END, conversation, render_conversation, render_prompt, render_target
 from mathtutor.engines import Sampling, gather, load_engine
-from mathtutor.io import read_json, read_rows, sha256_file, write_json, write_rows
+from mathtutor.io import hold_folder, read_json, read_rows, sha256_file, write_json, write_rows
 from training import merge, push, tune
 from training.tuning import audit, copies, stream
 from training.tuning.backend import not_by_unsloth, resolve_backend
@@ -194,7 +194,14 @@ def test_a_merged_model_is_not_merged_again(runs):
         merge.main(["--run", str(runs("qwen3-0.6b-lora") / "merged"), "--device", "cpu"])
 
 
+def test_two_commands_never_write_one_run(runs):
+    with hold_folder(runs("qwen3-0.6b-lora")), pytest.raises(SystemExit, match="is in use by another run"):
+        merge.main(["--run", str(runs("qwen3-0.6b-lora")), "--device", "cpu"])
+
+
 def test_a_run_that_is_not_finished_is_not_merged(tmp_path):
+    with pytest.raises(SystemExit, match="nowhere is no folder: name the run folder"):
+        merge.main(["--run", str(tmp_path / "nowhere"), "--device", "cpu"])
     with pytest.raises(SystemExit, match="holds no finished run"):
         merge.main(["--run", str(tmp_path), "--device", "cpu"])
 
@@ -229,9 +236,10 @@ def test_a_card_names_the_prompt_of_a_measurement_and_not_where_the_model_lay(ru
         write_json(tmp_path / name / "summary.json", summary)
         write_json(tmp_path / name / "run.json", mode)
     write_json(tmp_path / "d" / "summary.json", summary | {"revision": "another"})
+    write_json(tmp_path / "e" / "summary.json", summary | {"revision": summary["revision"] + "+nf4"})
     card = tuned_card(folder, tmp_path)
     assert card.count("| qwen3-0.6b-lora-shrunken | bank | 8 |") == 2 and card.count("-shrunken, mode file:mode.yaml | bank | 8 |") == 1
-    assert f"hf:{folder}" not in card and card.count("| bank |") == 3
+    assert f"hf:{folder}" not in card and card.count("-shrunken, in 4 bits | bank | 8 |") == 1 and card.count("| bank |") == 4
 
 
 def test_a_dry_run_names_what_would_be_sent_and_an_edited_card_is_refused(runs, tmp_path, capsys):

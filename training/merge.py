@@ -33,7 +33,16 @@ from safetensors import SafetensorError  # noqa: E402
 from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: E402
 
 from mathtutor.chat import encode_conversation, render_target  # noqa: E402
-from mathtutor.io import Damaged, read_json, replace_folder, sha256_file, write_atomic, write_json  # noqa: E402
+from mathtutor.io import (  # noqa: E402
+    Busy,
+    hold_folder,
+    read_json,
+    replace_folder,
+    sha256_file,
+    told,
+    write_atomic,
+    write_json,
+)
 from mathtutor.recipes import RecipeError, build  # noqa: E402
 from training.export import PROBE, save_model  # noqa: E402
 from training.gguf import TYPES, check_architecture, export_gguf  # noqa: E402
@@ -268,20 +277,25 @@ def main(arguments: list[str] | None = None) -> None:
         target = args.run / "merged"
         if args.gguf:
             check_architecture(config_of(read_recipe_record(args.run)), args.run)
-        if not args.card_only:
-            target = merge(args.run, args.mode, device, args.precision)
-        elif not (target / "merge.json").exists():
-            raise ValueError(f"{target} is not there: merge first, without --card-only")
-        if args.gguf:
-            add_gguf(target, args.gguf)
-        write_card(target, args.evals)
+        elif not args.run.is_dir():
+            raise ValueError(f"{args.run} is no folder: name the run folder of training.tune with --run")
+        with hold_folder(args.run):
+            if not args.card_only:
+                target = merge(args.run, args.mode, device, args.precision)
+            elif not (target / "merge.json").exists():
+                raise ValueError(f"{target} is not there: merge first, without --card-only")
+            if args.gguf:
+                add_gguf(target, args.gguf)
+            write_card(target, args.evals)
     except (SafetensorError, json.JSONDecodeError) as error:
         raise SystemExit(
             f"a file of {args.run}, of its adapter or model, or of its base, is damaged ({error}): fetch the base anew, or remove run.json and adapter or model there "
             "and run training.tune again, which writes them from the last checkpoint"
         ) from error
-    except (RecipeError, Damaged, ValueError, OSError) as error:
-        raise SystemExit(str(error)) from error
+    except (RecipeError, Busy, ValueError, OSError) as error:
+        raise SystemExit(told(error)) from error
+    except KeyboardInterrupt:
+        raise SystemExit("stopped: what stood in merged before still does, or nothing; run the same command again") from None
 
 
 if __name__ == "__main__":

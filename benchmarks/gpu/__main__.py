@@ -32,6 +32,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 from benchmarks.gpu.shapes import SHAPES, WAYS, Way, toy  # noqa: E402
 from mathtutor.io import Busy, Damaged, hold_folder, read_json, told, write_atomic, write_json  # noqa: E402
 
+PARENT = os.getppid()  # before anything slow: who began this slice
 LONGEST_SLICE = 240  # seconds; what a slice is expected to take at most
 
 
@@ -102,9 +103,9 @@ def _measure(shape, way: Way, device: str, seconds: float) -> dict:
     step(model, optimizer, samples(), way, device)  # the first one allocates and chooses kernels
     wait()
     times, tokens, losses = [], [], []
-    begun, parent = time.perf_counter(), os.getppid()
+    begun = time.perf_counter()
     while len(times) < 2 or time.perf_counter() - begun < seconds:
-        if os.getppid() != parent:  # killed: the next command would share the card with this one
+        if os.getppid() != PARENT:  # killed: the next command would share the card with this one
             raise SystemExit("the command that began this slice is gone")
         drawn, started = samples(), time.perf_counter()
         loss, used = step(model, optimizer, drawn, way, device)

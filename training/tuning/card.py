@@ -70,7 +70,8 @@ def _card(folder: Path, evals: Path) -> str:
     log = list(read_rows(folder / "log.jsonl"))
     weights = hash_of_weights(folder)
     summaries = {path: read_record(path) for path in sorted(evals.glob("*/summary.json"))}
-    measured = [one | {"engine": _measured_as(recipe["name"], path.with_name("run.json"))} for path, one in summaries.items() if weights and one.get("revision") == weights]
+    names = {weights: recipe["name"], f"{weights}+nf4": f"{recipe['name']}, in 4 bits"} if weights else {}
+    measured = [one | {"engine": _measured_as(names[one["revision"]], path.with_name("run.json"))} for path, one in summaries.items() if one.get("revision") in names]
     model, system = recipe["model"], recipe["data"]["system"]
     lines = [
         "---",
