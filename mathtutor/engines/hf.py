@@ -71,7 +71,7 @@ ADAPTER = "it is an adapter, not a model: merge it into its base first (python -
 
 def _no_model(path: str) -> str:
     """Why a path on this machine holds no model; "" where it does, and for a name on the hub."""
-    folder = Path(path).expanduser()
+    folder = Path(path)
     if not folder.exists():
         return "there is no such folder" if path.startswith(("/", ".", "~")) or path.count("/") > 1 else ""
     if (folder / "adapter_config.json").exists():
@@ -92,6 +92,7 @@ class HFEngine:
 
         `waits`: the weights stay in memory until `arrive` (`zero.py`).
         """
+        path = os.path.expanduser(path)  # no shell does it behind "hf:"
         self.name, self.path = name or f"hf:{path}", path
         self.device = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
         self.batch_size = batch_size
