@@ -153,6 +153,8 @@ WRONG = [  # (command, --model, --out, more, what it says)
     (gguf, "nowhere", "out", [], "must name a file that ends in .gguf"),
     (gguf, "nowhere", "out.json", [], "must name a file that ends in .gguf"),  # its record would replace it
     (gguf, "nowhere", "out.gguf", ["--record", "."], "must name a file that ends in .json"),
+    (gguf, "nowhere", "out.gguf", ["--max-tokens", "9"], "--max-tokens is for --check"),
+    (onnx, "nowhere", "out", ["--no-calculator"], "are for --check"),
     (onnx, "nowhere", "out", [], "nowhere is no model folder"),
     (onnx, "nowhere", "out", ["--check", "-1"], "--check must be 0 or more"),
 ]
@@ -275,6 +277,12 @@ def test_what_cannot_be_exported_leaves_the_shipped_weights(finished, monkeypatc
     with pytest.raises(SystemExit, match=says):
         call(export, monkeypatch, "--recipe", "training/recipes/speedrun.yaml", "--run", run, "--to", shipped)
     assert (shipped / "base" / "of before").exists() and not (shipped / "README.md").exists()
+
+
+def test_a_card_alone_is_of_what_is_there(finished, monkeypatch, capsys):
+    with pytest.raises(SystemExit):
+        call(export, monkeypatch, "--recipe", "training/recipes/speedrun.yaml", "--run", finished[0], "--to", finished[1], "--card-only")
+    assert "--run is for exporting again" in capsys.readouterr().err
 
 
 def test_a_record_that_is_none_is_told(finished, monkeypatch):

@@ -194,6 +194,12 @@ def test_a_merged_model_is_not_merged_again(runs):
         merge.main(["--run", str(runs("qwen3-0.6b-lora") / "merged"), "--device", "cpu"])
 
 
+@pytest.mark.parametrize("more", [["--mode", "original"], ["--precision", "fp32"]])
+def test_a_card_alone_merges_nothing(runs, more):
+    with pytest.raises(SystemExit, match="--card-only leaves the weights as they are"):
+        merge.main(["--run", str(runs("qwen3-0.6b-lora")), "--card-only", *more])
+
+
 def test_two_commands_never_write_one_run(runs):
     with hold_folder(runs("qwen3-0.6b-lora")), pytest.raises(SystemExit, match="is in use by another run"):
         merge.main(["--run", str(runs("qwen3-0.6b-lora")), "--device", "cpu"])
@@ -866,7 +872,7 @@ def test_the_slurm_template_is_sound_shell_and_starts_the_configuration_of_many_
     "more, says",
     [(["--set", "train.stesp=1"], r"did you mean steps\?"), (["--device", "cuda"], "sees no GPU"), (["--backend", "unsloth"], "needs a CUDA GPU"),
      (["--prepare"], "--prepare is for recipes whose data are a stream"), (["--minutes", "0"], "--minutes must be above 0, not 0"),
-     (["--threads", "-1"], "--threads must be 1 or more"), (["--out", __file__], "is a file: name a folder for the run"), (["--set", "train.warmup_steps=7"], "train.warmup_steps 7 exceeds the 6 steps")],
+     (["--plan"], "--plan loads and writes nothing, --shrink does"), (["--threads", "-1"], "--threads must be 1 or more"), (["--out", __file__], "is a file: name a folder for the run"), (["--set", "train.warmup_steps=7"], "train.warmup_steps 7 exceeds the 6 steps")],
 )  # fmt: skip
 def test_a_command_that_cannot_work_ends_with_a_sentence(tmp_path, more, says, monkeypatch):
     monkeypatch.delenv("MATHTUTOR_DATA", raising=False)

@@ -81,6 +81,8 @@ def main() -> None:
     parser.add_argument("--readme", type=Path, help="also refill the marked results and data lines of this README")
     parser.add_argument("--card-only", action="store_true", help="write the card again, leave the weights")
     args = parser.parse_args()
+    if args.card_only and args.run:
+        parser.error("--card-only writes the card of what is in --to: --run is for exporting again, without it")
     try:
         recipe = load_recipe(args.recipe)
     except (RecipeError, OSError) as error:

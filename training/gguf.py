@@ -294,6 +294,8 @@ def main() -> None:
     args = parser.parse_args()
     if args.check < 0 or args.max_tokens < 1:
         parser.error("--check must be 0 or more, --max-tokens 1 or more")
+    if not args.check and args.max_tokens != parser.get_default("max_tokens"):
+        parser.error("--max-tokens is for --check")
     record_path = args.record or args.out.with_suffix(".json")
     if args.out.suffix != ".gguf" or args.out.is_dir():
         parser.error(f"--out {args.out} must name a file that ends in .gguf")

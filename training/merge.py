@@ -270,6 +270,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--card-only", action="store_true", help="leave the weights as they are: write the card again (and --gguf)")
     args = parser.parse_args(arguments)
     try:
+        if args.card_only and (args.mode != "auto" or args.precision != "bf16"):
+            raise ValueError("--card-only leaves the weights as they are: --mode and --precision are for merging them again, without it")
         if args.device == "cuda" and not torch.cuda.is_available():
             raise ValueError("--device cuda: this torch sees no GPU; use --device cpu")
         device = "cuda" if torch.cuda.is_available() and args.device != "cpu" else "cpu"

@@ -235,6 +235,8 @@ def main() -> None:
     args = parser.parse_args()
     if args.check < 0 or args.max_tokens < 1:
         parser.error("--check must be 0 or more, --max-tokens 1 or more")
+    if not args.check and (args.no_calculator or args.max_tokens != parser.get_default("max_tokens")):
+        parser.error("--max-tokens and --no-calculator are for --check")
     need_model(args.model)
     if reason := not_ours(args.out):
         parser.error(f"--out {args.out} {reason}, and would be replaced whole: name a new folder, or one that this command made")

@@ -55,6 +55,8 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         if args.minutes is not None and not args.minutes > 0:
             raise ValueError(f"--minutes must be above 0, not {args.minutes:g}")
+        if args.plan and (args.shrink or args.prepare):
+            raise ValueError(f"--plan loads and writes nothing, {'--shrink' if args.shrink else '--prepare'} does: leave one of the two out")
         if args.threads < 0:
             raise ValueError(f"--threads must be 1 or more, or 0 for all, not {args.threads}")
         if args.out is not None and args.out.exists() and not args.out.is_dir():
