@@ -27,7 +27,7 @@ from mathtutor.io import write_json
 from training.data import Examples, batches_from, collate, tokenize
 from training.loop import Compute, make_optimizers, token_loss
 from training.pretrain import make_model
-from training.recipe import Recipe, load_recipe
+from training.recipe import Recipe, RecipeError, load_recipe
 
 ROWS = 2000
 
@@ -71,9 +71,14 @@ def main() -> None:
     parser.add_argument("--compile", action="store_true", help="also with torch.compile: two minutes first")
     parser.add_argument("--out", type=Path, help="where the record goes (JSON)")
     args = parser.parse_args()
-    recipe = load_recipe(args.recipe)
+    if args.rounds < 1 or not 0 < args.seconds < float("inf"):
+        parser.error("--rounds must be 1 or more, --seconds above 0")
+    try:
+        recipe = load_recipe(args.recipe)
+    except (RecipeError, OSError) as error:
+        raise SystemExit(str(error)) from error
     tokenizer = AutoTokenizer.from_pretrained(SHIPPED["pocket"])
-    rows = read_data_rows(Path(recipe.data.rows))[:ROWS]
+    rows = [row for path in recipe.data.files for row in read_data_rows(path)][:ROWS]
     examples = tokenize(rows, tokenizer, "sft", recipe.sft.max_tokens)
 
     def way(precision: str, compiled: bool, batch_tokens: int, optimizer: str) -> Way:

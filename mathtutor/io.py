@@ -432,3 +432,12 @@ def sha256_file(path: str | Path) -> str:
 def sha256_json(value: Any) -> str:
     """Hex digest of a JSON value in canonical form: the same for any order of keys."""
     return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def hash_of_weights(folder: str | Path) -> str:
+    """16 hex digits over the weights of a folder, in one file or in several; "" where there are none."""
+    weights = Path(folder) / "model.safetensors"
+    if weights.exists():
+        return sha256_file(weights)[:16]
+    parts = [[part.name, sha256_file(part)] for part in sorted(Path(folder).glob("*.safetensors"))]
+    return sha256_json(parts)[:16] if parts else ""

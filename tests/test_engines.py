@@ -32,12 +32,22 @@ REPLY = "<think>\nStep 1: Ana has 13 + 24 = 37 apples.\n</think>\n\nThe answer i
         ("hf:", "unknown engine"),
         ("openai:http://127.0.0.1:1/v1", "names no model"),
         ("scripted:nowhere.json", "cannot be read"),
-        ("hf:no/such/folder/here", "could not be loaded"),
+        ("hf:no/such/folder/here", "could not be loaded: there is no such folder"),
+        ("hf:README.md", "could not be loaded: it is no folder with a config.json"),
+        (f"hf:{Path(POCKET).parent}", "the model lies one folder below, in .*/tuned"),
     ],
 )
 def test_a_wrong_spec_is_refused_with_the_known_forms(spec, says):
     with pytest.raises(ValueError, match=says):
         load_engine(spec)
+
+
+@pytest.mark.parametrize("beside", [[], ["config.json"]])
+def test_an_adapter_is_refused_rather_than_answered_for_by_its_base(tmp_path, beside):
+    for name in ("adapter_config.json", *beside):
+        (tmp_path / name).write_text("{}")
+    with pytest.raises(ValueError, match="it is an adapter, not a model: merge it into its base first"):
+        load_engine(f"hf:{tmp_path}")
 
 
 @pytest.mark.parametrize("field, value", [("max_tokens", 0), ("temperature", -1.0), ("temperature", float("nan")), ("top_p", 0.0), ("top_p", 1.5)])
@@ -81,20 +91,20 @@ def test_a_script_is_known_by_its_text(tmp_path):
 
 @pytest.mark.parametrize("change, same", [("", True), ("model-00002-of-00002.safetensors", False), ("config.json", True)])
 def test_weights_in_several_files_are_known_by_all_of_them(tmp_path, change, same):
-    from mathtutor.engines.hf import _hash_of_weights
+    from mathtutor.io import hash_of_weights
 
     for name in ("model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors", "config.json"):
         (tmp_path / name).write_bytes(b"weights")
-    before = _hash_of_weights(tmp_path)
+    before = hash_of_weights(tmp_path)
     if change:
         (tmp_path / change).write_bytes(b"others")
-    assert len(before) == 16 and (_hash_of_weights(tmp_path) == before) is same
+    assert len(before) == 16 and (hash_of_weights(tmp_path) == before) is same
 
 
 def test_a_folder_without_weights_has_no_hash(tmp_path):
-    from mathtutor.engines.hf import _hash_of_weights
+    from mathtutor.io import hash_of_weights
 
-    assert _hash_of_weights(tmp_path) == ""
+    assert hash_of_weights(tmp_path) == ""
 
 
 def test_a_set_stop_ends_a_script():

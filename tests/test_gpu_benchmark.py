@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import replace
 from importlib import import_module
@@ -14,7 +15,7 @@ pytest.importorskip("peft")
 
 from benchmarks.gpu.qlora import IGNORED, batches, build, forward, pack, step, summed_loss  # noqa: E402
 from benchmarks.gpu.shapes import SHAPES, WAYS, toy  # noqa: E402
-from mathtutor.io import read_json, write_json  # noqa: E402
+from mathtutor.io import hold_folder, read_json, write_json  # noqa: E402
 
 command = import_module("benchmarks.gpu.__main__")
 
@@ -159,12 +160,12 @@ def test_a_slice_with_a_record_is_skipped_and_one_command_goes_on(monkeypatch, t
     call(monkeypatch, "--toy", "--out", str(tmp_path), "--ways", "8b-seed", "8b-row")
     assert done == ["8b-seed", "8b-row"]
     shown = capsys.readouterr().out
-    assert "8b-seed: done before" in shown and "| 3,200 | 5.00 | 3.2 | toy size: nothing is judged |" in shown
-    assert "4b-long | 1 of up to 45,056 | not run yet" in (tmp_path / "table.md").read_text()
+    assert "8b-seed: done before" in shown and "| 3,200 | 5.00 | 3.2 | at least 3 times; at most 10 GB (toy size: nothing is judged) |" in shown
+    assert "4b-long | 1 of up to 45,056 | not run yet | | | | fits one card |" in (tmp_path / "table.md").read_text()
 
 
 def test_slices_of_two_devices_never_stand_in_one_table(monkeypatch, tmp_path):
-    write_json(tmp_path / "8b-seed.json", {"way": "8b-seed", "toy": False, "device": "A card"})
+    write_json(tmp_path / "8b-seed.json", {"way": "8b-seed", "toy": False, "device": "A card", "failed": "out of memory"})
     with pytest.raises(SystemExit, match="measured on A card: choose another --out"):
         call(monkeypatch, "--toy", "--out", str(tmp_path))
 
@@ -185,18 +186,55 @@ def test_a_slice_is_not_begun_without_the_time_for_it(monkeypatch, tmp_path):
     assert stopped.value.code == 75 and begun == ["8b-seed"]
 
 
-AIMS = [  # (GB, tokens a second, what the table says of 8b-row)
-    (9.1, 3100.0, "at least 3 times: met; at most 10 GB: met"),
-    (10.4, 2900.0, "at least 3 times: missed; at most 10 GB: missed"),
+OOM, SEED, SLOW = {"failed": "out of memory: x"}, {"tokens a second": 1000.0, "GB reserved": 11.0}, {"tokens a second": 2900.0, "GB reserved": 10.4}
+AIMS = [  # (8b-seed, 8b-row, what the table says of 8b-row)
+    (SEED, {"tokens a second": 3100.0, "GB reserved": 9.1}, "| 3.1 | at least 3 times: met; at most 10 GB: met |"),
+    (SEED, SLOW, "| 2.9 | at least 3 times: missed; at most 10 GB: missed |"),
+    (SEED, OOM, "out of memory: x | | | | at least 3 times: missed; at most 10 GB: missed |"),
+    (SEED, None, "not run yet | | | | at least 3 times; at most 10 GB |"),
+    (OOM, SLOW, "|  | at least 3 times, and 8b-seed failed: not judged; at most 10 GB: missed |"),
+    (None, SLOW, "|  | at least 3 times, and 8b-seed has not run: not judged; at most 10 GB: missed |"),
 ]
 
 
-@pytest.mark.parametrize(("memory", "speed", "says"), AIMS)
-def test_the_table_judges_each_aim(memory, speed, says):
-    base = {"toy": False, "device": "A card", "tokens a second": 1000.0, "samples a second": 9.0, "GB reserved": 11.0, "GB allocated": 10.0}
-    records = {"8b-seed": base, "8b-row": base | {"tokens a second": speed, "GB reserved": memory}, "4b-seed": {"device": "A card", "failed": "out of memory: x"}}
-    shown = command.table(records)
-    assert says in shown and "4b-seed | 1 of up to 4,096 | out of memory: x" in shown
+@pytest.mark.parametrize(("seed", "row", "says"), AIMS)
+def test_the_table_judges_each_aim(seed, row, says):
+    base = {"toy": False, "device": "A card", "samples a second": 9.0, "GB allocated": 10.0}
+    records = {name: base | record for name, record in (("8b-seed", seed), ("8b-row", row), ("4b-long", OOM)) if record}
+    shown = command.table(records).splitlines()
+    assert next(line for line in shown if line.startswith("| 8b-row ")).endswith(says)
+    assert next(line for line in shown if line.startswith("| 8b-seed ")).endswith("its card says 11.8 GB |")
+    assert next(line for line in shown if line.startswith("| 4b-long ")).endswith("fits one card: missed |")
+
+
+WRONG = [  # (what stands in 8b-seed.json, arguments, what is said)
+    ("{", [], "is not JSON: .*: remove it, and its way is run again"),
+    ("[]", [], "is no record of this benchmark: remove it"),
+    ('{"toy": true, "device": "processor"}', [], "is no record of this benchmark: remove it"),
+    ("{}", ["--seconds", "0"], "--seconds must be above 0"),
+    ("{}", ["--each", "-1"], "--each 0 or more"),
+    ("{}", ["--each", "nan"], "--each 0 or more"),
+]
+
+
+@pytest.mark.parametrize(("text", "more", "says"), WRONG)
+def test_a_broken_record_or_a_wrong_call_is_answered_with_a_sentence(monkeypatch, tmp_path, capsys, text, more, says):
+    (tmp_path / "8b-seed.json").write_text(text)
+    with pytest.raises(SystemExit) as stopped:
+        call(monkeypatch, "--toy", "--out", str(tmp_path), *more)
+    assert re.search(says, str(stopped.value) + capsys.readouterr().err)
+
+
+def test_two_commands_never_measure_each_other(monkeypatch, tmp_path):
+    with hold_folder(tmp_path), pytest.raises(SystemExit, match="is in use by another run"):
+        call(monkeypatch, "--toy", "--out", str(tmp_path))
+
+
+def test_a_slice_ends_when_the_command_that_began_it_is_gone(monkeypatch):
+    parents = iter([command.PARENT, 1])
+    monkeypatch.setattr(command.os, "getppid", lambda: next(parents))
+    with pytest.raises(SystemExit, match="is gone"):
+        command.measure("8b-seed", True, 0.0)
 
 
 def test_without_a_card_the_command_says_how_to_try_it(monkeypatch, tmp_path):

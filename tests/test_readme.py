@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mathtutor.io import read_json
+from mathtutor.io import hash_of_weights, read_json
 from training.card import data_lines, of_weights, read_summaries, refill, results_table
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -63,6 +63,17 @@ def test_the_figures_of_the_page_without_a_server_are_those_on_record():
     ]  # fmt: skip
     unfolded = " ".join(README.split())
     assert [words for words in told if words not in unfolded] == []
+
+
+def test_an_export_on_record_is_of_the_shipped_weights_or_the_text_says_of_which():
+    record = read_json(ROOT / "benchmarks" / "records" / "gguf-f32.json")
+    weights, shipped = record["llama.cpp"]["revision"], hash_of_weights(POCKET / "tuned")
+    assert record.get("weights", weights) == weights and "--model assets/models/pocket/tuned" in record["command"]
+    told = f"[{record['llama.cpp']['same reply']:,} of {record['llama.cpp']['problems']:,} replies the same text](benchmarks/records/gguf-f32.json)"
+    before, found, after = " ".join(README.split()).partition(told)
+    assert found
+    older = f"weights `{weights}`, which are no longer those that are shipped"
+    assert (older in before[-200:]) is (weights != shipped)
 
 
 def test_the_card_of_the_shipped_model_holds_the_same_results():

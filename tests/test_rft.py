@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -119,7 +120,7 @@ def test_a_killed_run_goes_on_where_it_was_and_ends_with_the_same_bytes(argument
     (tmp_path / "out").rename(tmp_path / "first")
     killed, rest = Echo(die_after=37), Echo()
     monkeypatch.setattr(rft, "load_engine", lambda spec: killed)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(SystemExit, match="every reply so far is kept"):
         arguments()
     with open(tmp_path / "out" / "samples.jsonl", "a") as file:
         file.write('{"id": "gsm8k-12", "samp')  # torn
@@ -162,6 +163,7 @@ def test_more_samples_may_be_asked_later_and_another_temperature_may_not(argumen
         (["--temperature", "0"], "greedy samples would all be one"),
         (["--samples", "0"], "must be at least 1"),
         (["--top-p", "1.5"], "at most 1"),
+        (["--top-p", "1/0"], "at most 1"),
     ],
 )
 def test_a_wrong_call_stops_at_once_with_a_sentence(arguments, capsys, monkeypatch, more, says):
@@ -169,6 +171,20 @@ def test_a_wrong_call_stops_at_once_with_a_sentence(arguments, capsys, monkeypat
     with pytest.raises(SystemExit) as stopped:
         arguments(*more)
     assert says in str(stopped.value) + capsys.readouterr().err
+
+
+@pytest.mark.parametrize("line", ['{"x": 1}', '{"id": ["b"], "sample": 0, "finish": "stop", "reply": ""}', '{"id": "b", "sample": "0", "finish": "stop", "reply": ""}'])
+def test_a_line_that_is_no_sample_is_named(arguments, tmp_path, monkeypatch, line):
+    monkeypatch.setattr(rft, "load_engine", lambda spec: Echo())
+    (tmp_path / "out").mkdir(exist_ok=True)
+    (tmp_path / "out" / "samples.jsonl").write_text(line + "\n")
+    with pytest.raises(SystemExit, match="samples.jsonl:1 is no sample of this command"):
+        arguments()
+
+
+def test_rows_of_a_test_split_are_never_asked():
+    with pytest.raises(SystemExit, match="svamp-test names a test split: never train on one"):
+        rft.choose_rows(Path("clean.jsonl"), [replace(ROW, source="svamp-test")], None, None)
 
 
 def test_a_real_model_is_sampled_through_a_kill(tiny_model_folder, tmp_path, monkeypatch):

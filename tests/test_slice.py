@@ -151,3 +151,26 @@ def test_missing_rows_that_cannot_be_built_stop_the_slice(recipe, tmp_path):
     with pytest.raises(SystemExit, match="the data could not be built"):
         recipe("--pieces", "out", "--build", "none.yaml")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("info", [None, [], {"kind": "weights"}, {"kind": "half", "plan": {"base": None, "done": 0}}, {"kind": "weights", "plan": {"base": 3, "done": 0}}])
+def test_pieces_of_something_else_are_not_taken_up(recipe, tmp_path, info):
+    pack("data", "other", info)
+    with pytest.raises(SystemExit, match="holds pieces of something else than a slice"):
+        recipe("--out", "run", "--pieces", "out", "--start", "other")
+    assert not (tmp_path / "run" / "slice.json").exists()
+
+
+@pytest.mark.parametrize(("text", "says"), [("{", "slice.json is not JSON"), ("[]", "is no plan of training.slice"), ('{"base": null}', "is no plan of training.slice")])
+def test_a_broken_plan_is_told(recipe, tmp_path, text, says):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "slice.json").write_text(text)
+    with pytest.raises(SystemExit, match=says):
+        recipe("--out", "run", "--pieces", "out")
+
+
+@pytest.mark.parametrize(("more", "says"), [(["--threads", "-1"], "--threads must be 1 or more"), (["--minutes", "0"], "--minutes must be above 0"), (["--minutes", "nan"], "--minutes must be above 0")])
+def test_numbers_that_mean_nothing_are_refused(recipe, monkeypatch, more, says):
+    monkeypatch.setattr(sys, "argv", ["pretrain", "--recipe", "tiny.yaml", *more])
+    with pytest.raises(SystemExit, match=says):
+        slices.pretrain.main()

@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 
 from mathtutor.chat import END, conversation, render_conversation, render_prompt, render_target
 from mathtutor.engines import Sampling, gather, load_engine
-from mathtutor.io import read_json, read_rows, sha256_file, write_json, write_rows
+from mathtutor.io import hold_folder, read_json, read_rows, sha256_file, write_json, write_rows
 from training import merge, push, tune
 from training.tuning import audit, copies, stream
 from training.tuning.backend import not_by_unsloth, resolve_backend
@@ -178,7 +178,7 @@ def damage(folder: Path, what: str) -> list[str]:
 @pytest.mark.parametrize(
     "what, says",
     [("an infinite adapter", "logits are not all finite numbers"), ("another base", "is not the base that the adapter was trained on"), ("a mode", "--mode dequantised is for qlora"),
-     ("a cut file", "a file of weights of .* is damaged .*: fetch the base anew, or remove run.json")],
+     ("a cut file", "a file of .* is damaged .*: fetch the base anew, or remove run.json")],
 )  # fmt: skip
 def test_a_merge_of_what_was_not_trained_is_refused(runs, tmp_path, what, says):
     folder = shutil.copytree(runs("qwen3-0.6b-lora"), tmp_path / "run")
@@ -194,7 +194,20 @@ def test_a_merged_model_is_not_merged_again(runs):
         merge.main(["--run", str(runs("qwen3-0.6b-lora") / "merged"), "--device", "cpu"])
 
 
+@pytest.mark.parametrize("more", [["--mode", "original"], ["--precision", "fp32"]])
+def test_a_card_alone_merges_nothing(runs, more):
+    with pytest.raises(SystemExit, match="--card-only leaves the weights as they are"):
+        merge.main(["--run", str(runs("qwen3-0.6b-lora")), "--card-only", *more])
+
+
+def test_two_commands_never_write_one_run(runs):
+    with hold_folder(runs("qwen3-0.6b-lora")), pytest.raises(SystemExit, match="is in use by another run"):
+        merge.main(["--run", str(runs("qwen3-0.6b-lora")), "--device", "cpu"])
+
+
 def test_a_run_that_is_not_finished_is_not_merged(tmp_path):
+    with pytest.raises(SystemExit, match="nowhere is no folder: name the run folder"):
+        merge.main(["--run", str(tmp_path / "nowhere"), "--device", "cpu"])
     with pytest.raises(SystemExit, match="holds no finished run"):
         merge.main(["--run", str(tmp_path), "--device", "cpu"])
 
@@ -229,9 +242,10 @@ def test_a_card_names_the_prompt_of_a_measurement_and_not_where_the_model_lay(ru
         write_json(tmp_path / name / "summary.json", summary)
         write_json(tmp_path / name / "run.json", mode)
     write_json(tmp_path / "d" / "summary.json", summary | {"revision": "another"})
+    write_json(tmp_path / "e" / "summary.json", summary | {"revision": summary["revision"] + "+nf4"})
     card = tuned_card(folder, tmp_path)
     assert card.count("| qwen3-0.6b-lora-shrunken | bank | 8 |") == 2 and card.count("-shrunken, mode file:mode.yaml | bank | 8 |") == 1
-    assert f"hf:{folder}" not in card and card.count("| bank |") == 3
+    assert f"hf:{folder}" not in card and card.count("-shrunken, in 4 bits | bank | 8 |") == 1 and card.count("| bank |") == 4
 
 
 def test_a_dry_run_names_what_would_be_sent_and_an_edited_card_is_refused(runs, tmp_path, capsys):
@@ -243,6 +257,10 @@ def test_a_dry_run_names_what_would_be_sent_and_an_edited_card_is_refused(runs, 
     card = (folder / "README.md").read_text()
     assert "license: apache-2.0" in card and "datasets: [" not in card  # the shrunken data are made here
     assert '"role": "system", "content": "You are a careful math assistant.' in card
+    # Neither where the run lay nor an example of what it learned is published.
+    published = b"".join(path.read_bytes() for path in folder.iterdir())
+    assert ".../base" in card and str(runs("qwen3-0.6b-lora").parent).encode() not in published
+    assert "tokens are learned from" in card and "[<think>" not in read_json(folder / "audit.json")["lines"]
     (folder / "secret.txt").write_text("HF_TOKEN=x")
     with pytest.raises(SystemExit, match="holds what its records do not name: secret.txt. Move it away"):
         push.main(arguments)
@@ -259,6 +277,45 @@ def test_a_dry_run_names_what_would_be_sent_and_an_edited_card_is_refused(runs, 
     (folder / "merge.json").unlink()
     with pytest.raises(SystemExit, match="merge.json is missing"):
         push.main(arguments)
+
+
+PLACES = [  # (what a recipe names, what is published of it)
+    ("/home/ann/mine.jsonl", ".../mine.jsonl"),
+    ("~/sets/mine.jsonl", ".../mine.jsonl"),
+    ("../mine.jsonl", ".../mine.jsonl"),
+    ("/home/ann/a \"b\".jsonl", ".../a \"b\".jsonl"),
+    ("data/mine.jsonl", "data/mine.jsonl"),
+    ("ORG/NAME", "ORG/NAME"),
+]
+
+
+@pytest.mark.parametrize(("path", "published"), PLACES)
+def test_a_published_record_names_no_place_on_the_machine(small, path, published):
+    recipe, _ = small
+    recipe = replace(recipe, model=replace(recipe.model, base="/home/ann"), data=replace(recipe.data, rows=f"{path}, x.jsonl", sets=()))
+    record = json.dumps({"reports": {path: "not compared"}, "lines": [f"decontamination: {path} was compared"], "base": "/home/ann"})
+    found = json.loads(merge.without_places(record, recipe))
+    assert found == {"reports": {published: "not compared"}, "lines": [f"decontamination: {published} was compared"], "base": ".../ann"}
+
+
+BROKEN = [  # (file of a merged folder, what stands there, what the card and the push say)
+    ("run.json", "[]", "run.json is no record"),
+    ("run.json", "{}", "lacks what the card tells"),
+    ("audit.json", "3", "audit.json is no record"),
+    ("merge.json", "{}", "lacks what the card tells"),
+    ("log.jsonl", '{"step": 1}\n', "holds no loss of any step"),
+    ("samples.jsonl", '{"step": 1}\n', "lacks what the card tells"),
+]
+
+
+@pytest.mark.parametrize(("name", "text", "says"), BROKEN)
+def test_a_broken_record_is_answered_with_a_sentence(runs, tmp_path, name, text, says):
+    folder = shutil.copytree(runs("qwen3-0.6b-lora"), tmp_path / "run")
+    (folder / "merged" / name).write_text(text)
+    with pytest.raises(SystemExit, match=says):
+        merge.main(["--run", str(folder), "--card-only", "--evals", str(tmp_path / "none")])
+    with pytest.raises(SystemExit):
+        push.main(["--model", str(folder / "merged"), "--to", "org/name", "--dry-run"])
 
 
 def test_a_system_prompt_of_training_is_asked_with_by_the_file_beside_the_model(runs):
@@ -815,7 +872,7 @@ def test_the_slurm_template_is_sound_shell_and_starts_the_configuration_of_many_
     "more, says",
     [(["--set", "train.stesp=1"], r"did you mean steps\?"), (["--device", "cuda"], "sees no GPU"), (["--backend", "unsloth"], "needs a CUDA GPU"),
      (["--prepare"], "--prepare is for recipes whose data are a stream"), (["--minutes", "0"], "--minutes must be above 0, not 0"),
-     (["--out", __file__], "is a file: name a folder for the run"), (["--set", "train.warmup_steps=7"], "train.warmup_steps 7 exceeds the 6 steps")],
+     (["--plan"], "--plan loads and writes nothing, --shrink does"), (["--threads", "-1"], "--threads must be 1 or more"), (["--out", __file__], "is a file: name a folder for the run"), (["--set", "train.warmup_steps=7"], "train.warmup_steps 7 exceeds the 6 steps")],
 )  # fmt: skip
 def test_a_command_that_cannot_work_ends_with_a_sentence(tmp_path, more, says, monkeypatch):
     monkeypatch.delenv("MATHTUTOR_DATA", raising=False)

@@ -29,8 +29,8 @@ from safetensors import safe_open
 from transformers import AutoConfig, AutoTokenizer
 
 from mathtutor.chat import conversation, render_conversation
-from mathtutor.io import sync_folder, write_json
-from training.parity import Original, bank_problems, compare, told
+from mathtutor.io import hash_of_weights, sync_folder, write_json
+from training.parity import Original, bank_problems, compare, need_model, told
 from training.tokenizer import QWEN_SPLIT
 
 TYPES = ("f32", "bf16", "f16", "q8_0")
@@ -154,32 +154,28 @@ def check_architecture(config, name: str | Path) -> None:
         raise ValueError(f"{name} has attention biases or scaled positions: only the plain Qwen3 is exported")
 
 
-def convert(folder: Path, target: Path, kind: str) -> None:
-    """Write the GGUF file; it appears whole. One tensor is in memory at a time."""
+def convert(folder: Path, target: Path, kind: str, name: str) -> None:
+    """Write the GGUF file of the model `name`, onto the disk. One tensor is in memory at a time."""
     from gguf import GGUFWriter
     from gguf.quants import quant_shape_to_byte_shape, quantize
 
     config = AutoConfig.from_pretrained(folder)
     check_architecture(config, folder)
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.tmp")
-    writer = GGUFWriter(temporary, "qwen3")
-    describe(writer, config, tokenizer, target.stem, kind)
-    for name, values, own in plan_of(folder, kind, config.tie_word_embeddings):
+    writer = GGUFWriter(target, "qwen3")
+    describe(writer, config, tokenizer, name, kind)
+    for tensor, values, own in plan_of(folder, kind, config.tie_word_embeddings):
         shape = quant_shape_to_byte_shape(values.shape, own) if own.name in ("Q8_0", "BF16") else values.shape
         number = np.dtype({"F32": np.float32, "F16": np.float16}.get(own.name, np.uint8))
-        writer.add_tensor_info(name, shape, number, int(np.prod(shape)) * number.itemsize, own)
+        writer.add_tensor_info(tensor, shape, number, int(np.prod(shape)) * number.itemsize, own)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_ti_data_to_file()
     for _, values, own in plan_of(folder, kind, config.tie_word_embeddings):
         writer.write_tensor_data(quantize(values, own))
     writer.close()
-    with open(temporary, "rb") as file:
+    with open(target, "rb") as file:
         os.fsync(file.fileno())
-    os.replace(temporary, target)
-    sync_folder(target.parent)
 
 
 def read_back(folder: Path, target: Path, kind: str) -> dict:
@@ -197,8 +193,9 @@ def read_back(folder: Path, target: Path, kind: str) -> dict:
         source = torch.from_numpy(values)
         if own.name == "Q8_0":
             blocks = np.abs(values).reshape(-1, 32).max(-1, keepdims=True)
-            # Half a step of the block, and the rounding of its scale to 16 bits, up to 127 steps away.
-            allowed = blocks * (0.5 / 127 + 2.0**-11) + 1e-7
+            # Half a step of the block, and the rounding of its scale to 16 bits, up to 127 steps away. The 16 bits of
+            # a very small scale, of a token that was hardly ever seen say, are 2^-24 apart, and end in zero.
+            allowed = blocks * (0.5 / 127) + np.maximum(blocks * 2.0**-11, 127 * 2.0**-25) + 1e-7
             fits = (np.abs(found - values).reshape(-1, 32) <= allowed).all()
             rounded += 1
         else:
@@ -213,14 +210,24 @@ def read_back(folder: Path, target: Path, kind: str) -> dict:
 
 
 def export_gguf(folder: Path, target: Path, kind: str) -> dict:
-    """Write the file, compare every tensor, print what was found; the record of it. Ends with a sentence when it cannot be done."""
+    """Write the file, compare every tensor, print what was found; the record of it. Ends with a sentence when it cannot be done.
+
+    The file appears when all of it has been compared: one that is wrong never stands there.
+    """
+    need_model(folder)
+    temporary = target.with_name(f".{target.name}.tmp")
     try:
-        convert(folder, target, kind)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        convert(folder, temporary, kind, target.stem)
+        record = {"weights": hash_of_weights(folder), "type": kind, "bytes": temporary.stat().st_size} | read_back(folder, temporary, kind)
+        os.replace(temporary, target)
+        sync_folder(target.parent)
     except ImportError as error:
         raise SystemExit(f"{error}: pip install -e '.[export]'") from error
     except (OSError, ValueError) as error:
         raise SystemExit(f"{folder} cannot be exported: {error}") from error
-    record = {"type": kind, "bytes": target.stat().st_size} | read_back(folder, target, kind)
+    finally:
+        temporary.unlink(missing_ok=True)
     print(f"{target}: {record['bytes'] / 1e6:.1f} MB; " + ", ".join(f"{v} {k}" for k, v in record.items() if k.startswith("tensors")))
     return record
 
@@ -287,11 +294,18 @@ def main() -> None:
     args = parser.parse_args()
     if args.check < 0 or args.max_tokens < 1:
         parser.error("--check must be 0 or more, --max-tokens 1 or more")
+    if not args.check and args.max_tokens != parser.get_default("max_tokens"):
+        parser.error("--max-tokens is for --check")
+    record_path = args.record or args.out.with_suffix(".json")
+    if args.out.suffix != ".gguf" or args.out.is_dir():
+        parser.error(f"--out {args.out} must name a file that ends in .gguf")
+    if record_path.suffix != ".json" or record_path.is_dir():
+        parser.error(f"--record {record_path} must name a file that ends in .json")
     record = {"command": "python -m training.gguf " + shlex.join(sys.argv[1:])} | export_gguf(args.model, args.out, args.type)
     if args.check:
         record["llama.cpp"] = check(args.model, args.out, args.check, args.max_tokens)
         print(f"llama.cpp: {told(record['llama.cpp'])}; {len(record['llama.cpp']['prompts cut otherwise'])} prompts cut otherwise")
-    write_json(args.record or args.out.with_suffix(".json"), record)
+    write_json(record_path, record)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import json
 import os
 from pathlib import Path
 
@@ -32,12 +33,21 @@ from safetensors import SafetensorError  # noqa: E402
 from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: E402
 
 from mathtutor.chat import encode_conversation, render_target  # noqa: E402
-from mathtutor.io import Damaged, read_json, sha256_file, write_atomic, write_json  # noqa: E402
+from mathtutor.io import (  # noqa: E402
+    Busy,
+    hold_folder,
+    read_json,
+    replace_folder,
+    sha256_file,
+    told,
+    write_atomic,
+    write_json,
+)
 from mathtutor.recipes import RecipeError, build  # noqa: E402
 from training.export import PROBE, save_model  # noqa: E402
 from training.gguf import TYPES, check_architecture, export_gguf  # noqa: E402
 from training.tune import quiet_libraries  # noqa: E402
-from training.tuning.card import loss_picture, tuned_card  # noqa: E402
+from training.tuning.card import loss_picture, read_record, tuned_card  # noqa: E402
 from training.tuning.items import prompt_of  # noqa: E402
 from training.tuning.models import base_identity, config_of, held, keep_packing, quantization_config  # noqa: E402
 from training.tuning.recipe import TuneRecipe  # noqa: E402
@@ -137,7 +147,7 @@ def say(name: str, off: dict[str, float]) -> str:
 def merge(folder: Path, mode: str, device: str, precision: str) -> Path:
     """Merge, compare, save, load again, compare, answer, write the card. Returns the model's folder."""
     recipe = read_recipe_record(folder)
-    target = folder / "merged"
+    target = folder / ".merged.tmp"  # all of it appears together, when it has been compared
     tuned = folder / ("adapter" if recipe.lora is not None else "model")
     if (folder / "merge.json").exists():
         raise ValueError(f"{folder} is a merged model already: name the run that it came from, --run {folder.parent}")
@@ -146,7 +156,8 @@ def merge(folder: Path, mode: str, device: str, precision: str) -> Path:
     modes = {"qlora": ["original", "dequantised"], "lora": ["original"]}.get(recipe.method, [])
     if mode not in ("auto", *modes):
         raise ValueError(f"--mode {mode} is for {'an adapter: all weights were trained here' if not modes else 'qlora: nothing was quantised here'}; leave it out")
-    if recipe.lora is not None and read_json(folder / "audit.json").get("base") != base_identity(recipe):
+    _, audit = (read_record(folder / f"{name}.json") for name in ("run", "audit"))
+    if recipe.lora is not None and audit.get("base") != base_identity(recipe):
         raise ValueError(f"{recipe.model.base} is not the base that the adapter was trained on: its weights have changed since, or are gone. Put them back")
     tokenizer = AutoTokenizer.from_pretrained(tuned)
     prompt, ids = probe_ids(recipe, tokenizer, device)
@@ -182,7 +193,7 @@ def merge(folder: Path, mode: str, device: str, precision: str) -> Path:
     print(f"{PROBE}\n-> {' '.join(reply.split())[:300]}")
     record |= {"mode": chosen, "precision": precision, "saved": saved, "problem": PROBE, "reply": reply}
     for name in ("recipe.json", "run.json", "audit.json"):
-        write_atomic(target / name, (folder / name).read_bytes())
+        write_atomic(target / name, without_places((folder / name).read_text(encoding="utf-8"), recipe))
     for name in ("log.jsonl", "samples.jsonl"):
         if (folder / name).exists():
             write_atomic(target / name, (folder / name).read_bytes())
@@ -190,7 +201,25 @@ def merge(folder: Path, mode: str, device: str, precision: str) -> Path:
         write_atomic(target / MODE, mode_of(recipe))
     record["files"] = {path.name: sha256_file(path) for path in sorted(target.iterdir())}  # what may be pushed
     write_json(target / "merge.json", record)
-    return target
+    replace_folder(target, folder / "merged")
+    return folder / "merged"
+
+
+def without_places(text: str, recipe: TuneRecipe) -> str:
+    """A record as it may be published: of the places on this machine that the recipe names, the last part alone (`.../base`).
+
+    What lies below the working directory and is named from there stays: others find it in the same place.
+    """
+    named = [recipe.model.base, recipe.model.tokenizer, *recipe.data.rows.split(","), *(one.path for one in recipe.data.sets)]
+    places = {spelling for path in map(str.strip, named) if path.startswith(("/", "~", "..")) for spelling in (path, str(Path(path)))}
+    for place in sorted(places, key=len, reverse=True):
+        text = text.replace(_as_told(place), f".../{_as_told(Path(place).name)}")
+    return text
+
+
+def _as_told(text: str) -> str:
+    """How it stands between the quotation marks of a JSON file."""
+    return json.dumps(text, ensure_ascii=False)[1:-1]
 
 
 def mode_of(recipe: TuneRecipe) -> str:
@@ -241,6 +270,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--card-only", action="store_true", help="leave the weights as they are: write the card again (and --gguf)")
     args = parser.parse_args(arguments)
     try:
+        if args.card_only and (args.mode != "auto" or args.precision != "bf16"):
+            raise ValueError("--card-only leaves the weights as they are: --mode and --precision are for merging them again, without it")
         if args.device == "cuda" and not torch.cuda.is_available():
             raise ValueError("--device cuda: this torch sees no GPU; use --device cpu")
         device = "cuda" if torch.cuda.is_available() and args.device != "cpu" else "cpu"
@@ -248,20 +279,25 @@ def main(arguments: list[str] | None = None) -> None:
         target = args.run / "merged"
         if args.gguf:
             check_architecture(config_of(read_recipe_record(args.run)), args.run)
-        if not args.card_only:
-            target = merge(args.run, args.mode, device, args.precision)
-        elif not (target / "merge.json").exists():
-            raise ValueError(f"{target} is not there: merge first, without --card-only")
-        if args.gguf:
-            add_gguf(target, args.gguf)
-        write_card(target, args.evals)
-    except SafetensorError as error:
+        elif not args.run.is_dir():
+            raise ValueError(f"{args.run} is no folder: name the run folder of training.tune with --run")
+        with hold_folder(args.run):
+            if not args.card_only:
+                target = merge(args.run, args.mode, device, args.precision)
+            elif not (target / "merge.json").exists():
+                raise ValueError(f"{target} is not there: merge first, without --card-only")
+            if args.gguf:
+                add_gguf(target, args.gguf)
+            write_card(target, args.evals)
+    except (SafetensorError, json.JSONDecodeError) as error:
         raise SystemExit(
-            f"a file of weights of {args.run}, or of its base, is damaged ({error}): fetch the base anew, or remove run.json and adapter or model there "
+            f"a file of {args.run}, of its adapter or model, or of its base, is damaged ({error}): fetch the base anew, or remove run.json and adapter or model there "
             "and run training.tune again, which writes them from the last checkpoint"
         ) from error
-    except (RecipeError, Damaged, ValueError, OSError) as error:
-        raise SystemExit(str(error)) from error
+    except (RecipeError, Busy, ValueError, OSError) as error:
+        raise SystemExit(told(error)) from error
+    except KeyboardInterrupt:
+        raise SystemExit("stopped: what stood in merged before still does, or nothing; run the same command again") from None
 
 
 if __name__ == "__main__":

@@ -34,8 +34,8 @@ from transformers import AutoTokenizer, Qwen3ForCausalLM
 from mathtutor.chat import END
 from mathtutor.engines import Sampling
 from mathtutor.engines.rows import Row, Rules, draw
-from mathtutor.io import replace_folder, write_json
-from training.parity import Original, bank_problems, compare, told
+from mathtutor.io import hash_of_weights, replace_folder, write_json
+from training.parity import Original, bank_problems, compare, need_model, told
 
 FILES = {"32 bits": "onnx/model.onnx", "8 bits": "onnx/model_quantized.onnx"}
 MOST_BYTES = 2 * 10**9  # of one ONNX file
@@ -158,6 +158,18 @@ def convert(folder: Path, target: Path) -> None:
     replace_folder(temporary, target)
 
 
+def not_ours(target: Path) -> str:
+    """Why a folder is not replaced: it holds something else than an export. "" for a new or empty one, or one of ours."""
+    if not target.exists():
+        return ""
+    if not target.is_dir():
+        return "is a file"
+    found = {path.name for path in target.iterdir()}
+    if found and ("onnx" not in found or any(name.endswith(".safetensors") for name in found)):
+        return "holds other files"
+    return ""
+
+
 class OnnxModel:
     """One file in ONNX Runtime on the processor, decoding one reply at a time."""
 
@@ -223,11 +235,18 @@ def main() -> None:
     args = parser.parse_args()
     if args.check < 0 or args.max_tokens < 1:
         parser.error("--check must be 0 or more, --max-tokens 1 or more")
+    if not args.check and (args.no_calculator or args.max_tokens != parser.get_default("max_tokens")):
+        parser.error("--max-tokens and --no-calculator are for --check")
+    need_model(args.model)
+    if reason := not_ours(args.out):
+        parser.error(f"--out {args.out} {reason}, and would be replaced whole: name a new folder, or one that this command made")
     try:
-        convert(args.model, args.out)
+        convert(args.model, args.out.absolute())
     except ImportError as error:
         raise SystemExit(f"{error}: pip install -e '.[export]'") from error
-    record = {"command": "python -m training.onnx " + shlex.join(sys.argv[1:])}
+    except OSError as error:
+        raise SystemExit(f"{args.out} cannot be written: {error}") from error
+    record = {"command": "python -m training.onnx " + shlex.join(sys.argv[1:]), "weights": hash_of_weights(args.model)}
     record["bytes"] = {name: (args.out / file).stat().st_size for name, file in FILES.items()}
     print(f"{args.out}: " + ", ".join(f"{size / 1e6:.1f} MB in {name}" for name, size in record["bytes"].items()))
     if args.check:

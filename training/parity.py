@@ -39,6 +39,12 @@ def bank_problems(count: int) -> list[str]:
     return list(islice(every, count))
 
 
+def need_model(folder: Path) -> None:
+    """Ends with a sentence where `folder` is no model's: the libraries would look for its name on the hub."""
+    if not (folder / "config.json").is_file() or not list(folder.glob("*.safetensors")):
+        raise SystemExit(f"{folder} is no model folder (config.json, *.safetensors): name one with --model")
+
+
 class Original:
     """The model that was exported, decoded by the project's own engine."""
 

@@ -14,9 +14,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from mathtutor.io import Damaged, read_json, sha256_file
+from mathtutor.io import Damaged, sha256_file
 from mathtutor.publish import add_arguments, publish
-from training.tuning.card import loss_picture, tuned_card
+from training.tuning.card import loss_picture, read_record, tuned_card
 
 RECORDS = ("recipe.json", "run.json", "audit.json", "merge.json", "log.jsonl", "loss.svg")
 
@@ -32,8 +32,8 @@ def files_of(folder: Path, evals: Path) -> dict[str, Path]:
         raise ValueError(f"{folder / 'README.md'} is not the card of the records: write it anew with python -m training.merge --run {folder.parent} --card-only")
     if (folder / "loss.svg").read_text(encoding="utf-8") != loss_picture(folder / "log.jsonl"):
         raise ValueError(f"{folder / 'loss.svg'} is not the picture of the log: write it anew with python -m training.merge --run {folder.parent} --card-only")
-    merged = read_json(folder / "merge.json")
-    if "files" not in merged:
+    merged = read_record(folder / "merge.json")
+    if not isinstance(merged.get("files"), dict):
         raise ValueError(f"{folder / 'merge.json'} has no hashes of the files: merge again with python -m training.merge --run {folder.parent}")
     written = merged["files"] | {name: one["sha256"] for name, one in merged.get("gguf", {}).items()}
     files = {path.name: path for path in sorted(folder.iterdir()) if not path.name.startswith(".")}

@@ -50,6 +50,7 @@ from mathtutor.maths.checks import verify
 from mathtutor.maths.claims import find_claims
 from mathtutor.problem import Row
 from training.run import read_data_rows
+from training.tuning.recipe import TEST
 
 # Days of a week, months, hours, weeks of a year, minutes, percent, ...: a sum may use them untold.
 CONSTANTS = frozenset(map(Fraction, (1, 2, 7, 12, 24, 30, 52, 60, 100, 365, 1000)))
@@ -62,6 +63,7 @@ WORDS = {word: Fraction(number) for number, word in enumerate(
     "thousand": 1000, "decade": 10, "decades": 10}.items()}  # fmt: skip
 _FIGURE = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
 _WORD = re.compile(r"[^\W\d_]+")
+SAMPLE = {"id": str, "sample": int, "finish": str, "reply": str}  # what a line of samples.jsonl holds at least
 CHUNK = 64  # problems handed to the engine at once: it keeps its slots full and reads each problem once
 
 
@@ -175,11 +177,13 @@ def ask(engine: Engine, sampling: Sampling, rows: Sequence[Row], samples: int, d
 
 
 def choose_rows(path: Path, every: Sequence[Row], source: str | None, limit: int | None) -> list[Row]:
-    """The rows whose problems are asked. Ends with a sentence if there is none, or one without a number for answer."""
+    """The rows whose problems are asked. Ends with a sentence if there is none, one of a test, or one without a number for answer."""
     rows = [row for row in every if source is None or row.source == source][:limit]
     if not rows:
         sources = ", ".join(sorted({row.source for row in every})) or "none"
         raise SystemExit(f"{path} has no row of the source {source}: its sources are {sources}")
+    if tests := sorted({name for name in (path.name, *(row.source for row in rows)) if TEST.search(name)}):
+        raise SystemExit(f"{path}: {', '.join(tests)} names a test split: never train on one, name other rows with --rows or --source")
     ids = Counter(row.id for row in rows)
     if double := next((name for name, count in ids.items() if count > 1), None):
         raise SystemExit(f"{path}: two rows have the id {double!r:.80}: build the data set again")
@@ -217,7 +221,7 @@ def write_report(args, rows: list[Row], samples: dict[str, dict[int, dict]], sta
         "problems_with_new_rows": len({row.problem for row in kept}),
         "steps": dict(sorted(Counter(str(len(row.steps)) for row in kept).items())),
         "sources": {"rft": len(kept)},
-        "decontamination": decontamination_of(args.rows),
+        "decontamination": args.decontamination,
         "sha256": sha256_file(args.out / "clean.jsonl"),
     }
     write_json(args.out / "report.json", report)
@@ -250,10 +254,18 @@ def check_stamp(folder: Path, stamp: dict) -> None:
         raise SystemExit(f"{folder} was begun with another {', '.join(changed)}: choose a new --out, or put it back as it was")
 
 
+def check_samples(path: Path, found: Sequence[dict]) -> None:
+    """Raises Damaged at the first that this command has not written."""
+    for number, sample in enumerate(found, start=1):
+        if wrong := [key for key, kind in SAMPLE.items() if not isinstance(sample.get(key), kind)]:
+            raise Damaged(f"{path}:{number} is no sample of this command (look at {', '.join(wrong)}): remove the line, and it is asked for again")
+
+
 def run(args, engine: Engine) -> dict:
     """Ask what is missing, then write rows and report."""
     every = read_data_rows(args.rows)
     rows, known = choose_rows(args.rows, every, args.source, args.limit), vocabulary_of(every)
+    args.decontamination = decontamination_of(args.rows)  # now, not after hours of sampling
     stamp = stamp_of(args, engine)
     sampling = Sampling(args.max_tokens, args.temperature, args.top_p, calculator=stamp["calculator"])
     with hold_folder(args.out):
@@ -261,6 +273,7 @@ def run(args, engine: Engine) -> dict:
         with Journal(args.out / "samples.jsonl") as journal:
             names = {row.id: row for row in rows}
             samples: dict[str, dict[int, dict]] = {}
+            check_samples(journal.path, journal.rows)
             for sample in journal.rows:
                 if sample["id"] in names and sample["sample"] < args.samples:
                     samples.setdefault(sample["id"], {})[sample["sample"]] = sample
@@ -277,7 +290,10 @@ def run(args, engine: Engine) -> dict:
 
 
 def share(text: str) -> float:
-    value = float(Fraction(text)) if "/" in text else float(text)
+    try:
+        value = float(Fraction(text)) if "/" in text else float(text)
+    except ZeroDivisionError:
+        value = 0.0
     if not 0 < value <= 1:
         raise argparse.ArgumentTypeError("must lie above 0 and be at most 1")
     return value
@@ -312,6 +328,8 @@ def main() -> None:
         report = run(args, load_engine(args.engine))
     except (ValueError, OSError, Busy, EngineError) as error:
         raise SystemExit(told(error)) from error
+    except KeyboardInterrupt:
+        raise SystemExit("stopped: every reply so far is kept; run the same command again to go on") from None
     print(f"{report['problems_solved']:,} of {report['problems']:,} problems solved at least once in {report['candidates']:,} samples")
     for reason, count in report["dropped_for"].items():
         print(f"  not kept {count:,}: {reason}")

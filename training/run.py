@@ -52,6 +52,10 @@ def prepare(args: argparse.Namespace) -> tuple[Recipe, Path, Compute]:
     if args.device == "cuda" and not torch.cuda.is_available():
         raise SystemExit("--device cuda: this torch sees no GPU; use --device cpu")
     device = ("cuda" if torch.cuda.is_available() else "cpu") if args.device == "auto" else args.device
+    if args.threads < 0:
+        raise SystemExit(f"--threads must be 1 or more, or 0 for all, not {args.threads}")
+    if args.minutes is not None and not args.minutes > 0:
+        raise SystemExit(f"--minutes must be above 0, not {args.minutes:g}")
     if args.threads:
         torch.set_num_threads(args.threads)
     torch.manual_seed(recipe.seed)

@@ -21,6 +21,7 @@ from __future__ import annotations
 from training.run import parser  # isort: skip  (sets OpenMP up before torch)
 
 import argparse
+import math
 import shutil
 import subprocess
 import sys
@@ -78,13 +79,31 @@ def take_up(start: Path, run: Path) -> dict:
         info = join(start, run / "start")
     except (Damaged, OSError) as error:
         raise SystemExit(str(error)) from error
+    plan = info.get("plan") if isinstance(info, dict) else None
+    if not is_plan(plan) or info.get("kind") not in ("exact", "weights") or not isinstance(info.get("done", 0), int):
+        raise SystemExit(f"{start} holds pieces of something else than a slice: name the --pieces of the one before")
     if info["kind"] == "exact":
         for path in sorted((run / "start").iterdir()):
             if not (run / path.name).exists():
                 path.rename(run / path.name)
         shutil.rmtree(run / "start")
-        return info["plan"]
-    return {"base": str(run / "start"), "done": info["done"]}
+        return plan
+    return {"base": str(run / "start"), "done": info.get("done", 0)}
+
+
+def read_plan(path: Path) -> dict:
+    """The plan of the slices in a folder. Ends with a sentence where it is none."""
+    try:
+        plan = read_json(path)
+    except Damaged as error:
+        raise SystemExit(str(error)) from error
+    if not is_plan(plan):
+        raise SystemExit(f"{path} is no plan of training.slice: remove it, and give --start again where there was one")
+    return plan
+
+
+def is_plan(value) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("done"), int) and "base" in value and isinstance(value["base"], str | None)
 
 
 def step_of(folder: Path) -> int:
@@ -171,7 +190,7 @@ def main() -> None:
     args = arguments.parse_args()
     if args.minutes:
         arguments.error("a slice is told its --seconds, not --minutes")
-    if args.seconds <= 0:
+    if not 0 < args.seconds < math.inf:
         arguments.error("--seconds must be above 0")
     ends = time.monotonic() + args.seconds - min(PACKING, args.seconds / 5)
     try:
@@ -183,7 +202,9 @@ def main() -> None:
     if not (run / "slice.json").exists():
         plan = take_up(args.start, run) if args.start else {"base": None, "done": 0}
         write_json(run / "slice.json", plan)
-    plan = read_json(run / "slice.json")
+    elif args.start:
+        print(f"{run} goes on where it was; --start is left alone: for the pieces in {args.start} choose another --out")
+    plan = read_plan(run / "slice.json")
     train(args, recipe, run, plan, ends)
     print((bring_weights if args.bring == "weights" else bring_exact)(run, plan, args.pieces))
     is_done = (run / "tuned" / "config.json").exists()

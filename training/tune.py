@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import math
 import os
-import re
 import signal
 import sys
 import time
@@ -56,6 +55,10 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         if args.minutes is not None and not args.minutes > 0:
             raise ValueError(f"--minutes must be above 0, not {args.minutes:g}")
+        if args.plan and (args.shrink or args.prepare):
+            raise ValueError(f"--plan loads and writes nothing, {'--shrink' if args.shrink else '--prepare'} does: leave one of the two out")
+        if args.threads < 0:
+            raise ValueError(f"--threads must be 1 or more, or 0 for all, not {args.threads}")
         if args.out is not None and args.out.exists() and not args.out.is_dir():
             raise ValueError(f"--out {args.out} is a file: name a folder for the run")
         recipe = load_tune_recipe(args.recipe, [] if args.shrink else args.set)  # of the small sister otherwise
@@ -206,7 +209,9 @@ class Prepared:
             self._say(compared)
             self.record["data"] = data_hash(recipe, items)
         self._say(audit.check_tokenizer(self.tokenizer, recipe.model.end, self.config.vocab_size, self.tokens.first))
-        self._say(audit.check_mask(self.tokens, self.tokenizer, "all" if recipe.is_text else recipe.train.learn, colour=os.isatty(1)))
+        share, example = audit.check_mask(self.tokens, self.tokenizer, "all" if recipe.is_text else recipe.train.learn, colour=os.isatty(1))
+        self._say([share])
+        print(example)  # not kept: the record is published with the weights, the training text is not
         self._say([f"data hash: {self.record['data'][:16]}"])
 
     def _say(self, lines: list[str]) -> None:
@@ -317,7 +322,7 @@ def train(recipe: TuneRecipe, prepared: Prepared, folder: Path, crew, backend: s
         watch.close()
     if crew.leads:
         write_json(folder / "recipe.json", asdict(recipe))
-        write_json(folder / "audit.json", {**stamp, **prepared.record, "lines": [audit_text(line) for line in prepared.lines]})
+        write_json(folder / "audit.json", {**stamp, **prepared.record, "lines": prepared.lines})
         write_json(
             folder / "run.json",
             {
@@ -345,11 +350,6 @@ def check_stamp(folder: Path, stamp: dict) -> None:
         there = read_json(path)
         if different := [key for key in stamp if there.get(key) != stamp[key]]:
             raise ValueError(f"{folder} was begun with another {', '.join(different)}: choose a new --out, or put it back as it was")
-
-
-def audit_text(line: str) -> str:
-    """A printed line without its colours."""
-    return re.sub("\033\\[\\d+m", "", line)
 
 
 def result_folder(folder: Path, recipe: TuneRecipe) -> Path:

@@ -11,12 +11,14 @@ seconds left may not hold. A way that fails, for want of memory say, leaves a re
 Samples are as long as rows of the problem bank, counted in the pieces that Qwen's tokenizer splits text into
 (its true tokens need a download), with random tokens in them; the long way is one sample of 45,056. Memory is
 what PyTorch reserved at most, the model's building left out; a driver's own few hundred MB come on top.
+What a machine must have for it, with or without a network: benchmarks/gpu/README.md.
 """
 
 from __future__ import annotations
 
 import argparse
 import itertools
+import logging
 import os
 import subprocess
 import sys
@@ -28,8 +30,9 @@ os.environ.setdefault("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from benchmarks.gpu.shapes import SHAPES, WAYS, Way, toy  # noqa: E402
-from mathtutor.io import read_json, write_atomic, write_json  # noqa: E402
+from mathtutor.io import Busy, Damaged, hold_folder, read_json, told, write_atomic, write_json  # noqa: E402
 
+PARENT = os.getppid()  # before anything slow: who began this slice
 LONGEST_SLICE = 240  # seconds; what a slice is expected to take at most
 
 
@@ -102,6 +105,8 @@ def _measure(shape, way: Way, device: str, seconds: float) -> dict:
     times, tokens, losses = [], [], []
     begun = time.perf_counter()
     while len(times) < 2 or time.perf_counter() - begun < seconds:
+        if os.getppid() != PARENT:  # killed: the next command would share the card with this one
+            raise SystemExit("the command that began this slice is gone")
         drawn, started = samples(), time.perf_counter()
         loss, used = step(model, optimizer, drawn, way, device)
         wait()
@@ -136,28 +141,43 @@ def device_name(is_toy: bool) -> str:
 
 
 def read_records(out: Path) -> dict[str, dict]:
-    return {name: read_json(out / f"{name}.json") for name in WAYS if (out / f"{name}.json").exists()}
+    """The records of the ways that are there. Ends with a sentence where one is none."""
+    found = {}
+    for name in WAYS:
+        if (path := out / f"{name}.json").exists():
+            try:
+                found[name] = read_json(path)
+            except Damaged as error:
+                raise SystemExit(f"{error}: remove it, and its way is run again") from error
+            if not isinstance(found[name], dict) or not {"toy", "device"} <= found[name].keys() or not {"failed", "tokens a second"} & found[name].keys():
+                raise SystemExit(f"{path} is no record of this benchmark: remove it, and its way is run again")
+    return found
 
 
 def verdict(name: str, records: dict[str, dict]) -> tuple[str, str]:
-    """(times the seed's speed, each aim and whether it is met) of a way, as text."""
-    way, record = WAYS[name], records[name]
-    base = records.get(way.against)
-    times, aims = "", []
-    if base is not None and "failed" not in base:
-        ratio = record["tokens a second"] / base["tokens a second"]
-        times = f"{ratio:.1f}"
-        if way.least_times:
-            aims.append(f"at least {way.least_times:g} times: {'met' if ratio >= way.least_times else 'missed'}")
-    if way.most_gb and "GB reserved" in record:
-        aims.append(f"at most {way.most_gb:g} GB: {'met' if record['GB reserved'] <= way.most_gb else 'missed'}")
+    """(times the seed's speed, each aim and whether it is met) of a way, as text. A way that failed has missed its aims."""
+    way, record, base = WAYS[name], records.get(name), records.get(WAYS[name].against)
+    runs, times = record is not None and "failed" not in record, None
+    if runs and base is not None and "failed" not in base:
+        times = record["tokens a second"] / base["tokens a second"]
+    aims = []  # (aim, whether it is met; None: not judged)
+    if way.least_times:
+        why = "" if times is not None or not runs else f", and {way.against} {'has not run' if base is None else 'failed'}"
+        aims.append((f"at least {way.least_times:g} times{why}", None if why else runs and times >= way.least_times))
+    if way.most_gb:
+        measured = not runs or "GB reserved" in record
+        aims.append((f"at most {way.most_gb:g} GB", runs and record["GB reserved"] <= way.most_gb if measured else None))
     if way.samples == 1:
-        aims.append("fits one card: met")
-    return times, "toy size: nothing is judged" if record["toy"] else "; ".join(aims)
+        aims.append(("fits one card", runs))
+    judged = record is not None and not record["toy"]
+    lines = [f"{aim}: {'not judged' if met is None else 'met' if met else 'missed'}" if judged else aim for aim, met in aims]
+    lines += [f"its card says {way.told_gb:g} GB"] if way.told_gb else []
+    said = "; ".join(lines) + (" (toy size: nothing is judged)" if record is not None and record["toy"] else "")
+    return "" if times is None else f"{times:.1f}", said
 
 
 def table(records: dict[str, dict]) -> str:
-    """All records as a table in Markdown."""
+    """All records as a table in Markdown, the aim of each way beside what it gave."""
     lines = [
         f"On {', '.join(sorted({record['device'] for record in records.values()})) or 'nothing yet'}.",
         "",
@@ -166,17 +186,12 @@ def table(records: dict[str, dict]) -> str:
     ]
     for name, way in WAYS.items():
         shown = f"| {name} | {way.rows} of {'' if way.packed else 'up to '}{way.length:,}{', packed' if way.packed else ''} | "
-        record = records.get(name)
-        if record is None:
-            lines.append(shown + "not run yet | | | | |")
-        elif "failed" in record:
-            lines.append(shown + f"{record['failed']} | | | | |")
+        record, (times, aims) = records.get(name), verdict(name, records)
+        if record is None or "failed" in record:
+            lines.append(f"{shown}{'not run yet' if record is None else record['failed']} | | | | {aims} |")
         else:
-            times, aims = verdict(name, records)
             memory = f"{record['GB reserved']:.1f} ({record['GB allocated']:.1f})" if "GB reserved" in record else "not measured"
-            lines.append(
-                shown + f"{memory} | {record['tokens a second']:,.0f} | {record['samples a second']:.2f} | {times} | {aims} |"
-            )
+            lines.append(f"{shown}{memory} | {record['tokens a second']:,.0f} | {record['samples a second']:.2f} | {times} | {aims} |")
     return "\n".join(lines) + "\n"
 
 
@@ -189,7 +204,7 @@ def run_slices(args: argparse.Namespace, names: list[str]) -> bool:
     for name in names:
         path = args.out / f"{name}.json"
         if path.exists():
-            print(f"{name}: done before")
+            print(f"{name}: done before" + (f", and failed; to try again remove {path}" if "failed" in read_json(path) else ""))
             continue
         left = args.seconds - (time.monotonic() - started)
         if left < min(LONGEST_SLICE, args.seconds / 2):
@@ -217,6 +232,11 @@ def main() -> None:
     parser.add_argument("--table", action="store_true", help="only print the table of what is there")
     parser.add_argument("--one", choices=list(WAYS), help=argparse.SUPPRESS)
     args = parser.parse_args()
+    if not args.seconds > 0 or not args.each >= 0:
+        parser.error("--seconds must be above 0, --each 0 or more")
+    if args.table and not args.out.is_dir():
+        parser.error(f"--out {args.out} is no folder of records")
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # that a CPU kernel of the hub is not installed
     try:
         import bitsandbytes  # noqa: F401
         import peft  # noqa: F401
@@ -225,9 +245,15 @@ def main() -> None:
     if args.one:
         write_json(args.out / f"{args.one}.json", measure(args.one, args.toy, args.each))
         return
-    done = args.table or run_slices(args, args.ways)
-    shown = table(read_records(args.out))
-    write_atomic(args.out / "table.md", shown)
+    try:
+        with hold_folder(args.out):  # two commands at once would measure each other
+            done = args.table or run_slices(args, args.ways)
+            shown = table(read_records(args.out))
+            write_atomic(args.out / "table.md", shown)
+    except (Busy, OSError) as error:
+        raise SystemExit(told(error)) from error
+    except KeyboardInterrupt:
+        raise SystemExit("stopped: run the same command again to go on") from None
     print("\n" + shown, end="")
     if not done:
         raise SystemExit(75)  # "try again later"

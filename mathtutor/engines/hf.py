@@ -47,7 +47,7 @@ from mathtutor.chat import (  # noqa: E402
 from mathtutor.engines import Delta, Generation, Sampling  # noqa: E402
 from mathtutor.engines.qwen3 import Cache, Qwen3, is_supported  # noqa: E402
 from mathtutor.engines.rows import Row, Rules, draw  # noqa: E402
-from mathtutor.io import sha256_file, sha256_json  # noqa: E402
+from mathtutor.io import hash_of_weights  # noqa: E402
 
 CACHE_BYTES = 2 * 2**30  # what the slots of one call may take: a larger model gets fewer
 WORTH_SHARING = 32  # tokens of a common beginning; a shorter one is read again for each prompt
@@ -66,6 +66,22 @@ def _four_bit() -> BitsAndBytesConfig:
     )  # fmt: skip
 
 
+ADAPTER = "it is an adapter, not a model: merge it into its base first (python -m training.merge)"
+
+
+def _no_model(path: str) -> str:
+    """Why a path on this machine holds no model; "" where it does, and for a name on the hub."""
+    folder = Path(path)
+    if not folder.exists():
+        return "there is no such folder" if path.startswith(("/", ".", "~")) or path.count("/") > 1 else ""
+    if (folder / "adapter_config.json").exists():
+        return ADAPTER
+    if (folder / "config.json").exists():
+        return ""
+    made = next((name for name in ("merged", "tuned") if (folder / name / "config.json").exists()), None)
+    return f"the model lies one folder below, in {path}/{made}" if made else "it is no folder with a config.json"
+
+
 class HFEngine:
     """One model in memory. Safe to use from several threads, which then share the processor."""
 
@@ -76,9 +92,12 @@ class HFEngine:
 
         `waits`: the weights stay in memory until `arrive` (`zero.py`).
         """
+        path = os.path.expanduser(path)  # no shell does it behind "hf:"
         self.name, self.path = name or f"hf:{path}", path
         self.device = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
         self.batch_size = batch_size
+        if reason := _no_model(path):
+            raise ValueError(f"the model {path} could not be loaded: {reason}")
         try:
             with _LOADING:
                 self._tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=False, padding_side="left")
@@ -93,6 +112,8 @@ class HFEngine:
         except (OSError, ValueError, ImportError) as error:
             reason = str(error).strip().split("\n")[0]
             raise ValueError(f"the model {path} could not be loaded: {reason}") from error
+        if getattr(self._model, "_hf_peft_config_loaded", False):  # our own forward pass would leave it out without a word
+            raise ValueError(f"the model {path} could not be loaded: {ADAPTER}")
         self._may_move = bits != 4  # bitsandbytes puts its weights where they belong
         self._model.eval()
         if not waits:
@@ -102,7 +123,7 @@ class HFEngine:
         if folder.parent.name == "snapshots":  # of the hub's cache: its name is the commit
             self.revision = folder.name
         else:
-            self.revision = _hash_of_weights(folder)
+            self.revision = hash_of_weights(folder)
         if bits == 4:  # other replies than those of the same weights in 16
             self.revision += "+nf4"
         added = {token.content for token in self._tokenizer.added_tokens_decoder.values()}
@@ -355,15 +376,6 @@ class HFEngine:
             else:
                 spans.append((start, end))
         return tuple(spans)
-
-
-def _hash_of_weights(folder: Path) -> str:
-    """16 hex digits over the weights of a folder, in one file or in several; "" where there are none."""
-    weights = folder / "model.safetensors"
-    if weights.exists():
-        return sha256_file(weights)[:16]
-    parts = [[part.name, sha256_file(part)] for part in sorted(folder.glob("*.safetensors"))]
-    return sha256_json(parts)[:16] if parts else ""
 
 
 class _AnyOf:

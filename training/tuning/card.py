@@ -5,20 +5,22 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from mathtutor.io import read_json, read_rows, sha256_file
+from mathtutor.io import Damaged, hash_of_weights, read_json, read_rows
 from training.card import results_table
 from training.tuning.items import prompt_of
-from training.tuning.recipe import Data, is_folder, is_local
+from training.tuning.recipe import Data, is_local
 
 USUAL = "tuned"  # eval.run's prompt mode where none is named
 WIDTH, HEIGHT, LEFT, TOP = 720, 280, 60, 20
 
 
 def loss_picture(log: Path) -> str:
-    """Training loss as a line, validation loss as dots over it, by step (SVG)."""
+    """Training loss as a line, validation loss as dots over it, by step (SVG). Raises Damaged where the log holds none."""
     rows = list(read_rows(log))
     training = [(row["step"], row["loss"]) for row in rows if "loss" in row]
     validation = [(row["step"], row["validation_loss"]) for row in rows if "validation_loss" in row]
+    if not training:
+        raise Damaged(f"{log} holds no loss of any step: it is not the log of a finished run")
     values = [loss for _, loss in training + validation]
     low, high = min(values), max(values)
     span, last = (high - low) or 1.0, max(step for step, _ in training + validation)
@@ -44,13 +46,32 @@ def loss_picture(log: Path) -> str:
     )
 
 
+def read_record(path: Path) -> dict:
+    """One of a run's records. Raises Damaged where it is missing or nothing of the kind."""
+    found = read_json(path) if path.exists() else None
+    if not isinstance(found, dict):
+        raise Damaged(f"{path} is {'no record' if path.exists() else 'missing'}: let the command that writes it make it again")
+    return found
+
+
 def tuned_card(folder: Path, evals: Path) -> str:
-    """The card of the model in `folder`, from recipe.json, run.json, audit.json, log.jsonl, samples.jsonl and merge.json."""
-    recipe, run, audit, merge = (read_json(folder / f"{name}.json") for name in ("recipe", "run", "audit", "merge"))
+    """The card of the model in `folder`, from recipe.json, run.json, audit.json, log.jsonl, samples.jsonl and merge.json.
+
+    Raises Damaged or OSError where they, or the summaries below `evals`, are not what was written.
+    """
+    try:
+        return _card(folder, evals)
+    except (KeyError, TypeError, AttributeError, IndexError) as error:
+        raise Damaged(f"a record in {folder}, or a summary below {evals}, lacks what the card tells ({type(error).__name__}: {error}): merge or evaluate again") from error
+
+
+def _card(folder: Path, evals: Path) -> str:
+    recipe, run, audit, merge = (read_record(folder / f"{name}.json") for name in ("recipe", "run", "audit", "merge"))
     log = list(read_rows(folder / "log.jsonl"))
-    weights = {sha256_file(path)[:16] for path in folder.glob("model*.safetensors")}
-    summaries = {path: read_json(path) for path in sorted(evals.glob("*/summary.json"))}
-    measured = [one | {"engine": _measured_as(recipe["name"], path.with_name("run.json"))} for path, one in summaries.items() if one.get("revision") in weights]
+    weights = hash_of_weights(folder)
+    summaries = {path: read_record(path) for path in sorted(evals.glob("*/summary.json"))}
+    names = {weights: recipe["name"], f"{weights}+nf4": f"{recipe['name']}, in 4 bits"} if weights else {}
+    measured = [one | {"engine": _measured_as(names[one["revision"]], path.with_name("run.json"))} for path, one in summaries.items() if one.get("revision") in names]
     model, system = recipe["model"], recipe["data"]["system"]
     lines = [
         "---",
@@ -58,7 +79,7 @@ def tuned_card(folder: Path, evals: Path) -> str:
         "language: [en]",
         "library_name: transformers",
         "pipeline_tag: text-generation",
-        *([f"base_model: {model['base']}"] if _is_hub(model["base"]) else []),
+        *([f"base_model: {model['base']}"] if audit["base"] == f"{model['base']}@{model['revision']}" else []),
         *_datasets(recipe),
         f"tags: [math, reasoning, word-problems, {recipe['method']}]",
         "---",
@@ -86,7 +107,7 @@ def tuned_card(folder: Path, evals: Path) -> str:
         "## Checks before the start",
         "",
         "```",
-        *[line for line in audit["lines"] if not line.startswith(("<|", "mask: "))][:40],
+        *audit["lines"][:40],
         "```",
         "",
         f"Hash of the training text: `{audit['data']}`.",
@@ -139,10 +160,6 @@ def _asked_with(system: str) -> list[str]:
         "`eval.run --mode file:mode.yaml` asks with it, by the file beside this card; `eval.run` without `--mode` and the tutor ask without:"
     )
     return [told, "", *(f"> {line}".rstrip() for line in system.splitlines()), ""]
-
-
-def _is_hub(base: str) -> bool:
-    return bool(base) and not is_folder(base)
 
 
 def _datasets(recipe: dict) -> list[str]:
