@@ -22,6 +22,7 @@ import argparse
 import gc
 import json
 import os
+import re
 from pathlib import Path
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -213,7 +214,8 @@ def without_places(text: str, recipe: TuneRecipe) -> str:
     named = [recipe.model.base, recipe.model.tokenizer, *recipe.data.rows.split(","), *(one.path for one in recipe.data.sets)]
     places = {spelling for path in map(str.strip, named) if path.startswith(("/", "~", "..")) for spelling in (path, str(Path(path)))}
     for place in sorted(places, key=len, reverse=True):
-        text = text.replace(_as_told(place), f".../{_as_told(Path(place).name)}")
+        whole = rf"(?<![\w./~-]){re.escape(_as_told(place))}(?![\w.-])"  # a short one, /m, is a part of many words
+        text = re.sub(whole, lambda _, name=_as_told(Path(place).name): f".../{name}", text)
     return text
 
 
