@@ -20,7 +20,7 @@ from fractions import Fraction
 
 from mathtutor.bank.families import Instance
 from mathtutor.bank.language import WORDS, Noun, Person
-from mathtutor.bank.prose import HIS, after_if, told_once, upper_first, with_pronouns
+from mathtutor.bank.prose import HIS, after_if, capitals, in_past, told_once, upper_first, with_pronouns
 from mathtutor.bank.quantities import MAX_VALUE, Quantity, is_sound, mistakes_of
 from mathtutor.bank.scenes import Days, Kinds, People, Places, Scene, load_frames
 
@@ -28,6 +28,8 @@ MAX_DEPTH = 8
 TRIES = 20_000
 MOST_EACH, MOST_PACKS = 120, 90  # what one of several friends gets in the end, and how many containers are filled
 MOST_EATEN = 6  # by one person
+MOST_FOUND = 20
+MOST_HOURS = 8  # at one go; and in an hour a quarter of what is done in a day
 PARTS = 8  # draws of one quantity, or of the question, before the whole story is drawn again
 
 
@@ -37,7 +39,6 @@ class Impossible(Exception):
 
 NUMBERS = {word: number for number, word in enumerate(WORDS)} | {"twice": 2, "double": 2, "half": 2}
 SUBJECTS = {1: (1, 3), 2: (1, 3), 3: (2, 4), 4: (3, 4), 5: (3, 5)}  # fewest and most, by depth
-PRESENT = re.compile(r"\b(?:has|have|does|do)\b")
 TIMES = {2: "twice", 3: "three times", 4: "four times", 5: "five times", 6: "six times", 10: "ten times"}
 SHARES = {2: "half", 3: "a third", 4: "a quarter", 5: "a fifth"}
 
@@ -197,6 +198,8 @@ class Story:
         """What happens to so many things, said of several and of groups: these have no friend, but a school may be given something."""
         if text.startswith("ate") and number > (MOST_EATEN * 20 if self.scene.plural else MOST_EATEN):
             text = "gave away {n}"
+        if number > MOST_FOUND:
+            text = re.sub(r"^found\b", "got", text)
         if several:
             text = re.sub(r"^was\b", "were", text)
         if " to a " in text:
@@ -221,9 +224,12 @@ class Story:
             if noun.singular in ("minute", "hour"):
                 spans, n = spans[:2], min(n, 9 if noun.singular == "hour" else 60)
             span, many = rng.choice(spans)
+            if many == "hours":
+                m, n = min(m, MOST_HOURS), min(n, max(2, int(scene.day // 4)))
             expression = f"{m} * {n}" if rng.random() < 0.5 else f"{n} * {m}"
             sentence = f"{scene.subjects[i]} {scene.verb()} {self.say(n)} {scene.count(n, i)} {span} for {self.say(m)} {many}."
         elif scene.packs and scene.base in ("have", "buy", "get", "bring"):
+            n = min(n, scene.fill)
             expression = f"{m} * {n}" if rng.random() < 0.5 else f"{n} * {m}"
             # Nobody buys drawers and shelves together with what is in them.
             pack = self.pack([p for p in scene.packs if scene.base == "have" or not p.startswith(("drawer", "shelf"))], n)
@@ -297,7 +303,9 @@ class Story:
             if not self.of_everyone:
                 raise Impossible
             who, have, whose = scene.everyone(len(self.quantities)), "do", "their"
-            all_now = " altogether" if who == "they" else ""
+            if self.tail:  # these were named when the first thing happened
+                who = "they"
+            all_now = " altogether"
         else:
             person = scene.subjects[holder]
             who, have, whose = str(person), "do" if person.gender == "they" else "does", HIS[person.gender]
@@ -311,24 +319,30 @@ class Story:
             k = self.number(2, self.big) if way == "gain" else self.number(2, max(2, value - 1))
             if way == "lose" and value - k < 2:
                 raise Impossible
-            what = self.happens(rng.choice(scene.gain if way == "gain" else scene.lose), k, have == "do").format(n=self.say(k) + (rng.choice(["", " of them"]) * (not self.tail) if way == "lose" else ""))
+            what, of_them = self.happens(rng.choice(scene.gain if way == "gain" else scene.lose), k, have == "do"), ""
+            if way == "lose" and rng.choice([False, True]) | total and not self.tail:
+                of_them = f" of all the {things}" if isinstance(scene, Days) else " of them"  # not those of the last day
+            what = what.format(n=self.say(k) + of_them) + (" in all" if who == "they" and not of_them else "")  # not each
             idle = not self.tail and isinstance(scene, People) and scene.base in ("have", "know")  # nothing has happened yet
             link = rng.choice(["After that, " if self.tail else "Then ", "Then " if idle else "After that, ", "Later, "])
+            if scene.changed and link == "Then ":
+                link = "Later, "  # others were told of after that change
             self.tail.append(upper_first(f"{link}{who} {what}."))
+            who = "they" if total else who
             self.lost |= way == "lose"
             last = "now" if way == "gain" else rng.choice(["now", "left"])
             self.question = f"How many {things} {have} {who} have {last}{all_now}?"
             value, sign = (value + k, "+") if way == "gain" else (value - k, "-")
-            return Quantity(value, (), f"{end.value} {sign} {k}", rng.choice([f"Now {who} {verb} {{}} {things}.", f"So now {who} {verb} {{}} {things}."]), (end,), f"the number of {things} that {who} {verb} in the end")  # fmt: skip
-        subject = upper_first(who)
+            return Quantity(value, (), f"{end.value} {sign} {k}", rng.choice(["Now", "So now"]) + f" {who} {verb} {{}} {things}.", (end,), f"the number of {things} that {who} {verb} in the end")  # fmt: skip
+        subject, who = upper_first(who), "they" if total else who
         if way == "sell":
             k = self.rng.randint(2, scene.price)
             self.tail += [f"{subject} sold {'all that were left' if self.lost else them} for ${k} each."]
             self.over = True
             self.question = rng.choice([f"How much money did {who} get?", f"How many dollars did {who} make?"])
-            return Quantity(value * k, (), f"{value} * {k}", f"{subject} got {{}} dollars.", (end,), f"how much money {who} got")
+            return Quantity(value * k, (), f"{value} * {k}", f"{upper_first(who)} got {{}} dollars.", (end,), f"how much money {who} got")
         most = MOST_EACH if way == "split" else MOST_PACKS
-        fits = [k for k in range(2, 13 if way == "split" else 61) if value % k == 0 and k < value <= k * most]
+        fits = [k for k in range(2, 13 if way == "split" else scene.fill + 1) if value % k == 0 and k < value <= k * most]
         if not fits:
             raise Impossible
         k = rng.choice(fits)
@@ -362,12 +376,12 @@ class Story:
     # Text
 
     def tell_in_past(self) -> None:
-        """ "Ben had 27 eggs", once for all, where the story goes on: "He sold them." Not where somebody had another number before."""
-        if not (self.tail and isinstance(self.scene, People) and self.scene.present) or self.scene.changed:
+        """ "Ben had 27 eggs", once for all, where the story goes on: "He sold them." What somebody has now is what he had then."""
+        if not (self.tail and isinstance(self.scene, People) and self.scene.present):
             return
         for quantity in self.quantities:
-            quantity.sentences = tuple(PRESENT.sub("had", text) for text in quantity.sentences)
-            quantity.result, quantity.name = PRESENT.sub("had", quantity.result), PRESENT.sub("had", quantity.name)
+            quantity.sentences = tuple(map(in_past, quantity.sentences))
+            quantity.result, quantity.name = in_past(quantity.result), in_past(quantity.name)
 
     def needless_sentence(self) -> str:
         """A sentence beside the point, about somebody of the story."""
@@ -394,7 +408,7 @@ class Story:
                 place -= 1
             units.insert(place, self.useless)
         if isinstance(scene, (People, Days)):
-            told = with_pronouns(units + ([] if scene.plural else self.tail), scene.subjects if isinstance(scene, People) else [scene.person])
+            told = with_pronouns(units + ([] if scene.plural else self.tail), scene.subjects if isinstance(scene, People) else [scene.person], len(units))
             units, self.tail = told[: len(units)], self.tail if scene.plural else told[len(units) :]
         if not self.tail and len(units) > 1 and self.rng.random() < 0.06:
             return " ".join([self.first_question(), *units])
@@ -454,7 +468,7 @@ def compose(seed: int, index: int, depth: int) -> Instance:
 def _instance(story: Story, steps: list[Quantity]) -> Instance:
     end, depth = steps[-1], len(steps)
     names = [step.name for step in steps]
-    problem = _polish(story.problem())
+    problem = capitals(story.problem())
     told = {int(word) if word.isdecimal() else NUMBERS[word] for word in re.findall(r"[a-z]+|\d+", problem.lower()) if word.isdecimal() or word in NUMBERS}
     return Instance(
         family=f"compose-{depth}",
@@ -471,11 +485,6 @@ def _instance(story: Story, steps: list[Quantity]) -> Instance:
         set_up=f"{steps[0].expression} = ▢",
         mistakes=mistakes_of(end, steps, told, [quantity.value for quantity in story.quantities]),
     )
-
-
-def _polish(text: str) -> str:
-    """A capital after every full stop."""
-    return re.sub(r"(^|[.?!] )([a-z])", lambda m: m[1] + m[2].upper(), text)
 
 
 def compose_many(seed: int, count: int, depths: Sequence[float], first: int = 0) -> Iterator[Instance]:

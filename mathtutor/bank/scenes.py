@@ -71,6 +71,7 @@ class Scene:
     last: int | None = None  # the subject of the sentence before, where "that" can be said of it
     hourly = False  # whether it may be told as so many per hour
     day: float = inf  # the largest number that one person does in a day
+    fill = 60  # the most things that go into one container
 
     def __init__(self, rng: random.Random, subjects: list, noun: Noun):
         self.rng, self.subjects, self.thing = rng, subjects, noun
@@ -80,10 +81,11 @@ class Scene:
         """What may happen to the things of a frame."""
         frames = load_frames()
         self.keeps, self.packs = frame["keeps"], frame.get("packs", ())
-        self.most, self.price, self.hourly = frame.get("most", inf), frame.get("price", 12), frame.get("hourly", False)
+        self.price, self.hourly, self.fill = frame.get("price", 12), frame.get("hourly", False), frame.get("fill", 60)
         self.lose, self.gain = frame.get("lose") or frames["lose"], frame.get("gain") or frames["gain"]
         self.least = frame.get("least", 2)
-        self.holds, self.day = frame.get("holds", {}), frame.get("day", inf)
+        self.holds = frame.get("holds", {})
+        self.most, self.day = frame.get("few", {}).get(self.thing.singular, (frame.get("most", inf), frame.get("day", inf)))
 
     def noun(self, i: int) -> Noun:
         return self.thing
