@@ -20,6 +20,7 @@ from mathtutor.bank.families import NUMBER, first_value
 from mathtutor.bank.language import WORDS, Noun, Person
 from mathtutor.bank.prose import (
     after_if,
+    in_past,
     listed_kinds,
     listed_people,
     listed_places,
@@ -164,6 +165,16 @@ def test_things_stand_on_shelves_and_nothing_is_lost_by_opening_it(composed):
         r"\bmore\. [^.]*(?<!all) of them\b",  # of those that came?
         r"\b(?:he|she) ate (?!(?:[2-6]|two|three|four|five|six)\b)\S+",
         r"^(?:How many|In total)[^?]* (?:they|(?:both|all the) groups together) [^?]*\? ",  # who? Nobody was named
+        r"[Tt]hey has\b|does they\b",
+        r"of them\b[^.]*\. (?:[A-Z][a-z]+, |After that, |Then )*(?:he|she|they|He|She|They) [a-z ]+ \d+ of them",  # of those that went?
+        r"\bnow\b[^?]*\. (?:Then|After that|Later), [^?]*\bnow\b",  # which of two moments?
+        r"groups together\b.*\bgroups together\b",
+        r"\bordered\b",
+        r"\b(?:4[1-9]|[5-9]\d|\d{3,}) (?:quilts|(?:[a-z]+ )?paintings)\b",
+        r"tins? with|tins of",  # of pies?
+        r"(?:[3-9]\d|\d{3,}) (?:crosswords|problems|puzzles|riddles|exercises) per hour",
+        r"\bfound (?:2[1-9]|[3-9]\d|\d{3,}) more",
+        r"(?:broke|cooked|popped) (?:4[1-9]|[5-9]\d|\d{3,})\b",
         r"\bHow many [^?]* did [^?]*(?<! have) together\?",  # one after the other, side by side?
     ],
 )
@@ -223,6 +234,34 @@ def test_what_was_just_said_is_not_said_again(told, expected):
     assert told == expected
 
 
+def test_what_several_get_is_not_what_each_gets(composed):
+    several = 0
+    for instance in itertools.chain.from_iterable(composed.values()):
+        if not GROUP.search(instance.problem):
+            assert not re.search(r"\bthey [a-z ]+ \S+ more\.", instance.problem), instance.problem
+            several += bool(re.search(r"\bthey [a-z ]+ \S+ more in all\.", instance.problem))
+    assert several > 20
+
+
+@pytest.mark.parametrize("people", [[ANA, BO], [BO, ANA]])
+def test_she_of_a_new_turn_is_one_person(people):
+    eve, told = Person("Eve", "she"), ["Ana has 5 pens.", "Eve has 3 pens.", "Eve lost 2 of all her pens."]
+    assert with_pronouns(told, [*people, eve], 2) == told
+    assert with_pronouns(["Ana's uncle has 5 pens.", *told[1:]], [BO, eve], 2)[2] == "She lost 2 of all her pens."
+
+
+def test_what_somebody_has_now_is_what_he_had_when_more_has_happened():
+    assert in_past("Now Ana has 5 pens.") == "Then Ana had 5 pens."
+    assert in_past("Bo has 3 fewer than Ana has now.") == "Bo had 3 fewer than Ana had by then."
+
+
+def test_feedback_says_last_only_of_several_steps_and_never_the_same_twice(composed):
+    for instance in itertools.chain.from_iterable(composed.values()):
+        says = [mistake.says for mistake in instance.mistakes]
+        assert len(set(says)) == len(says), instance
+        assert len(instance.steps) > 1 or not re.search(r"\blast\b|\bsum\b", " ".join(says)), says
+
+
 def test_a_total_of_some_names_them(composed):
     some = 0
     for instance in itertools.chain.from_iterable(composed.values()):
@@ -258,7 +297,7 @@ def test_a_hint_says_what_is_asked_and_whether_something_is_needless():
 
 @pytest.mark.parametrize("depth", [2, 3, 4, 5])
 def test_nobody_is_asked_for_a_difference_that_the_text_tells(depth):
-    asked = [one for one in (compose(77, index, depth) for index in range(600)) if "How many more" in one.problem]
+    asked = [one for one in (compose(77, index, depth) for index in range(1000)) if "How many more" in one.problem]
     assert len(asked) > 5
     for one in asked:
         told = [str(one.answer), *WORDS[int(one.answer) : int(one.answer) + 1]]

@@ -19,16 +19,14 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 from mathtutor.bank.families import Instance
-from mathtutor.bank.language import WORDS, Noun, Person
-from mathtutor.bank.prose import HIS, after_if, capitals, in_past, told_once, upper_first, with_pronouns
+from mathtutor.bank.language import WORDS, Person
+from mathtutor.bank.prose import HIS, after_if, capitals, in_past, on, told_once, upper_first, with_pronouns
 from mathtutor.bank.quantities import MAX_VALUE, Quantity, is_sound, mistakes_of
 from mathtutor.bank.scenes import Days, Kinds, People, Places, Scene, load_frames
 
 MAX_DEPTH = 8
 TRIES = 20_000
-MOST_EACH, MOST_PACKS = 120, 90  # what one of several friends gets in the end, and how many containers are filled
-MOST_EATEN = 6  # by one person
-MOST_FOUND = 20
+MOST_EACH, MOST_PACKS = 60, 90  # what one of several friends gets in the end, and how many containers are filled
 MOST_HOURS = 8  # at one go; and in an hour a quarter of what is done in a day
 PARTS = 8  # draws of one quantity, or of the question, before the whole story is drawn again
 
@@ -164,7 +162,8 @@ class Story:
         j, k = self.rng.sample(range(i), 2)
         a, b = self.quantities[j], self.quantities[k]
         word = self.rng.choice(["together", "combined", "put together"])
-        amount = f"as many {scene.noun(i).plural} as {scene.names([j, k])} {word}"
+        both = f"{scene.names([j, k])} {word}" if not {j, k} & scene.changed else f"{scene.names([j, k])} now have together"
+        amount = f"as many {scene.noun(i).plural} as {both}"
         return self.found(i, a.value + b.value, f"{a.value} + {b.value}", amount, a, b)
 
     def changed(self, i: int) -> Quantity:
@@ -175,17 +174,22 @@ class Story:
         person, start = scene.subjects[i], self.number(8)
         he = person.gender  # "she", "he" or "they" is the pronoun too
         had = f"{person} had {self.say(start)} {scene.count(start, i)}{rng.choice(['', '', ' at first', ' to start with'])}."
-        sentences, now, gained = [had], Quantity(start), False
+        sentences, now, before = [had], Quantity(start), ""
         for turn in range(rng.choice([1, 1, 2])):
             plus = rng.random() < 0.45
             k = self.number(2, self.big if plus else now.value - 1)
             value = now.value + k if plus else now.value - k
             self.check(value)
-            what = self.happens(rng.choice(scene.gain if plus else scene.lose), k, person.gender == "they").format(n=self.say(k) + ("" if plus else rng.choice(["", " of them"]) * (not gained)))
-            gained |= plus  # "them" would be those that came
+            what = scene.happens(rng.choice(scene.gain if plus else scene.lose), k, person.gender == "they")
+            of_them = "" if plus else rng.choice(["", " of them"])
+            if turn:  # "them" would be those that came, or went
+                of_them = " more" if what == before and not plus else ""
+            before = what
             first = "After that, " if turn else "Then "  # to have is nothing to come after
             link = rng.choice([first, first, "Later, ", ""])
-            sentences.append(upper_first(f"{link}{he} {what}."))
+            if "Later, " in sentences[-1]:
+                link = link.replace("Later, ", first)
+            sentences.append(upper_first(f"{link}{he} {what.format(n=self.say(k) + of_them)}."))
             who = he if turn and he != "they" and rng.random() < 0.4 else person
             result = f"Now {who} {'have' if he == 'they' else 'has'} {{}} {scene.noun(i).plural}."
             name = f"the number of {scene.noun(i).plural} that {person} had after the change"
@@ -193,25 +197,6 @@ class Story:
         now.sentences, now.name = tuple(sentences), scene.name(i)
         scene.changed.add(i)
         return now
-
-    def happens(self, text: str, number: int, several: bool) -> str:
-        """What happens to so many things, said of several and of groups: these have no friend, but a school may be given something."""
-        if text.startswith("ate") and number > (MOST_EATEN * 20 if self.scene.plural else MOST_EATEN):
-            text = "gave away {n}"
-        if number > MOST_FOUND:
-            text = re.sub(r"^found\b", "got", text)
-        if several:
-            text = re.sub(r"^was\b", "were", text)
-        if " to a " in text:
-            text = re.sub(r"\bto a [a-z]+", "to a school", text) if several else text if number <= MOST_EACH // 2 else "gave away {n}"
-        return text
-
-    def pack(self, options: Sequence[str], number: int) -> Noun:
-        """A container for so many: eggs come in cartons of 12, but 37 of them only in a basket."""
-        drawn, holds = self.rng.choice(options), self.scene.holds
-        if number not in holds.get(drawn, [number]):
-            drawn = next(option for option in options if option not in holds)
-        return Noun.parse(drawn)
 
     def grouped(self, i: int) -> Quantity:
         """So many in each of several containers, or so many a day."""
@@ -232,7 +217,7 @@ class Story:
             n = min(n, scene.fill)
             expression = f"{m} * {n}" if rng.random() < 0.5 else f"{n} * {m}"
             # Nobody buys drawers and shelves together with what is in them.
-            pack = self.pack([p for p in scene.packs if scene.base == "have" or not p.startswith(("drawer", "shelf"))], n)
+            pack = scene.pack([p for p in scene.packs if scene.base == "have" or not p.startswith(("drawer", "shelf"))], n)
             amount = f"{self.say(m)} {pack.plural} of {noun.plural} with {self.say(n)} {on(pack)} each {pack.singular}"
             if rng.random() < 0.5:
                 amount = f"{self.say(m)} {pack.plural} with {self.say(n)} {scene.count(n, i)} {on(pack)} each"
@@ -268,7 +253,7 @@ class Story:
         if not missing:
             self.question = scene.ask(*which) if kind == "one" else scene.ask_total(which, self.of_everyone) if kind == "total" else scene.ask_difference(*which)
         for _ in range(missing):
-            end = self.afterwards(end, which[0] if kind == "one" else None, kind == "total")
+            end = self.afterwards(end, which[0] if kind == "one" else None, kind == "total" and isinstance(scene, People))
         return end
 
     def total(self, which: Sequence[int]) -> Quantity:
@@ -310,23 +295,24 @@ class Story:
             person = scene.subjects[holder]
             who, have, whose = str(person), "do" if person.gender == "they" else "does", HIS[person.gender]
         verb = "have" if have == "do" else "has"
-        them = "all of them" if who == "they" else f"all of {whose} {things}"  # "them" may be those of others
+        # "them" may be those of others, or those that came just before
+        them = "all of them" if who == "they" and not self.tail else f"all of {whose} {things}"
         way = rng.choice(["lose", "gain", "pack", "sell", "split"])
         if way in ("sell", "split") and not scene.packs:  # points, say, are nothing to hand over
             raise Impossible
         value = end.value
         if way in ("lose", "gain"):
             k = self.number(2, self.big) if way == "gain" else self.number(2, max(2, value - 1))
-            if way == "lose" and value - k < 2:
+            if way == "lose" and value - k < 2 or way == "gain" and holder is not None and value + k > scene.most:
                 raise Impossible
-            what, of_them = self.happens(rng.choice(scene.gain if way == "gain" else scene.lose), k, have == "do"), ""
-            if way == "lose" and rng.choice([False, True]) | total and not self.tail:
-                of_them = f" of all the {things}" if isinstance(scene, Days) else " of them"  # not those of the last day
+            what, of_them = scene.happens(rng.choice(scene.gain if way == "gain" else scene.lose), k, have == "do"), ""
+            if way == "lose" and rng.choice([False, True]) | total and not self.tail and holder not in scene.changed:
+                of_them = f" of the {things}" if isinstance(scene, Days) else " of them"  # not those of the last day
             what = what.format(n=self.say(k) + of_them) + (" in all" if who == "they" and not of_them else "")  # not each
             idle = not self.tail and isinstance(scene, People) and scene.base in ("have", "know")  # nothing has happened yet
             link = rng.choice(["After that, " if self.tail else "Then ", "Then " if idle else "After that, ", "Later, "])
-            if scene.changed and link == "Then ":
-                link = "Later, "  # others were told of after that change
+            if scene.changed:
+                link = "After that, "  # "then" and "later" were said of the change
             self.tail.append(upper_first(f"{link}{who} {what}."))
             who = "they" if total else who
             self.lost |= way == "lose"
@@ -357,7 +343,7 @@ class Story:
             return Quantity(value // k, (), f"{value} / {k}", f"{upper_first(each)} got {{}} {things}.", (end,), f"the number of {things} that {each} got")
         if not scene.packs:
             raise Impossible
-        pack = self.pack(scene.packs, k)
+        pack = scene.pack(scene.packs, k)
         self.tail += [f"{subject} put {'the rest' if self.lost else them} {on(pack)}to {pack.plural} with {self.say(k)} {on(pack)} each {pack.singular}."]
         self.over = True
         self.question = f"How many {pack.plural} did {who} {rng.choice(['need', 'fill'])}?"
@@ -381,7 +367,8 @@ class Story:
             return
         for quantity in self.quantities:
             quantity.sentences = tuple(map(in_past, quantity.sentences))
-            quantity.result, quantity.name = in_past(quantity.result), in_past(quantity.name)
+            for step in (quantity, *quantity.needs):
+                step.result, step.name = in_past(step.result), in_past(step.name)
 
     def needless_sentence(self) -> str:
         """A sentence beside the point, about somebody of the story."""
@@ -430,10 +417,6 @@ class Story:
             named = self.question.replace(f" {who} ", f" {scene.names(everyone)} ")
             return named.replace("?", " altogether?") if scene.plural and named != self.question else named  # no more "together" in it
         return self.question
-
-
-def on(pack: Noun) -> str:
-    return "on" if pack.singular == "shelf" else "in"
 
 
 def _names(scene: Scene) -> set[str]:

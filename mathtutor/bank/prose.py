@@ -10,12 +10,12 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 
-from mathtutor.bank.language import Person
+from mathtutor.bank.language import Noun, Person
 
 LINKS = ("Then ", "After that, ", "Later, ")
 HIS = {"she": "her", "he": "his", "they": "their"}
 COMPARED = re.compile(r" (?:than|as) (?=(?:on|in) )")
-PRESENT = {"has": "had", "have": "had", "does": "had", "do": "had", "now": "then", "Now": "Then"}
+PRESENT = {"has": "had", "have": "had", "does": "had", "do": "had", "now": "by then", "Now": "Then"}
 ANY_PRESENT = re.compile(rf"\b(?:{'|'.join(PRESENT)})\b")
 RELATIVES = ("brother", "uncle", "father")
 
@@ -29,13 +29,17 @@ def upper_first(text: str) -> str:
 
 
 def in_past(text: str) -> str:
-    """ "Ana now has 3 more than Bo does" as it is told when more has happened since: "Ana then had 3 more than Bo had"."""
+    """ "Ana now has 3 more than Bo does" as it is told when more has happened since: "Ana by then had 3 more than Bo had"."""
     return ANY_PRESENT.sub(lambda match: PRESENT[match[0]], text)
 
 
 def capitals(text: str) -> str:
     """A capital after every full stop."""
     return re.sub(r"(^|[.?!] )([a-z])", lambda m: m[1] + m[2].upper(), text)
+
+
+def on(pack: Noun) -> str:
+    return "on" if pack.singular == "shelf" else "in"
 
 
 def listed_places(places: Sequence[str]) -> str:
