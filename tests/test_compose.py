@@ -15,7 +15,17 @@ from pathlib import Path
 
 import pytest
 
-from mathtutor.bank.compose import MAX_DEPTH, MAX_VALUE, Impossible, Story, compose, compose_many, load_frames
+from mathtutor.bank.compose import (
+    MAX_DEPTH,
+    MAX_VALUE,
+    Impossible,
+    Story,
+    compose,
+    compose_many,
+    load_frames,
+    two_of,
+    weighted,
+)
 from mathtutor.bank.families import NUMBER, first_value
 from mathtutor.bank.language import WORDS, Noun, Person
 from mathtutor.bank.prose import (
@@ -312,6 +322,14 @@ def test_another_process_with_another_hash_seed_composes_the_same():
     environment = {**os.environ, "PYTHONHASHSEED": "12345"}
     output = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, check=True)
     assert json.loads(output.stdout) == [instance.problem for instance in compose_many(4, 60, DEPTHS)]
+
+
+@pytest.mark.parametrize("count", [2, 3, 7, 21])
+def test_quick_draws_are_those_of_random(count):
+    one, other, options, upto = random.Random(count), random.Random(count), list(range(count)), [k * k + 0.5 for k in range(1, count + 1)]
+    for _ in range(500):
+        assert two_of(one, count) == other.sample(range(count), 2)
+        assert weighted(one, options, upto) == other.choices(options, cum_weights=upto)[0]
 
 
 def test_rows_say_that_they_were_composed():

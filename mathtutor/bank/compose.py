@@ -15,8 +15,10 @@ from __future__ import annotations
 
 import random
 import re
+from bisect import bisect
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from typing import Any
 
 from mathtutor.bank.families import Instance
 from mathtutor.bank.language import WORDS, Person
@@ -41,12 +43,23 @@ TIMES = {2: "twice", 3: "three times", 4: "four times", 5: "five times", 6: "six
 SHARES = {2: "half", 3: "a third", 4: "a quarter", 5: "a fifth"}
 
 
+def weighted(rng: random.Random, options: Sequence[Any], upto: Sequence[float]) -> Any:
+    """What `rng.choices(options, cum_weights=upto)[0]` would be, of the same stream, in a third of the time."""
+    return options[bisect(upto, rng.random() * upto[-1], 0, len(options) - 1)]
+
+
+def two_of(rng: random.Random, count: int) -> list[int]:
+    """What `rng.sample(range(count), 2)` would be for 2 <= count <= 21, of the same stream, in a third of the time."""
+    first, second = rng.randrange(count), rng.randrange(count - 1)
+    return [first, count - 1 if second == first else second]
+
+
 class Story:
     """One draw: a scene and its quantities, then the question (`ask`). Raises Impossible when the numbers do not fit."""
 
     def __init__(self, rng: random.Random, depth: int):
         self.rng = rng
-        self.scene = rng.choices((People, Days, Kinds, Places), cum_weights=(10, 13, 17, 20))[0](rng)
+        self.scene = weighted(rng, (People, Days, Kinds, Places), (10, 13, 17, 20))(rng)
         self.words = rng.random() < 0.3  # small numbers in words
         self.big = min(rng.choice([12, 30, 60, 100, 300, 900]), self.scene.most)
         self.quantities: list[Quantity] = []
@@ -84,7 +97,7 @@ class Story:
         other = rng.randrange(i)
         if i >= 2 and rng.random() < 0.14:
             return self.together(i)
-        return rng.choices((self.more, self.fewer, self.times, self.share, self.reversed), cum_weights=(6, 12, 17, 20, 24))[0](i, other)
+        return weighted(rng, (self.more, self.fewer, self.times, self.share, self.reversed), (6, 12, 17, 20, 24))(i, other)
 
     def check(self, value: int) -> None:
         """Raise Impossible for a number out of range, or above what the place of the scene can hold."""
@@ -159,7 +172,7 @@ class Story:
 
     def together(self, i: int) -> Quantity:
         scene = self.scene
-        j, k = self.rng.sample(range(i), 2)
+        j, k = two_of(self.rng, i)
         a, b = self.quantities[j], self.quantities[k]
         word = self.rng.choice(["together", "combined", "put together"])
         both = f"{scene.names([j, k])} {word}" if not {j, k} & scene.changed else f"{scene.names([j, k])} now have together"
@@ -235,14 +248,14 @@ class Story:
         self.over = False  # nothing more can happen: all is sold, shared or packed
         self.lost = False  # whether something went away before the question
         self.of_everyone = False  # whether the question is about the total of all
-        kind = rng.choices(("one", "total", "difference"), cum_weights=(4, 7, 8.5) if depth < 6 else (1, 4, 5.5))[0] if many > 1 else "one"
+        kind = weighted(rng, ("one", "total", "difference"), (4, 7, 8.5) if depth < 6 else (1, 4, 5.5)) if many > 1 else "one"
         if kind == "one":
             which = [many - 1 if rng.random() < 0.8 else rng.randrange(many)]
         elif kind == "total":
             self.of_everyone = many == 2 or rng.random() < 0.75
             which = list(range(many)) if self.of_everyone else sorted(rng.sample(range(many), 2))
         else:
-            which = rng.sample(range(many), 2)
+            which = two_of(rng, many)
         # So many sums are left for what happens afterwards; two of them seldom, in a short story.
         needed = self.quantities[which[0]].steps if kind == "one" else {id(step) for i in which for step in self.quantities[i].steps}
         missing = depth - len(needed) - (kind != "one")
@@ -307,7 +320,8 @@ class Story:
                 raise Impossible
             what, of_them = scene.happens(rng.choice(scene.gain if way == "gain" else scene.lose), k, have == "do"), ""
             if way == "lose" and rng.choice([False, True]) | total and not self.tail and holder not in scene.changed:
-                of_them = f" of the {things}" if isinstance(scene, Days) else " of them"  # not those of the last day
+                # Not those of the last day, or those that somebody got or lost before.
+                of_them = f" of the {things}" if isinstance(scene, Days) else f" of {whose} {things}" if scene.changed else " of them"
             what = what.format(n=self.say(k) + of_them) + (" in all" if who == "they" and not of_them else "")  # not each
             idle = not self.tail and isinstance(scene, People) and scene.base in ("have", "know")  # nothing has happened yet
             link = rng.choice(["After that, " if self.tail else "Then ", "Then " if idle else "After that, ", "Later, "])
