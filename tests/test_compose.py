@@ -175,7 +175,7 @@ def test_things_stand_on_shelves_and_nothing_is_lost_by_opening_it(composed):
         r"\bmore\. [^.]*(?<!all) of them\b",  # of those that came?
         r"\b(?:he|she) ate (?!(?:[2-6]|two|three|four|five|six)\b)\S+",
         r"^(?:How many|In total)[^?]* (?:they|(?:both|all the) groups together) [^?]*\? ",  # who? Nobody was named
-        r"[Tt]hey has\b|does they\b",
+        r"[Tt]hey has\b|does they\b|by then had\b",
         r"of them\b[^.]*\. (?:[A-Z][a-z]+, |After that, |Then )*(?:he|she|they|He|She|They) [a-z ]+ \d+ of them",  # of those that went?
         r"\bnow\b[^?]*\. (?:Then|After that|Later), [^?]*\bnow\b",  # which of two moments?
         r"groups together\b.*\bgroups together\b",
@@ -262,6 +262,8 @@ def test_she_of_a_new_turn_is_one_person(people):
 
 def test_what_somebody_has_now_is_what_he_had_when_more_has_happened():
     assert in_past("Now Ana has 5 pens.") == "Then Ana had 5 pens."
+    assert in_past("Ana now has 3 more than Bo does.") == "By then, Ana had 3 more than Bo had."
+    assert in_past("Bo has as many as Ana and Eve have together now.") == "Bo had as many as Ana and Eve had together by then."
     assert in_past("Bo has 3 fewer than Ana has now.") == "Bo had 3 fewer than Ana had by then."
 
 

@@ -175,7 +175,7 @@ class Story:
         j, k = two_of(self.rng, i)
         a, b = self.quantities[j], self.quantities[k]
         word = self.rng.choice(["together", "combined", "put together"])
-        both = f"{scene.names([j, k])} {word}" if not {j, k} & scene.changed else f"{scene.names([j, k])} now have together"
+        both = f"{scene.names([j, k])} {word}" if not {j, k} & scene.changed else f"{scene.names([j, k])} have together now"
         amount = f"as many {scene.noun(i).plural} as {both}"
         return self.found(i, a.value + b.value, f"{a.value} + {b.value}", amount, a, b)
 

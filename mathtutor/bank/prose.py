@@ -12,11 +12,12 @@ from itertools import pairwise
 
 from mathtutor.bank.language import Noun, Person
 
-LINKS = ("Then ", "After that, ", "Later, ")
+LINKS = ("Then ", "After that, ", "Later, ", "By then, ")
 HIS = {"she": "her", "he": "his", "they": "their"}
 COMPARED = re.compile(r" (?:than|as) (?=(?:on|in) )")
 PRESENT = {"has": "had", "have": "had", "does": "had", "do": "had", "now": "by then", "Now": "Then"}
 ANY_PRESENT = re.compile(rf"\b(?:{'|'.join(PRESENT)})\b")
+NOW_HAS = re.compile(r"^(.+?) now ha(?:s|ve) ")
 RELATIVES = ("brother", "uncle", "father")
 
 
@@ -29,7 +30,8 @@ def upper_first(text: str) -> str:
 
 
 def in_past(text: str) -> str:
-    """ "Ana now has 3 more than Bo does" as it is told when more has happened since: "Ana by then had 3 more than Bo had"."""
+    """ "Ana now has 3 more than Bo does" as it is told when more has happened since: "By then, Ana had 3 more than Bo had"."""
+    text = NOW_HAS.sub(r"By then, \1 had ", text)
     return ANY_PRESENT.sub(lambda match: PRESENT[match[0]], text)
 
 
