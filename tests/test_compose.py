@@ -15,11 +15,22 @@ from pathlib import Path
 
 import pytest
 
-from mathtutor.bank.compose import MAX_DEPTH, MAX_VALUE, Impossible, Story, compose, compose_many, load_frames
+from mathtutor.bank.compose import (
+    MAX_DEPTH,
+    MAX_VALUE,
+    Impossible,
+    Story,
+    compose,
+    compose_many,
+    load_frames,
+    two_of,
+    weighted,
+)
 from mathtutor.bank.families import NUMBER, first_value
 from mathtutor.bank.language import WORDS, Noun, Person
 from mathtutor.bank.prose import (
     after_if,
+    in_past,
     listed_kinds,
     listed_people,
     listed_places,
@@ -109,11 +120,13 @@ def test_problems_differ_and_some_hold_numbers_that_are_not_needed(composed):
 
 
 def test_they_are_never_everyone_where_a_group_was_named_last(composed):
+    """Until they did something: "Both groups together sold them. How much did they get?" """
     everyone = 0
     for instance in itertools.chain.from_iterable(composed.values()):
         if GROUP.search(instance.problem):
             everyone += bool(re.search(r"\b(?:both|all the) groups together\b", instance.problem))
-            assert not re.search(r"\b(?:do|did|that) they\b|\bThey (?:put|shared|sold) (?:them all|all|the rest)\b", instance.problem), instance.problem
+            so_far = re.split(r"\b(?:[Bb]oth|[Aa]ll the) groups together (?!have\?)[a-z ]+", instance.problem)[0]
+            assert not re.search(r"\b(?:do|did|that) they\b|\bThey (?:put|shared|sold) (?:them all|all|the rest)\b", so_far), instance.problem
     assert everyone > 40
 
 
@@ -162,6 +175,16 @@ def test_things_stand_on_shelves_and_nothing_is_lost_by_opening_it(composed):
         r"\bmore\. [^.]*(?<!all) of them\b",  # of those that came?
         r"\b(?:he|she) ate (?!(?:[2-6]|two|three|four|five|six)\b)\S+",
         r"^(?:How many|In total)[^?]* (?:they|(?:both|all the) groups together) [^?]*\? ",  # who? Nobody was named
+        r"[Tt]hey has\b|does they\b|by then had\b",
+        r"of them\b[^.]*\. (?:[A-Z][a-z]+, |After that, |Then )*(?:he|she|they|He|She|They) [a-z ]+ \d+ of them",  # of those that went?
+        r"\bnow\b[^?]*\. (?:Then|After that|Later), [^?]*\bnow\b",  # which of two moments?
+        r"groups together\b.*\bgroups together\b",
+        r"\bordered\b",
+        r"\b(?:4[1-9]|[5-9]\d|\d{3,}) (?:quilts|(?:[a-z]+ )?paintings)\b",
+        r"tins? with|tins of",  # of pies?
+        r"(?:[3-9]\d|\d{3,}) (?:crosswords|problems|puzzles|riddles|exercises) per hour",
+        r"\bfound (?:2[1-9]|[3-9]\d|\d{3,}) more",
+        r"(?:broke|cooked|popped) (?:4[1-9]|[5-9]\d|\d{3,})\b",
         r"\bHow many [^?]* did [^?]*(?<! have) together\?",  # one after the other, side by side?
     ],
 )
@@ -221,6 +244,36 @@ def test_what_was_just_said_is_not_said_again(told, expected):
     assert told == expected
 
 
+def test_what_several_get_is_not_what_each_gets(composed):
+    several = 0
+    for instance in itertools.chain.from_iterable(composed.values()):
+        if not GROUP.search(instance.problem):
+            assert not re.search(r"\bthey [a-z ]+ \S+ more\.", instance.problem), instance.problem
+            several += bool(re.search(r"\bthey [a-z ]+ \S+ more in all\.", instance.problem))
+    assert several > 20
+
+
+@pytest.mark.parametrize("people", [[ANA, BO], [BO, ANA]])
+def test_she_of_a_new_turn_is_one_person(people):
+    eve, told = Person("Eve", "she"), ["Ana has 5 pens.", "Eve has 3 pens.", "Eve lost 2 of all her pens."]
+    assert with_pronouns(told, [*people, eve], 2) == told
+    assert with_pronouns(["Ana's uncle has 5 pens.", *told[1:]], [BO, eve], 2)[2] == "She lost 2 of all her pens."
+
+
+def test_what_somebody_has_now_is_what_he_had_when_more_has_happened():
+    assert in_past("Now Ana has 5 pens.") == "Then Ana had 5 pens."
+    assert in_past("Ana now has 3 more than Bo does.") == "By then, Ana had 3 more than Bo had."
+    assert in_past("Bo has as many as Ana and Eve have together now.") == "Bo had as many as Ana and Eve had together by then."
+    assert in_past("Bo has 3 fewer than Ana has now.") == "Bo had 3 fewer than Ana had by then."
+
+
+def test_feedback_says_last_only_of_several_steps_and_never_the_same_twice(composed):
+    for instance in itertools.chain.from_iterable(composed.values()):
+        says = [mistake.says for mistake in instance.mistakes]
+        assert len(set(says)) == len(says), instance
+        assert len(instance.steps) > 1 or not re.search(r"\blast\b|\bsum\b", " ".join(says)), says
+
+
 def test_a_total_of_some_names_them(composed):
     some = 0
     for instance in itertools.chain.from_iterable(composed.values()):
@@ -256,7 +309,7 @@ def test_a_hint_says_what_is_asked_and_whether_something_is_needless():
 
 @pytest.mark.parametrize("depth", [2, 3, 4, 5])
 def test_nobody_is_asked_for_a_difference_that_the_text_tells(depth):
-    asked = [one for one in (compose(77, index, depth) for index in range(600)) if "How many more" in one.problem]
+    asked = [one for one in (compose(77, index, depth) for index in range(1000)) if "How many more" in one.problem]
     assert len(asked) > 5
     for one in asked:
         told = [str(one.answer), *WORDS[int(one.answer) : int(one.answer) + 1]]
@@ -271,6 +324,14 @@ def test_another_process_with_another_hash_seed_composes_the_same():
     environment = {**os.environ, "PYTHONHASHSEED": "12345"}
     output = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, check=True)
     assert json.loads(output.stdout) == [instance.problem for instance in compose_many(4, 60, DEPTHS)]
+
+
+@pytest.mark.parametrize("count", [2, 3, 7, 21])
+def test_quick_draws_are_those_of_random(count):
+    one, other, options, upto = random.Random(count), random.Random(count), list(range(count)), [k * k + 0.5 for k in range(1, count + 1)]
+    for _ in range(500):
+        assert two_of(one, count) == other.sample(range(count), 2)
+        assert weighted(one, options, upto) == other.choices(options, cum_weights=upto)[0]
 
 
 def test_rows_say_that_they_were_composed():
@@ -293,5 +354,6 @@ def test_every_frame_has_what_the_composer_reads():
             assert all(re.fullmatch(r"[a-z ]+/[a-z ]+", verb) for verb in frame.get("verbs", []))
             assert all("{n}" in text for text in frame.get("lose", []) + frame.get("gain", []))
             assert kind != "who" or "point" in {thing.singular for thing in frame["things"]} or frame["most"] >= 40
-            assert set(frame) <= {"things", "verbs", "keeps", "lose", "gain", "where", "packs", "most", "least", "price", "hourly", "day", "days", "holds"}
+            assert set(frame) <= {"things", "verbs", "keeps", "lose", "gain", "where", "packs", "most", "least", "price", "hourly", "day", "days", "holds", "few", "fill"}
+            assert all(thing in {noun.singular for noun in frame["things"]} and most >= 40 for thing, (most, day) in frame.get("few", {}).items())
             assert set(frame.get("holds", {})) < set(frame.get("packs", [1]))  # some pack takes any number

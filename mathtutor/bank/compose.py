@@ -15,19 +15,21 @@ from __future__ import annotations
 
 import random
 import re
+from bisect import bisect
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from typing import Any
 
 from mathtutor.bank.families import Instance
-from mathtutor.bank.language import WORDS, Noun, Person
-from mathtutor.bank.prose import HIS, after_if, told_once, upper_first, with_pronouns
+from mathtutor.bank.language import WORDS, Person
+from mathtutor.bank.prose import HIS, after_if, capitals, in_past, on, told_once, upper_first, with_pronouns
 from mathtutor.bank.quantities import MAX_VALUE, Quantity, is_sound, mistakes_of
 from mathtutor.bank.scenes import Days, Kinds, People, Places, Scene, load_frames
 
 MAX_DEPTH = 8
 TRIES = 20_000
-MOST_EACH, MOST_PACKS = 120, 90  # what one of several friends gets in the end, and how many containers are filled
-MOST_EATEN = 6  # by one person
+MOST_EACH, MOST_PACKS = 60, 90  # what one of several friends gets in the end, and how many containers are filled
+MOST_HOURS = 8  # at one go; and in an hour a quarter of what is done in a day
 PARTS = 8  # draws of one quantity, or of the question, before the whole story is drawn again
 
 
@@ -37,9 +39,19 @@ class Impossible(Exception):
 
 NUMBERS = {word: number for number, word in enumerate(WORDS)} | {"twice": 2, "double": 2, "half": 2}
 SUBJECTS = {1: (1, 3), 2: (1, 3), 3: (2, 4), 4: (3, 4), 5: (3, 5)}  # fewest and most, by depth
-PRESENT = re.compile(r"\b(?:has|have|does|do)\b")
 TIMES = {2: "twice", 3: "three times", 4: "four times", 5: "five times", 6: "six times", 10: "ten times"}
 SHARES = {2: "half", 3: "a third", 4: "a quarter", 5: "a fifth"}
+
+
+def weighted(rng: random.Random, options: Sequence[Any], upto: Sequence[float]) -> Any:
+    """What `rng.choices(options, cum_weights=upto)[0]` would be, of the same stream, in a third of the time."""
+    return options[bisect(upto, rng.random() * upto[-1], 0, len(options) - 1)]
+
+
+def two_of(rng: random.Random, count: int) -> list[int]:
+    """What `rng.sample(range(count), 2)` would be for 2 <= count <= 21, of the same stream, in a third of the time."""
+    first, second = rng.randrange(count), rng.randrange(count - 1)
+    return [first, count - 1 if second == first else second]
 
 
 class Story:
@@ -47,7 +59,7 @@ class Story:
 
     def __init__(self, rng: random.Random, depth: int):
         self.rng = rng
-        self.scene = rng.choices((People, Days, Kinds, Places), cum_weights=(10, 13, 17, 20))[0](rng)
+        self.scene = weighted(rng, (People, Days, Kinds, Places), (10, 13, 17, 20))(rng)
         self.words = rng.random() < 0.3  # small numbers in words
         self.big = min(rng.choice([12, 30, 60, 100, 300, 900]), self.scene.most)
         self.quantities: list[Quantity] = []
@@ -85,7 +97,7 @@ class Story:
         other = rng.randrange(i)
         if i >= 2 and rng.random() < 0.14:
             return self.together(i)
-        return rng.choices((self.more, self.fewer, self.times, self.share, self.reversed), cum_weights=(6, 12, 17, 20, 24))[0](i, other)
+        return weighted(rng, (self.more, self.fewer, self.times, self.share, self.reversed), (6, 12, 17, 20, 24))(i, other)
 
     def check(self, value: int) -> None:
         """Raise Impossible for a number out of range, or above what the place of the scene can hold."""
@@ -160,10 +172,11 @@ class Story:
 
     def together(self, i: int) -> Quantity:
         scene = self.scene
-        j, k = self.rng.sample(range(i), 2)
+        j, k = two_of(self.rng, i)
         a, b = self.quantities[j], self.quantities[k]
         word = self.rng.choice(["together", "combined", "put together"])
-        amount = f"as many {scene.noun(i).plural} as {scene.names([j, k])} {word}"
+        both = f"{scene.names([j, k])} {word}" if not {j, k} & scene.changed else f"{scene.names([j, k])} have together now"
+        amount = f"as many {scene.noun(i).plural} as {both}"
         return self.found(i, a.value + b.value, f"{a.value} + {b.value}", amount, a, b)
 
     def changed(self, i: int) -> Quantity:
@@ -174,17 +187,22 @@ class Story:
         person, start = scene.subjects[i], self.number(8)
         he = person.gender  # "she", "he" or "they" is the pronoun too
         had = f"{person} had {self.say(start)} {scene.count(start, i)}{rng.choice(['', '', ' at first', ' to start with'])}."
-        sentences, now, gained = [had], Quantity(start), False
+        sentences, now, before = [had], Quantity(start), ""
         for turn in range(rng.choice([1, 1, 2])):
             plus = rng.random() < 0.45
             k = self.number(2, self.big if plus else now.value - 1)
             value = now.value + k if plus else now.value - k
             self.check(value)
-            what = self.happens(rng.choice(scene.gain if plus else scene.lose), k, person.gender == "they").format(n=self.say(k) + ("" if plus else rng.choice(["", " of them"]) * (not gained)))
-            gained |= plus  # "them" would be those that came
+            what = scene.happens(rng.choice(scene.gain if plus else scene.lose), k, person.gender == "they")
+            of_them = "" if plus else rng.choice(["", " of them"])
+            if turn:  # "them" would be those that came, or went
+                of_them = " more" if what == before and not plus else ""
+            before = what
             first = "After that, " if turn else "Then "  # to have is nothing to come after
             link = rng.choice([first, first, "Later, ", ""])
-            sentences.append(upper_first(f"{link}{he} {what}."))
+            if "Later, " in sentences[-1]:
+                link = link.replace("Later, ", first)
+            sentences.append(upper_first(f"{link}{he} {what.format(n=self.say(k) + of_them)}."))
             who = he if turn and he != "they" and rng.random() < 0.4 else person
             result = f"Now {who} {'have' if he == 'they' else 'has'} {{}} {scene.noun(i).plural}."
             name = f"the number of {scene.noun(i).plural} that {person} had after the change"
@@ -192,23 +210,6 @@ class Story:
         now.sentences, now.name = tuple(sentences), scene.name(i)
         scene.changed.add(i)
         return now
-
-    def happens(self, text: str, number: int, several: bool) -> str:
-        """What happens to so many things, said of several and of groups: these have no friend, but a school may be given something."""
-        if text.startswith("ate") and number > (MOST_EATEN * 20 if self.scene.plural else MOST_EATEN):
-            text = "gave away {n}"
-        if several:
-            text = re.sub(r"^was\b", "were", text)
-        if " to a " in text:
-            text = re.sub(r"\bto a [a-z]+", "to a school", text) if several else text if number <= MOST_EACH // 2 else "gave away {n}"
-        return text
-
-    def pack(self, options: Sequence[str], number: int) -> Noun:
-        """A container for so many: eggs come in cartons of 12, but 37 of them only in a basket."""
-        drawn, holds = self.rng.choice(options), self.scene.holds
-        if number not in holds.get(drawn, [number]):
-            drawn = next(option for option in options if option not in holds)
-        return Noun.parse(drawn)
 
     def grouped(self, i: int) -> Quantity:
         """So many in each of several containers, or so many a day."""
@@ -221,12 +222,15 @@ class Story:
             if noun.singular in ("minute", "hour"):
                 spans, n = spans[:2], min(n, 9 if noun.singular == "hour" else 60)
             span, many = rng.choice(spans)
+            if many == "hours":
+                m, n = min(m, MOST_HOURS), min(n, max(2, int(scene.day // 4)))
             expression = f"{m} * {n}" if rng.random() < 0.5 else f"{n} * {m}"
             sentence = f"{scene.subjects[i]} {scene.verb()} {self.say(n)} {scene.count(n, i)} {span} for {self.say(m)} {many}."
         elif scene.packs and scene.base in ("have", "buy", "get", "bring"):
+            n = min(n, scene.fill)
             expression = f"{m} * {n}" if rng.random() < 0.5 else f"{n} * {m}"
             # Nobody buys drawers and shelves together with what is in them.
-            pack = self.pack([p for p in scene.packs if scene.base == "have" or not p.startswith(("drawer", "shelf"))], n)
+            pack = scene.pack([p for p in scene.packs if scene.base == "have" or not p.startswith(("drawer", "shelf"))], n)
             amount = f"{self.say(m)} {pack.plural} of {noun.plural} with {self.say(n)} {on(pack)} each {pack.singular}"
             if rng.random() < 0.5:
                 amount = f"{self.say(m)} {pack.plural} with {self.say(n)} {scene.count(n, i)} {on(pack)} each"
@@ -244,14 +248,14 @@ class Story:
         self.over = False  # nothing more can happen: all is sold, shared or packed
         self.lost = False  # whether something went away before the question
         self.of_everyone = False  # whether the question is about the total of all
-        kind = rng.choices(("one", "total", "difference"), cum_weights=(4, 7, 8.5) if depth < 6 else (1, 4, 5.5))[0] if many > 1 else "one"
+        kind = weighted(rng, ("one", "total", "difference"), (4, 7, 8.5) if depth < 6 else (1, 4, 5.5)) if many > 1 else "one"
         if kind == "one":
             which = [many - 1 if rng.random() < 0.8 else rng.randrange(many)]
         elif kind == "total":
             self.of_everyone = many == 2 or rng.random() < 0.75
             which = list(range(many)) if self.of_everyone else sorted(rng.sample(range(many), 2))
         else:
-            which = rng.sample(range(many), 2)
+            which = two_of(rng, many)
         # So many sums are left for what happens afterwards; two of them seldom, in a short story.
         needed = self.quantities[which[0]].steps if kind == "one" else {id(step) for i in which for step in self.quantities[i].steps}
         missing = depth - len(needed) - (kind != "one")
@@ -262,7 +266,7 @@ class Story:
         if not missing:
             self.question = scene.ask(*which) if kind == "one" else scene.ask_total(which, self.of_everyone) if kind == "total" else scene.ask_difference(*which)
         for _ in range(missing):
-            end = self.afterwards(end, which[0] if kind == "one" else None, kind == "total")
+            end = self.afterwards(end, which[0] if kind == "one" else None, kind == "total" and isinstance(scene, People))
         return end
 
     def total(self, which: Sequence[int]) -> Quantity:
@@ -297,38 +301,48 @@ class Story:
             if not self.of_everyone:
                 raise Impossible
             who, have, whose = scene.everyone(len(self.quantities)), "do", "their"
-            all_now = " altogether" if who == "they" else ""
+            if self.tail:  # these were named when the first thing happened
+                who = "they"
+            all_now = " altogether"
         else:
             person = scene.subjects[holder]
             who, have, whose = str(person), "do" if person.gender == "they" else "does", HIS[person.gender]
         verb = "have" if have == "do" else "has"
-        them = "all of them" if who == "they" else f"all of {whose} {things}"  # "them" may be those of others
+        # "them" may be those of others, or those that came just before
+        them = "all of them" if who == "they" and not self.tail else f"all of {whose} {things}"
         way = rng.choice(["lose", "gain", "pack", "sell", "split"])
         if way in ("sell", "split") and not scene.packs:  # points, say, are nothing to hand over
             raise Impossible
         value = end.value
         if way in ("lose", "gain"):
             k = self.number(2, self.big) if way == "gain" else self.number(2, max(2, value - 1))
-            if way == "lose" and value - k < 2:
+            if way == "lose" and value - k < 2 or way == "gain" and holder is not None and value + k > scene.most:
                 raise Impossible
-            what = self.happens(rng.choice(scene.gain if way == "gain" else scene.lose), k, have == "do").format(n=self.say(k) + (rng.choice(["", " of them"]) * (not self.tail) if way == "lose" else ""))
+            what, of_them = scene.happens(rng.choice(scene.gain if way == "gain" else scene.lose), k, have == "do"), ""
+            if way == "lose" and rng.choice([False, True]) | total and not self.tail and holder not in scene.changed:
+                # Not those of the last day, or those that somebody got or lost before.
+                of_them = f" of the {things}" if isinstance(scene, Days) else f" of {whose} {things}" if scene.changed else " of them"
+            what = what.format(n=self.say(k) + of_them) + (" in all" if who == "they" and not of_them else "")  # not each
             idle = not self.tail and isinstance(scene, People) and scene.base in ("have", "know")  # nothing has happened yet
             link = rng.choice(["After that, " if self.tail else "Then ", "Then " if idle else "After that, ", "Later, "])
+            if scene.changed:
+                link = "After that, "  # "then" and "later" were said of the change
             self.tail.append(upper_first(f"{link}{who} {what}."))
+            who = "they" if total else who
             self.lost |= way == "lose"
             last = "now" if way == "gain" else rng.choice(["now", "left"])
             self.question = f"How many {things} {have} {who} have {last}{all_now}?"
             value, sign = (value + k, "+") if way == "gain" else (value - k, "-")
-            return Quantity(value, (), f"{end.value} {sign} {k}", rng.choice([f"Now {who} {verb} {{}} {things}.", f"So now {who} {verb} {{}} {things}."]), (end,), f"the number of {things} that {who} {verb} in the end")  # fmt: skip
-        subject = upper_first(who)
+            return Quantity(value, (), f"{end.value} {sign} {k}", rng.choice(["Now", "So now"]) + f" {who} {verb} {{}} {things}.", (end,), f"the number of {things} that {who} {verb} in the end")  # fmt: skip
+        subject, who = upper_first(who), "they" if total else who
         if way == "sell":
             k = self.rng.randint(2, scene.price)
             self.tail += [f"{subject} sold {'all that were left' if self.lost else them} for ${k} each."]
             self.over = True
             self.question = rng.choice([f"How much money did {who} get?", f"How many dollars did {who} make?"])
-            return Quantity(value * k, (), f"{value} * {k}", f"{subject} got {{}} dollars.", (end,), f"how much money {who} got")
+            return Quantity(value * k, (), f"{value} * {k}", f"{upper_first(who)} got {{}} dollars.", (end,), f"how much money {who} got")
         most = MOST_EACH if way == "split" else MOST_PACKS
-        fits = [k for k in range(2, 13 if way == "split" else 61) if value % k == 0 and k < value <= k * most]
+        fits = [k for k in range(2, 13 if way == "split" else scene.fill + 1) if value % k == 0 and k < value <= k * most]
         if not fits:
             raise Impossible
         k = rng.choice(fits)
@@ -343,7 +357,7 @@ class Story:
             return Quantity(value // k, (), f"{value} / {k}", f"{upper_first(each)} got {{}} {things}.", (end,), f"the number of {things} that {each} got")
         if not scene.packs:
             raise Impossible
-        pack = self.pack(scene.packs, k)
+        pack = scene.pack(scene.packs, k)
         self.tail += [f"{subject} put {'the rest' if self.lost else them} {on(pack)}to {pack.plural} with {self.say(k)} {on(pack)} each {pack.singular}."]
         self.over = True
         self.question = f"How many {pack.plural} did {who} {rng.choice(['need', 'fill'])}?"
@@ -362,12 +376,13 @@ class Story:
     # Text
 
     def tell_in_past(self) -> None:
-        """ "Ben had 27 eggs", once for all, where the story goes on: "He sold them." Not where somebody had another number before."""
-        if not (self.tail and isinstance(self.scene, People) and self.scene.present) or self.scene.changed:
+        """ "Ben had 27 eggs", once for all, where the story goes on: "He sold them." What somebody has now is what he had then."""
+        if not (self.tail and isinstance(self.scene, People) and self.scene.present):
             return
         for quantity in self.quantities:
-            quantity.sentences = tuple(PRESENT.sub("had", text) for text in quantity.sentences)
-            quantity.result, quantity.name = PRESENT.sub("had", quantity.result), PRESENT.sub("had", quantity.name)
+            quantity.sentences = tuple(map(in_past, quantity.sentences))
+            for step in (quantity, *quantity.needs):
+                step.result, step.name = in_past(step.result), in_past(step.name)
 
     def needless_sentence(self) -> str:
         """A sentence beside the point, about somebody of the story."""
@@ -394,7 +409,7 @@ class Story:
                 place -= 1
             units.insert(place, self.useless)
         if isinstance(scene, (People, Days)):
-            told = with_pronouns(units + ([] if scene.plural else self.tail), scene.subjects if isinstance(scene, People) else [scene.person])
+            told = with_pronouns(units + ([] if scene.plural else self.tail), scene.subjects if isinstance(scene, People) else [scene.person], len(units))
             units, self.tail = told[: len(units)], self.tail if scene.plural else told[len(units) :]
         if not self.tail and len(units) > 1 and self.rng.random() < 0.06:
             return " ".join([self.first_question(), *units])
@@ -416,10 +431,6 @@ class Story:
             named = self.question.replace(f" {who} ", f" {scene.names(everyone)} ")
             return named.replace("?", " altogether?") if scene.plural and named != self.question else named  # no more "together" in it
         return self.question
-
-
-def on(pack: Noun) -> str:
-    return "on" if pack.singular == "shelf" else "in"
 
 
 def _names(scene: Scene) -> set[str]:
@@ -454,7 +465,7 @@ def compose(seed: int, index: int, depth: int) -> Instance:
 def _instance(story: Story, steps: list[Quantity]) -> Instance:
     end, depth = steps[-1], len(steps)
     names = [step.name for step in steps]
-    problem = _polish(story.problem())
+    problem = capitals(story.problem())
     told = {int(word) if word.isdecimal() else NUMBERS[word] for word in re.findall(r"[a-z]+|\d+", problem.lower()) if word.isdecimal() or word in NUMBERS}
     return Instance(
         family=f"compose-{depth}",
@@ -471,11 +482,6 @@ def _instance(story: Story, steps: list[Quantity]) -> Instance:
         set_up=f"{steps[0].expression} = ▢",
         mistakes=mistakes_of(end, steps, told, [quantity.value for quantity in story.quantities]),
     )
-
-
-def _polish(text: str) -> str:
-    """A capital after every full stop."""
-    return re.sub(r"(^|[.?!] )([a-z])", lambda m: m[1] + m[2].upper(), text)
 
 
 def compose_many(seed: int, count: int, depths: Sequence[float], first: int = 0) -> Iterator[Instance]:

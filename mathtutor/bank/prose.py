@@ -10,11 +10,14 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 
-from mathtutor.bank.language import Person
+from mathtutor.bank.language import Noun, Person
 
-LINKS = ("Then ", "After that, ", "Later, ")
+LINKS = ("Then ", "After that, ", "Later, ", "By then, ")
 HIS = {"she": "her", "he": "his", "they": "their"}
 COMPARED = re.compile(r" (?:than|as) (?=(?:on|in) )")
+PRESENT = {"has": "had", "have": "had", "does": "had", "do": "had", "now": "by then", "Now": "Then"}
+ANY_PRESENT = re.compile(rf"\b(?:{'|'.join(PRESENT)})\b")
+NOW_HAS = re.compile(r"^(.+?) now ha(?:s|ve) ")
 RELATIVES = ("brother", "uncle", "father")
 
 
@@ -24,6 +27,21 @@ def listed(names: Sequence[str]) -> str:
 
 def upper_first(text: str) -> str:
     return text[:1].upper() + text[1:]
+
+
+def in_past(text: str) -> str:
+    """ "Ana now has 3 more than Bo does" as it is told when more has happened since: "By then, Ana had 3 more than Bo had"."""
+    text = NOW_HAS.sub(r"By then, \1 had ", text)
+    return ANY_PRESENT.sub(lambda match: PRESENT[match[0]], text)
+
+
+def capitals(text: str) -> str:
+    """A capital after every full stop."""
+    return re.sub(r"(^|[.?!] )([a-z])", lambda m: m[1] + m[2].upper(), text)
+
+
+def on(pack: Noun) -> str:
+    return "on" if pack.singular == "shelf" else "in"
 
 
 def listed_places(places: Sequence[str]) -> str:
@@ -49,18 +67,24 @@ def listed_people(people: Sequence[Person]) -> str:
     return listed(names)
 
 
-def with_pronouns(sentences: Sequence[str], people: Sequence[Person]) -> list[str]:
-    """The sentences, with "she" for the person whom the sentence before is about, where it names nobody else."""
+def with_pronouns(sentences: Sequence[str], people: Sequence[Person], plain: int = -1) -> list[str]:
+    """The sentences, with "she" for the person whom the sentence before is about, where it names nobody else.
+
+    In sentence `plain`, a new turn of the story, "she" must not fit anybody else of it.
+    """
     told, before, last, names = [], None, "", [person.name for person in people]
     starts = tuple(f"{name} " for name in names)
-    for sentence in sentences:
+    for number, sentence in enumerate(sentences):
         link = next((link for link in LINKS if sentence.startswith(link)), "")
         rest = sentence[len(link) :]
         who = next(person for person, start in zip(people, starts, strict=True) if rest.startswith(start)) if rest.startswith(starts) else None
         if who is not None:
             name = who.name
             rest = rest.replace(f" {name}'s ", f" {HIS[who.gender]} ")
-            if who is before and not any(other in last for other in names if other != name):
+            rivals, heard = names, last
+            if number == plain:
+                rivals, heard = [person.name for person in people if person.gender == who.gender], " ".join(sentences[:number])
+            if who is before and not any(other in heard for other in rivals if other != name):
                 rest = f"{who.gender}{rest[len(name) :]}"
                 rest = rest if link else upper_first(rest)
         told.append(link + rest)

@@ -62,8 +62,9 @@ def mistakes_of(end: Quantity, steps: list[Quantity], told: set[int], amounts: l
     """Stopping one sum early, and the last sum with the wrong sign; else the answer a little off.
 
     `told` are the numbers of the text, `amounts` those of all the subjects, needed or not. A number that somebody may
-    have found in another way is none of the mistakes: its feedback would speak of what was not done.
+    have found in another way is none of the mistakes: its feedback would speak of what was not done. No two say the same.
     """
+    alone = len(steps) == 1  # then nothing is "the last" of several
     found: list[Mistake] = []
     taken = told | {*amounts} | {step.value for step in steps}
     if len(steps) > 1 and steps[-2].value not in told | {end.value}:
@@ -73,17 +74,20 @@ def mistakes_of(end: Quantity, steps: list[Quantity], told: set[int], amounts: l
         a, b = end.operands
         wrong = a - b if "+" in expression else a + b
         if wrong > 0 and wrong not in taken:
-            grows = "Look at the last step again: should the number grow or shrink?"
+            grows = f"Look {'again' if alone else 'at the last step again'}: should the number grow or shrink?"
             if end.name.startswith("how many more"):
                 grows = "You added. How do you find how many more one number is than another?"
             elif "+" in expression and len(end.needs) == 2:
                 grows = "You subtracted. How do you find how many there are together?"
-            times = "You added in the last step. Should you add there, multiply or divide?"
+            times = f"You added{'' if alone else ' in the last step'}. Should you add {'here' if alone else 'there'}, multiply or divide?"
             found.append(Mistake(Fraction(wrong), "wrong-operation", grows if re.search(r"[+-]", expression) else times))
     taken |= {a + b for a, b in combinations(amounts, 2)} | {sum(amounts)} | {mistake.value.numerator for mistake in found}
+    said = ""
     for slip in (1, 10, 2, *range(3, 10), *range(20, 100, 10), *range(100, 1000, 100)):
         if len(found) == 2:
             break
-        if end.value + slip not in taken:
-            found.append(Mistake(Fraction(end.value + slip), "calculation", "The plan is right. Check the last sum once more."))
+        digits = "ones" if slip < 10 else "tens" if slip < 100 else "hundreds"
+        if end.value + slip not in taken and digits != said:
+            said = digits
+            found.append(Mistake(Fraction(end.value + slip), "calculation", f"The plan is right. Check the {digits} {'' if alone else 'of the last step '}once more."))
     return tuple(found)

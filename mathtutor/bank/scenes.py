@@ -20,6 +20,11 @@ from mathtutor.bank.language import WORDS, Noun, Person
 from mathtutor.bank.prose import RELATIVES, listed_kinds, listed_people, listed_places, upper_first
 
 MAX_SUBJECTS = 7
+MOST_EATEN = 6  # by one person
+MOST_FOUND = 20
+MOST_SPOILT = 40  # broken, cooked or lost at once
+MOST_GIVEN = 60  # to a friend
+SPOILT = re.compile(r"broke|cooked|popped|lost|used|dried")
 LETTERS = "A B C D E F".split()
 
 
@@ -71,19 +76,44 @@ class Scene:
     last: int | None = None  # the subject of the sentence before, where "that" can be said of it
     hourly = False  # whether it may be told as so many per hour
     day: float = inf  # the largest number that one person does in a day
+    fill = 60  # the most things that go into one container
 
     def __init__(self, rng: random.Random, subjects: list, noun: Noun):
         self.rng, self.subjects, self.thing = rng, subjects, noun
         self.changed: set[int] = set()  # subjects that had another number before
+        self.packed: set[str] = set()  # the containers told of
 
     def take(self, frame: dict[str, Any]) -> None:
         """What may happen to the things of a frame."""
         frames = load_frames()
         self.keeps, self.packs = frame["keeps"], frame.get("packs", ())
-        self.most, self.price, self.hourly = frame.get("most", inf), frame.get("price", 12), frame.get("hourly", False)
+        self.price, self.hourly, self.fill = frame.get("price", 12), frame.get("hourly", False), frame.get("fill", 60)
         self.lose, self.gain = frame.get("lose") or frames["lose"], frame.get("gain") or frames["gain"]
         self.least = frame.get("least", 2)
-        self.holds, self.day = frame.get("holds", {}), frame.get("day", inf)
+        self.holds = frame.get("holds", {})
+        self.most, self.day = frame.get("few", {}).get(self.thing.singular, (frame.get("most", inf), frame.get("day", inf)))
+
+    def happens(self, text: str, number: int, several: bool) -> str:
+        """What happens to so many things, said of several and of groups: these have no friend, but a school may be given something."""
+        if text.startswith("ate") and number > (MOST_EATEN * 20 if self.plural else MOST_EATEN) or number > MOST_SPOILT and self.packs and SPOILT.match(text):
+            text = "gave away {n}"
+        if number > MOST_FOUND:
+            text = text.replace("found", "got")
+        if several:
+            text = re.sub(r"^was\b", "were", text)
+        if " to a " in text:
+            text = re.sub(r"\bto a [a-z]+", "to a school", text) if several else text if number <= MOST_GIVEN else "gave away {n}"
+        return text
+
+    def pack(self, options: Sequence[str], number: int) -> Noun:
+        """A container for so many: eggs come in cartons of 12, but 37 of them only in a basket. Each kind is used once where others are left."""
+        drawn = self.rng.choice(options)
+        if number not in self.holds.get(drawn, [number]):
+            drawn = next(option for option in options if option not in self.holds)
+        if drawn in self.packed:
+            drawn = next((option for option in options if option not in self.packed and number in self.holds.get(option, [number])), drawn)
+        self.packed.add(drawn)
+        return Noun.parse(drawn)
 
     def noun(self, i: int) -> Noun:
         return self.thing
