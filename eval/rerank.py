@@ -3,6 +3,7 @@
     python -m eval.run --engine pocket --benchmark svamp --samples 8 --temperature 0.7 --logprobs --out evals/svamp-8
     python -m eval.rerank evals/svamp-8                              # by the logprob each reply was written with
     python -m eval.rerank evals/svamp-8 --scorer hf:ORG/VERIFIER     # by another model's mean log-probability of it
+    python -m eval.rerank evals/svamp-8 --scorer verifier            # by what a reply does with the problem's numbers: tutoring.verifier
 
 A scorer gives each reply a number, higher where it is better: anything with `scores(items)` will do, so a trained
 verifier can take the place of a language model. Two ways of choosing are measured: the reply with the highest score,
@@ -29,8 +30,9 @@ from eval.records import Run, hash_of_reply, key_of, load_run
 from mathtutor.chat import Conversation
 from mathtutor.engines import Sampling
 from mathtutor.io import Busy, Damaged, Journal, write_json
+from mathtutor.tutoring import verifier
 
-OWN = "logprob"
+OWN, VERIFIER = "logprob", "verifier"
 
 
 class Scorer(Protocol):
@@ -78,12 +80,22 @@ def own_scores(run: Run) -> dict[tuple[str, int], float]:
     return {key_of(row): row.get("logprob", -1e9) for row in run.rows}
 
 
+def verifier_scores(run: Run) -> dict[tuple[str, int], float]:
+    """The log of the chance that `tutoring.verifier` gives each reply."""
+    if lacking := sum(not row.get("question") for row in run.rows):
+        raise ValueError(_NO_QUESTIONS.format(run=run.folder, count=lacking, benchmark=run.stamp["benchmark"]))
+    return {key_of(row): verifier.log_chance(verifier.signs_of(row["question"], row["reply"])) for row in run.rows}
+
+
+_NO_QUESTIONS = "{run} holds {count} rows without their questions: let MATHTUTOR_DATA name a folder with {benchmark}"
+
+
 def score_all(run: Run, scorer: Scorer) -> dict[tuple[str, int], float]:
     """The scorer's numbers for all replies; those that are on disk are not asked for again."""
     mode = mode_of(run)
     mark = hashlib.sha256(f"{scorer.name}/{scorer.revision}".encode()).hexdigest()[:8]
     if lacking := sum(not row.get("question") for row in run.rows):
-        raise ValueError(f"{run.folder} holds {lacking} rows without their questions: let MATHTUTOR_DATA name a folder with {run.stamp['benchmark']}")
+        raise ValueError(_NO_QUESTIONS.format(run=run.folder, count=lacking, benchmark=run.stamp["benchmark"]))
     with Journal(run.folder / f"scores-{mark}.jsonl") as journal:
         current = {key_of(row): hash_of_reply(row["reply"]) for row in run.rows}
         journal.retain(lambda row: current.get(key_of(row)) == row.get("reply"))
@@ -154,29 +166,41 @@ def rerank(run: Run, scores: Mapping, name: str) -> dict:
     }
 
 
-def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m eval.rerank", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("run", help="folder of a run with several samples a problem")
-    parser.add_argument("--scorer", default=OWN, help=f"{OWN} (default), pocket, hf:ORG/NAME or hf:PATH")
-    args = parser.parse_args(argv)
-    try:
-        run = load_run(args.run)
-        check_run(run)
-        scores = own_scores(run) if args.scorer == OWN else score_all(run, LanguageModelScorer(args.scorer, run.stamp["sampling"].get("thinking")))
-        found = rerank(run, scores, args.scorer)
-    except (ValueError, Damaged, Busy, OSError) as error:
-        raise SystemExit(str(error)) from error
-    write_json(Path(args.run) / "rerank.json", found)
-    print(f"{found['run']}, {found['majority']['n']} problems, {found['samples']} samples each, scored by {found['scorer']}")
-    print(f"  one sample    {found['one_sample']['accuracy']:.1%} of {len(run.rows)} replies")
+def scores_of(run: Run, scorer: str) -> dict[tuple[str, int], float]:
+    """Each reply's score by a scorer of the command line. Raises ValueError."""
+    if scorer == OWN:
+        return own_scores(run)
+    return verifier_scores(run) if scorer == VERIFIER else score_all(run, LanguageModelScorer(scorer, run.stamp["sampling"].get("thinking")))
+
+
+def describe(found: Mapping, num_replies: int) -> str:
+    """The figures of `rerank` as lines for people."""
+    lines = [f"{found['run']}, {found['majority']['n']} problems, {found['samples']} samples each, scored by {found['scorer']}"]
+    lines.append(f"  one sample    {found['one_sample']['accuracy']:.1%} of {num_replies} replies")
     for way, title in (("majority", "majority"), ("best", "best score"), ("weighted", "weighted vote"), ("any_right", "any right")):
         part = found[way]
         low, high = part["interval"]
         curve = next((point for point in part.get("coverage", ()) if point["coverage"] == 0.8), None)
         at = f"; at 80% coverage {curve['accuracy']:.1%}" if curve else ""
-        print(f"  {title:<14}{part['accuracy']:.1%} (95% interval {low:.1%} to {high:.1%}){at}")
+        lines.append(f"  {title:<14}{part['accuracy']:.1%} (95% interval {low:.1%} to {high:.1%}){at}")
+    return "\n".join(lines)
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m eval.rerank", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("run", help="folder of a run with several samples a problem")
+    parser.add_argument("--scorer", default=OWN, help=f"{OWN} (default), {VERIFIER}, pocket, hf:ORG/NAME or hf:PATH")
+    args = parser.parse_args(argv)
+    try:
+        run = load_run(args.run)
+        check_run(run)
+        found = rerank(run, scores_of(run, args.scorer), args.scorer)
+    except (ValueError, Damaged, Busy, OSError) as error:
+        raise SystemExit(str(error)) from error
+    write_json(Path(args.run) / "rerank.json", found)
+    print(describe(found, len(run.rows)))
 
 
 if __name__ == "__main__":
