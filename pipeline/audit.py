@@ -25,12 +25,14 @@ from pathlib import Path
 from tqdm import tqdm
 
 from mathtutor.io import Damaged, number_rows, read_rows, sha256_file, write_json
+from mathtutor.maths.arithmetic import show
 from mathtutor.problem import Row
 from mathtutor.sources import load_source
+from mathtutor.tutoring.hints import checked, sums_of
 from pipeline import corpus
 from pipeline.chain import STAGES, load_references
 from pipeline.corpus import References
-from pipeline.filters import RULES
+from pipeline.filters import RULES, first_reason
 from pipeline.recipe import Corpus, Limits, Recipe, load_recipe
 from pipeline.seeds import read_seeds
 from pipeline.teachers import gsm8k
@@ -40,6 +42,7 @@ BY_HAND = ROWS.with_name("retold.jsonl")
 FOREIGN = Path(__file__).resolve().parent / "recipes" / "foreign.yaml"
 GOOD = "good"
 LEAST = 0.95  # of precision and of recall, for each filter
+SPOILED = 800
 DEAREST = 0.01  # share of GSM8K train's gold that a filter may drop
 # These say that a row resembles another set, not that anything is wrong with it; test items and seeds retold are for them alone.
 COMPARING = ("seed_overlap", "test_overlap")
@@ -201,19 +204,28 @@ def _count(score: Score, row_id: str, is_due: bool, reason: str | None, is_allow
         score.false_alarms[row_id] = reason
 
 
-def cost(rows: Sequence[Row], recipe: Recipe, references: References, shown: Iterable[str]) -> dict[str, dict]:
-    """Stage -> what it drops of rows that are taken for good; the rows in `shown`, being seeds, overlap no seed."""
-    shown = set(shown)
-    costs = {}
-    for stage, reasons in (judge_alone(rows, recipe.limits) | judge_together(rows, recipe.corpus, references)).items():
-        if stage == "seed_overlap":
-            reasons = {row_id: reason for row_id, reason in reasons.items() if row_id not in shown}
-        costs[stage] = {
+def judge_gold(rows: Sequence[Row], recipe: Recipe, references: References, shown: Iterable[str]) -> Verdicts:
+    """What every filter says of rows that are taken for good; those in `shown`, being seeds, overlap no seed."""
+    verdicts, shown = judge_alone(rows, recipe.limits) | judge_together(rows, recipe.corpus, references), set(shown)
+    verdicts["seed_overlap"] = {row_id: reason for row_id, reason in verdicts["seed_overlap"].items() if row_id not in shown}
+    return verdicts
+
+
+def cost(verdicts: Verdicts, rows: Sequence[Row]) -> dict[str, dict]:
+    """Stage -> what it drops of rows that are taken for good."""
+    return {
+        stage: {
             "dropped": len(reasons),
             "share": round(len(reasons) / len(rows), 5),
             "reasons": dict(Counter(re.sub(r"\d+(?=_does)", "n", reason) for reason in reasons.values()).most_common()),
         }
-    return costs
+        for stage, reasons in verdicts.items()
+    }
+
+
+def in_all(verdicts: Verdicts, rows: Sequence[Row]) -> dict[str, int]:
+    """How many rows that are taken for good any filter drops."""
+    return {"rows": len(rows), "dropped": len(set().union(*verdicts.values()))}
 
 
 def found_retellings(settings: Corpus, references: References) -> dict[str, dict[str, dict[str, int]]]:
@@ -241,6 +253,26 @@ def found_by_hand(settings: Corpus, references: References) -> dict[str, dict[st
     return {manner: {"told": count, "found": found[manner]} for manner, count in told.items()}
 
 
+def out_of_sight(rows: Sequence[Row], limits: Limits) -> dict[str, dict[str, int]]:
+    """How many false rows pass every rule that judges a row alone: what no arithmetic can see.
+
+    Made of the first `SPOILED` right rows with a whole answer, in three ways: the solution of the next row's problem; the last step cut
+    off and the result of the step before given as the answer; a false last sentence with the answer that it names.
+    """
+    right = [row for row in rows if re.fullmatch(r"-?\d+", row.answer) and first_reason(row, limits) is None][: SPOILED + 1]
+    pairs = list(zip(right, right[1:], strict=False))
+    shorter = [(row, sums_of(checked(row.steps[-2:-1])[0])) for row, _ in pairs if len(row.steps) > 1]
+    spoiled = {
+        "under the next row's problem": [replace(row, problem=following.problem) for row, following in pairs],
+        "last step cut off": [replace(row, steps=row.steps[:-1], answer=show(sums[-1].value)) for row, sums in shorter if sums],
+        "false last sentence": [
+            replace(row, steps=(*row.steps[:-1], f"{row.steps[-1]} So {int(row.answer) + 1} are there in all."), answer=str(int(row.answer) + 1))
+            for row, _ in pairs
+        ],
+    }  # fmt: skip
+    return {way: {"told": len(false), "pass": sum(first_reason(row, limits) is None for row in false)} for way, false in spoiled.items()}
+
+
 def faults(scores: dict[str, Score], costs: dict[str, dict]) -> list[str]:
     """The demands that are missed, a sentence each."""
     sentences = []
@@ -263,7 +295,9 @@ def audit(path: Path, with_data: bool) -> dict:
     references = load_references(recipe) if with_data else References()
     labelled = read_labelled(path, references if with_data else None)
     scores, of_ours = (score(labelled, each, references) for each in (recipe, ours))
-    costs = cost(list(gsm8k.write_rows()), recipe, references, (row.id for row in read_seeds())) if with_data else {}
+    gold = list(gsm8k.write_rows()) if with_data else []
+    verdicts = judge_gold(gold, recipe, references, (row.id for row in read_seeds())) if with_data else {}
+    costs = cost(verdicts, gold)
     return {
         "labelled": len(labelled),
         "sha256": sha256_file(path),
@@ -278,6 +312,8 @@ def audit(path: Path, with_data: bool) -> dict:
         "gsm8k_train": costs or "not compared",
         "retellings_found": found_retellings(recipe.corpus, references),
         "retold_by_hand": found_by_hand(recipe.corpus, references) if with_data else "not compared",
+        "gsm8k_train_in_all": in_all(verdicts, gold) if with_data else "not compared",
+        "out_of_sight": out_of_sight(gold, recipe.limits) if with_data else "not compared",
         "missed_demands": faults(scores, costs) + faults({f"{stage} at {ours.corpus.test_grams} words": of_ours[stage] for stage in ("test_overlap", "all")}, {}),
     }
 
@@ -305,6 +341,11 @@ def main() -> None:
             print(f"{name}, {change}: {c['found']:,} of {c['told']:,} retellings found")
     for manner, c in report["retold_by_hand"].items() if isinstance(report["retold_by_hand"], dict) else ():
         print(f"told again by hand, {'with other objects' if manner == 'objects' else manner}: {c['found']} of {c['told']} found")
+    if isinstance(report["out_of_sight"], dict):
+        gold = report["gsm8k_train_in_all"]
+        print(f"GSM8K train: {gold['dropped']:,} of {gold['rows']:,} rows are dropped by some filter")
+        for way, c in report["out_of_sight"].items():
+            print(f"made false and not seen, {way}: {c['pass']} of {c['told']}")
     print("\n".join(report["missed_demands"]) or "every demand is met")
     sys.exit(bool(report["missed_demands"]))
 

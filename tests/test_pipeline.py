@@ -7,6 +7,7 @@ import hashlib
 import importlib.util
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -30,7 +31,7 @@ from pipeline.corpus import References, exact_key
 from pipeline.decontaminate import GramIndex
 from pipeline.filters import RULES, all_reasons, first_reason
 from pipeline.outputs import write_data_set
-from pipeline.recipe import Limits, Recipe, load_recipe
+from pipeline.recipe import Corpus, Limits, Recipe, load_recipe
 from pipeline.teachers import gsm8k, procedural
 from pipeline.teachers.gsm8k import tidy
 
@@ -99,6 +100,14 @@ def test_a_threshold_of_the_recipe_decides():
     assert first_reason(GOOD) is None
     assert first_reason(GOOD, replace(LIMITS, max_steps=1)) == ("structure", "more_than_1_steps")
     assert first_reason(GOOD, replace(LIMITS, max_answer=9)) == ("answer_range", "answer_beyond_9")
+
+
+def test_the_published_recipe_writes_every_threshold_with_its_reason():
+    path = Path(__file__).resolve().parents[1] / "pipeline" / "recipes" / "synth-50k.yaml"
+    written = dict(re.findall(r"^  (\w+): [^#\n]*(#?)", path.read_text(encoding="utf-8"), re.MULTILINE))
+    assert {field.name for part in (Limits, Corpus) for field in fields(part)} <= written.keys()
+    assert [name for name, reason in written.items() if not reason] == []
+    assert load_recipe(path).limits == Limits()
 
 
 def test_all_rules_speak_of_a_row_and_the_first_decides():
