@@ -52,6 +52,28 @@ def test_the_funnel_of_the_data_set_is_the_one_on_record(stage):
     assert f"{DATASET['candidates']:,} candidates and keeps {DATASET['clean']:,} ({DATASET['train']:,} to train on" in README
 
 
+def test_what_the_filters_cost_and_do_not_see_is_what_the_audit_counted():
+    audit = read_json(ROOT / "assets" / "labelled" / "audit.json")
+    gold, false = audit["gsm8k_train_in_all"], audit["out_of_sight"]
+    cut, sentence = false["last step cut off"], false["false last sentence"]
+    told = [
+        f"all together {gold['dropped']:,} of {gold['rows']:,}, {gold['dropped'] / gold['rows']:.1%}",
+        f"put under the next row's problem {false['under the next row\'s problem']['pass']} pass",
+        f"of {cut['told']} whose last step was cut off and whose answer was set to the result of the step before, {cut['pass']}.",
+        f"behind a right 350) {sentence['pass']} pass",
+    ]
+    assert [words for words in told if words not in " ".join(README.split())] == []
+
+
+@pytest.mark.parametrize("size", ["10000", "83000", "300000", "1000000"])
+def test_the_growth_of_the_filters_is_the_one_on_record(size):
+    near, chain = (read_json(ROOT / "benchmarks" / "records" / f"{name}.json") for name in ("fuzzy-curve", "chain"))
+    join, whole = near["teachers"][size]["join"], chain["local, 2 workers"].get(size)
+    assert f"| {int(size):,} | {join['cpu_seconds']:.1f} s, {join['peak_megabytes']['after']:,} MB |" in README
+    if whole:
+        assert f"{whole['seconds']['all']['here'] + whole['seconds']['all']['workers']:.0f} s, {whole['peak_megabytes']:,} MB |" in README
+
+
 def test_the_figures_of_the_page_without_a_server_are_those_on_record():
     record = read_json(ROOT / "benchmarks" / "records" / "static.json")
     size = {name: f"{count / 1e6:.1f} MB" for name, count in record["bytes"].items()}
