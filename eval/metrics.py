@@ -136,7 +136,7 @@ def summarize(
             "unfinished_math_verify": sum(is_unfinished(reading) for row in rows if (reading := readings.get(key_of(row)))),
             "votes_by_text": len({row["id"] for row in rows if "vote_error" in readings.get(key_of(row), {})}),
             "disagreements": len(differ),
-            "disagree_on": [f"{row['id']}/{row.get('sample', 0)}" for row in differ[:MOST_LISTED]],
+            "disagree_on": [f"{row['id']}/{row.get('sample', 0)}" for row in sorted(differ, key=key_of)[:MOST_LISTED]],
         }
     if samples > 1:
         summary["samples"] = samples

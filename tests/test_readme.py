@@ -65,6 +65,14 @@ def test_what_the_filters_cost_and_do_not_see_is_what_the_audit_counted():
     assert [words for words in told if words not in " ".join(README.split())] == []
 
 
+@pytest.mark.parametrize(("run", "n"), [("bank", 966), ("gsm8k", 1319), ("svamp", 1000)])
+def test_what_the_verifier_gains_is_on_record(run, n):
+    found = read_json(ROOT / "evals" / f"pocket-{run}-5" / "rerank.json")
+    assert found["scorer"] == "verifier" and found["majority"]["n"] == n
+    assert f"{found['weighted']['accuracy']:.1%} against {found['majority']['accuracy']:.1%} ({n:,};" in README
+    assert f"{found['any_right']['accuracy']:.1%}" in README
+
+
 @pytest.mark.parametrize("size", ["10000", "83000", "300000", "1000000"])
 def test_the_growth_of_the_filters_is_the_one_on_record(size):
     near, chain = (read_json(ROOT / "benchmarks" / "records" / f"{name}.json") for name in ("fuzzy-curve", "chain"))
