@@ -17,7 +17,7 @@ import yaml
 
 from mathtutor.chat import render_prompt, render_target
 from mathtutor.io import write_atomic
-from pipeline.report import (
+from pipeline.figures import (
     AUDIT_HEAD,
     OFF,
     STAGES,

@@ -46,9 +46,9 @@ from mathtutor.maths.answers import read_answer, read_gold
 from mathtutor.maths.arithmetic import show
 from mathtutor.problem import Row
 from pipeline.chain import References, Sifted, report_of
+from pipeline.figures import read_report
 from pipeline.outputs import need_parquet, write_data_set
 from pipeline.recipe import Recipe
-from pipeline.report import read_report
 
 STAGE = "agreement"
 TEMPERATURE = 0.7  # samples of a greedy decoder would all be one

@@ -16,19 +16,17 @@ from mathtutor.io import write_json
 from mathtutor.problem import Row
 from pipeline import card, report
 from pipeline.card import FIELDS, LICENCES, SYNTHETIC, data_card, fenced, header_of, licence_of
-from pipeline.report import (
+from pipeline.figures import (
     GSM8K_STEPS,
-    SECTIONS,
     balance_of,
     is_on,
     measure,
     number,
-    page,
     percent,
     stages_of,
     words,
-    write_html,
 )
+from pipeline.report import SECTIONS, page, write_html
 from tests.browser import chromium, open_browser
 
 
