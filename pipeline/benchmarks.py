@@ -26,7 +26,8 @@ import yaml
 
 from mathtutor.bank import split_of
 from mathtutor.io import read_json, read_rows
-from mathtutor.sources import DATA_VARIABLE, SOURCES, load_source
+from mathtutor.progress import counted
+from mathtutor.sources import DATA_VARIABLE, SOURCES, load_source, quiet_hub
 from pipeline.teachers.procedural import read_bank
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -65,9 +66,8 @@ def published_problems() -> tuple[dict[str, list[str]], list[str]]:
     that holds no problems."""
     found: dict[str, list[str]] = {"typed": read_questions(TYPED)}
     missing: list[str] = []
-    for name, entry in table().items():
-        if name in WITHIN:
-            continue
+    whole = {name: entry for name, entry in table().items() if name not in WITHIN}
+    for name, entry in counted(whole.items(), len(whole), "test sets"):
         try:
             found[name] = _from_folder(entry) if os.environ.get(DATA_VARIABLE) else _from_hub(entry)
         except LookupError as error:
@@ -89,7 +89,8 @@ def _from_hub(entry: dict) -> list[str]:
         raise LookupError("on no hub")
     datasets = importlib.import_module("datasets")  # GSM8K has come that way
     try:
-        rows = datasets.load_dataset(hub["id"], hub["config"], split=hub["split"], revision=hub["revision"])
+        with quiet_hub():
+            rows = datasets.load_dataset(hub["id"], hub["config"], split=hub["split"], revision=hub["revision"])
     except Exception as error:  # the hub's client raises its own zoo of network errors
         raise LookupError(f"{hub['id']} could not be loaded from the hub") from error
     return questions_of(list(rows), hub["id"])

@@ -13,10 +13,12 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import shlex
 import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from mathtutor.bank import BankError
@@ -46,6 +48,7 @@ from pipeline.workers import Workers, add_arguments, make_workers
 
 BYTES = 1500  # that a candidate takes in all files together
 ROOT = Path(__file__).resolve().parents[1]
+say = partial(print, flush=True)  # at once: a build takes minutes, and a pipe would keep the lines till its end
 OWN = ("bank", "composed", "stories", "gsm8k-train", "gsm8k-rewritten")  # sources that only this command and pipeline.teach may claim
 
 
@@ -132,7 +135,7 @@ def build(args: argparse.Namespace) -> dict:
     if not total:
         raise ValueError(f"{args.recipe} names no source of candidates: set sources.bank, say")
     need_space(args.out, total * BYTES)
-    references = load_references(recipe, args.against, args.no_tests)
+    references = load_references(recipe, args.against, args.no_tests, say)
     with hold_folder(args.out), workers:
         return _build(args, recipe, candidates, total, references, workers)
 
@@ -141,9 +144,11 @@ def _build(
     args: argparse.Namespace, recipe: Recipe, candidates: Iterator[Row | Draw], total: int, references: References, workers: Workers
 ) -> dict:
     """From the candidates to the files."""
-    sifted = sift(candidates, recipe, references, workers=workers, total=total)
+    sifted = sift(candidates, recipe, references, workers=workers, total=total, say=say)
     if len(sifted.clean) + len(sifted.dropped) != total:
         raise RuntimeError(f"{total} candidates became {len(sifted.clean)} + {len(sifted.dropped)} rows: a fault in the build")
+    judged = report_of(sifted, recipe, references, workers)
+    say(f"{len(sifted.clean):,} clean rows counted: parting them and writing the files ...")
     validation, rule = [], "none"
     train = sifted.clean
     if recipe.corpus.validation:
@@ -155,7 +160,7 @@ def _build(
     report = {
         "command": command_of(args),
         "bank_sha256": sha256_json({path.name: sha256_file(path) for path in sorted(FOLDER.rglob("*.y*ml"))}),
-        **report_of(sifted, recipe, references, workers),
+        **judged,
         "train": len(train),
         "validation": {"rows": len(validation), "rule": rule},
         **({"teachers": teachers} if (teachers := read_teachers(recipe.sources)) else {}),
@@ -183,13 +188,13 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         report = build(args)
     except (Busy, Damaged, OSError, ValueError, BankError) as error:
-        hint = " (or --no-tests to build without the comparison)" if "MATHTUTOR_DATA" in str(error) and not args.no_tests else ""
+        given = shlex.join(sys.argv[1:] if arguments is None else arguments)
+        alone = f", or build without the comparison: python -m pipeline.build {given} --no-tests"
+        hint = alone if "MATHTUTOR_DATA" in str(error) and not args.no_tests else ""
         if status_of(error) == NO_SPACE:
             print(told(error), file=sys.stderr)
             raise SystemExit(NO_SPACE) from error
         raise SystemExit(f"{error}{hint}") from error
-    for stage in report["stages"]:
-        print(f"{stage['stage']:20} -{stage['dropped']:,}")
     print(
         f"{report['candidates']:,} candidates = {report['clean']:,} clean + {report['dropped']:,} dropped, "
         f"in {time.monotonic() - started:.0f} s"

@@ -23,6 +23,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -40,6 +41,7 @@ from pipeline.workers import Workers, add_arguments, make_workers
 
 RECIPE = Path(__file__).parent / "recipes" / "foreign.yaml"
 UNREADABLE = "unreadable.jsonl"
+say = partial(print, flush=True)  # at once: a pipe would keep the lines till the end
 OUTPUTS = (*FILES, UNREADABLE)
 
 
@@ -110,7 +112,7 @@ def filter_files(args: argparse.Namespace) -> None:
     if spoilt := set(inputs) & {(args.out / name).resolve() for name in OUTPUTS}:
         raise ValueError(f"{spoilt.pop()} would be written over while it is read: choose another --out")
     need_space(args.out, sum(expected_bytes(path) for path in args.inputs if path.is_file()))
-    references = load_references(recipe, args.against, args.no_tests)
+    references = load_references(recipe, args.against, args.no_tests, say)
     workers = make_workers(args.engine, args.workers, args.address)
     with hold_folder(args.out), workers:
         sift_into(args, columns, recipe, references, workers)
@@ -122,7 +124,7 @@ def sift_into(
     """Sift the inputs into the folder, which is held."""
     tally, unreadable = Tally(), []
     rows = rows_of(args.inputs, columns, tally, unreadable)
-    sifted = sift(rows, recipe, references, workers=workers)
+    sifted = sift(rows, recipe, references, workers=workers, say=say)
     bad = tally.unreadable.total()
     if len(sifted.clean) + len(sifted.dropped) + bad != tally.lines + tally.further:
         raise RuntimeError(f"{tally.lines} lines became {tally.rows} rows and {bad} unreadable: a fault in the reader")
@@ -164,8 +166,6 @@ def print_summary(report: dict) -> None:
     for file in given["files"]:
         if file["notes"]:
             print(f"{file['name']}: {', '.join(file['notes'])}")
-    for stage in report["stages"]:
-        print(f"{stage['stage']:20} -{stage['dropped']:,}")
     further = f" + {given['further_rows']:,} further rows of conversations" if given["further_rows"] else ""
     print(
         f"{given['lines']:,} lines{further} = {report['clean']:,} clean + {report['dropped']:,} dropped "

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from eval import progress as module
-from eval.progress import progress
+from mathtutor import progress as module
+from mathtutor.progress import progress
 
 
 @pytest.fixture
