@@ -1,4 +1,4 @@
-"""How far a long command has come, on its standard error.
+"""How far a long command has come, on its standard error; and lines for people, on its standard output.
 
     with progress(total, done, "replies") as advance:
         ...
@@ -8,10 +8,13 @@
 
 A terminal has a bar. A pipe or a file, where a bar is unreadable, gets a plain line every half minute, whether anything was
 finished or not, and one at the end of what took longer than that.
+
+    say("exact_duplicate      -38")         # at once, and whether or not somebody still reads
 """
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
@@ -23,6 +26,14 @@ from tqdm import tqdm
 
 EVERY = 30.0  # seconds between two lines
 Item = TypeVar("Item")
+
+
+def say(line: str) -> None:
+    """Print a line at once. Where the reader went away (`| head`), the work goes on without telling."""
+    try:
+        print(line, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextmanager

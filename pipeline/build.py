@@ -18,7 +18,6 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 from mathtutor.bank import BankError
@@ -37,8 +36,10 @@ from mathtutor.io import (
     told,
 )
 from mathtutor.problem import Row
+from mathtutor.progress import say
 from pipeline.chain import load_references, report_of, sift
 from pipeline.corpus import References
+from pipeline.figures import name_of, read_report
 from pipeline.outputs import described, need_names, need_parquet, write_data_set
 from pipeline.recipe import Recipe, Sources, load_recipe
 from pipeline.split import split
@@ -48,7 +49,6 @@ from pipeline.workers import Workers, add_arguments, make_workers
 
 BYTES = 1500  # that a candidate takes in all files together
 ROOT = Path(__file__).resolve().parents[1]
-say = partial(print, flush=True)  # at once: a build takes minutes, and a pipe would keep the lines till its end
 OWN = ("bank", "composed", "stories", "gsm8k-train", "gsm8k-rewritten")  # sources that only this command and pipeline.teach may claim
 
 
@@ -125,6 +125,16 @@ def without_folders(override: str) -> str:
     return f"{key}={','.join(Path(path.strip()).name for path in value.split(','))}" if "/" in value else override
 
 
+def standing_in(folder: Path, command: str) -> str:
+    """What data set the folder holds that another command made, in words; "" where there is none."""
+    try:
+        report = read_report(folder)
+    except ValueError:  # none, or none that stands
+        return ""
+    made = report.get("command", "")
+    return "" if made == command else f"the data set {name_of(report)} ({report['clean']:,} rows), made by: {made}"
+
+
 def build(args: argparse.Namespace) -> dict:
     """Run the whole build; the report."""
     need_parquet()
@@ -137,6 +147,8 @@ def build(args: argparse.Namespace) -> dict:
     need_space(args.out, total * BYTES)
     references = load_references(recipe, args.against, args.no_tests, say)
     with hold_folder(args.out), workers:
+        if standing := standing_in(args.out, command_of(args)):
+            say(f"{args.out} holds {standing}: it is replaced when this build ends (another --out keeps it)")
         return _build(args, recipe, candidates, total, references, workers)
 
 
@@ -195,11 +207,11 @@ def main(arguments: list[str] | None = None) -> None:
             print(told(error), file=sys.stderr)
             raise SystemExit(NO_SPACE) from error
         raise SystemExit(f"{error}{hint}") from error
-    print(
+    say(
         f"{report['candidates']:,} candidates = {report['clean']:,} clean + {report['dropped']:,} dropped, "
         f"in {time.monotonic() - started:.0f} s"
     )
-    print(f"{args.out / 'clean.jsonl'}: {report['train']:,} rows, sha256 {report['sha256'][:16]}")
+    say(f"{args.out / 'clean.jsonl'}: {report['train']:,} rows, sha256 {report['sha256'][:16]}")
 
 
 if __name__ == "__main__":

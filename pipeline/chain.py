@@ -27,6 +27,7 @@ from mathtutor.progress import counted
 from mathtutor.sources import DATA_VARIABLE
 from pipeline import corpus
 from pipeline.benchmarks import (
+    ASIDE,
     BANK_HELD_OUT,
     BANK_KNOWN,
     WITHIN,
@@ -94,6 +95,8 @@ def load_references(recipe: Recipe, against: Sequence[Path] = (), no_tests: bool
     seeds = read_seeds() if recipe.corpus.seed_overlap is not None else ()
     needed = benchmark_problems(against)  # first: without these nothing is built, and a hub that is away takes minutes to ask
     published, missing = published_problems()
+    folders = {part for path in against for part in path.absolute().parts}
+    missing += [f"{name} ({why})" for name, why in ASIDE.items() if name not in folders]
     tests = needed | {"bank/held-out": bank_problems("held-out", BANK_HELD_OUT)} | published
     say(f"test sets to keep clear of: {sum(map(len, tests.values())):,} problems of {len(tests)}, {len(missing)} not at hand")
     return References(

@@ -9,7 +9,7 @@ Nothing here is marked up: `pipeline.report` makes HTML of it, `pipeline.card` M
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from math import exp, log
 from pathlib import Path
@@ -30,7 +30,7 @@ STAGES = {
     "units": "whole people and things, money in cents, no negative counts",
     "child_safety": "nothing that does not belong in a child's exercise book",
     "personal_data": "no address, telephone number, card number or link",
-    "reading_level": "sentences that a child of that age can read",
+    "reading_level": "sentences no harder to read than a limit that is the same for every row",
     "exact_duplicate": "a problem not seen before, letters, digits and sums compared",
     "fuzzy_duplicate": "a problem unlike all kept before it (TF-IDF cosine)",
     "seed_overlap": "a problem unlike the seeds shown to the teacher",
@@ -76,6 +76,16 @@ def is_on(report: Mapping, stage: str) -> bool:
     recipe = report.get("recipe")
     values = recipe.get(section, {}) if isinstance(recipe, Mapping) else {}
     return any(values.get(setting, True) not in (None, False) for setting in settings) or not settings
+
+
+def looks_for(report: Mapping, stage: str) -> str:
+    """What a stage lets pass, "not run" where it looked at no row, "" for a stage of no known name."""
+    if not is_on(report, stage):
+        return OFF
+    recipe = report.get("recipe")
+    grade = recipe.get("limits", {}).get("max_reading_grade") if isinstance(recipe, Mapping) else None
+    said = STAGES.get(stage, "")
+    return said.replace("a limit that is", f"school grade {number(grade)}, a limit that is") if stage == "reading_level" and grade is not None else said
 
 
 def was_compared(report: Mapping) -> bool:
@@ -172,6 +182,8 @@ def audit_line(found: Mapping) -> str:
         f"Each filter was asked about {found['labelled']:,} rows that were labelled by hand, at the default thresholds"
         + (f", test overlap at {found['test_grams']} words in a row" if "test_grams" in found else "")
         + " (python -m pipeline.audit). Recall is the share of its faults that it finds, precision the share of its finds that are faults. "
+        "A row may have several faults: a find that is none by a filter's own name may still be rightly dropped, so the false alarms of the "
+        "filters add up to more than those of all together, which are good rows that were dropped and no others. "
         "The rules were tuned on such rows: on the first rows of a new author they find less (assets/labelled/README.md)."
     )
 
@@ -185,6 +197,57 @@ def audit_rows(report: Mapping) -> list[tuple[str, ...]]:
         for stage, found in report["audit"]["filters"].items()
         if stage in ran
     ]  # fmt: skip
+
+
+TWINS = ("exact_duplicate", "fuzzy_duplicate", "skeleton_cap")  # stages that drop a row for another that came before it
+
+
+def clusters_line(report: Mapping) -> str:
+    """How the clusters of near-duplicates and the funnel hang together, as a sentence; "" where the report has none."""
+    sizes = {int(size): count for size, count in report.get("clusters", {}).items()}
+    gone = {stage.name: stage.dropped for stage in stages_of(report) if stage.name in TWINS and stage.dropped}
+    dropped = sum((size - 1) * count for size, count in sizes.items())
+    if not dropped:
+        return ""
+    adds_up = " = " + " + ".join(f"{count:,} ({words(name)})" for name, count in gone.items()) if sum(gone.values()) == dropped else ""
+    cap = report["recipe"]["corpus"].get("skeleton_cap") if isinstance(report.get("recipe"), Mapping) and "corpus" in report["recipe"] else None
+    capped = f" Of rows that differ in names and numbers only, the first {cap} stay; the others are counted with the first." if cap and "skeleton_cap" in gone else ""
+    return (
+        f"{dropped:,} rows resembled a row before them and were dropped{adds_up}. With that row they make {sum(sizes.values()):,} "
+        f"clusters, counted here by their size.{capped}"
+    )
+
+
+def kinds_of(report: Mapping) -> dict[str, int]:
+    """Clean rows by the kind of their answer, which add up, and among them those below nought, called so."""
+    kinds = report.get("answers", {}).get("kinds", {})
+    return {"below nought, one of the above as well" if kind == "negative" else kind: count for kind, count in kinds.items()}
+
+
+def sizes_of(report: Mapping) -> dict[str, int]:
+    """Clean rows by the size of their answer without its sign; of whole numbers those under 1 are called 0."""
+    answers = report.get("answers", {})
+    whole = answers.get("kinds", {})
+    only_whole = bool(whole) and not whole.get("decimal") and not whole.get("fraction")
+    return {"0" if name == "under 1" and only_whole else name: count for name, count in answers.get("sizes", {}).items()}
+
+
+def compared_lines(report: Mapping) -> list[str]:
+    """What the rows were compared with and what not, a sentence each; of sets that are not at hand those of one reason together."""
+    found = report["decontamination"]
+    lines = [f"Compared with {found.get('test_problems', 0):,} problems of {listed(found['tests'])}" + ("; what was kept was counted again." if found.get("clean_rows_with_overlap") else ".")]
+    if names := found.get("verbatim_only"):
+        lines.append(f"Only an exact copy counts of {listed(names)}: rows may be other problems of the same families.")
+    lines += [f"Not compared by itself: {name}, as its texts are parts of {other}." for name, other in found.get("within", {}).items()]
+    missing: dict[str, list[str]] = {}
+    for entry in found.get("not_compared", ()):
+        name, _, reason = entry.partition(" (")
+        reason = reason.removesuffix(")")
+        reason = "no file of it was at hand" if reason.startswith("MATHTUTOR_DATA has no ") else reason
+        reason = "it could not be loaded from the hub" if reason.endswith(" could not be loaded from the hub") else reason
+        missing.setdefault(reason, []).append(name)
+    lines += [f"Not compared{f', as {reason}' if reason else ''}: {listed(names)}." for reason, names in missing.items()]
+    return lines
 
 
 class Line(NamedTuple):
@@ -215,7 +278,8 @@ def balance_of(report: Mapping) -> list[Line]:
             whole, (most, count) = sum(counts.values()), max(counts.items(), key=lambda item: item[1])
             # exp of the entropy: how many classes of the same size would be as varied.
             equal = exp(-sum(n / whole * log(n / whole) for n in counts.values() if n))
-            lines.append(Line(key, f"{len(counts)}, as varied as {equal:.1f} of equal size"))
+            lines.append(Line(key, f"{len(counts)}"))
+            lines.append(Line(f"{key} that would be as varied were all equally common", f"{equal:.1f}"))
             lines.append(Line(f"largest share of the {key}", f"{words(most)}, {percent(count, whole)}"))
     if "families" in report:
         lines.append(Line("families of the bank", number(report["families"])))
@@ -228,6 +292,11 @@ def balance_of(report: Mapping) -> list[Line]:
 def words(name: object) -> str:
     """A name of the report as people write it: "ai_detection" -> "AI detection"."""
     return re.sub(r"\bai\b", "AI", str(name).replace("_", " "))
+
+
+def listed(items: Sequence[str]) -> str:
+    """ "a", "a and b", "a, b and c"."""
+    return " and ".join(filter(None, [", ".join(items[:-1]), *items[-1:]]))
 
 
 def measure(name: str) -> str:

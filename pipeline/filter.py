@@ -23,15 +23,16 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
 from mathtutor.io import Busy, hold_folder, json_lines, need_space, sha256_file, status_of, told
 from mathtutor.problem import Row
+from mathtutor.progress import say
 from pipeline.card import LICENCES
 from pipeline.chain import load_references, report_of, sift
 from pipeline.corpus import References
+from pipeline.figures import name_of, read_report
 from pipeline.foreign import NAMES, Tally, read_foreign, source_name
 from pipeline.outputs import FILES, described, need_names, need_parquet, write_data_set, write_reasons
 from pipeline.recipe import Recipe, load_recipe
@@ -41,7 +42,6 @@ from pipeline.workers import Workers, add_arguments, make_workers
 
 RECIPE = Path(__file__).parent / "recipes" / "foreign.yaml"
 UNREADABLE = "unreadable.jsonl"
-say = partial(print, flush=True)  # at once: a pipe would keep the lines till the end
 OUTPUTS = (*FILES, UNREADABLE)
 
 
@@ -64,6 +64,20 @@ def rows_of(paths: list[Path], columns: dict[str, str], tally: Tally, unreadable
                 yield replace(item, source=f"file {source_name(path)}")
             else:
                 yield item
+
+
+def need_files(paths: list[Path]) -> None:
+    """Raises ValueError for what is given in the place of a file: a pattern that nothing fits, or a name on the hub."""
+    for path in paths:
+        if path.exists():
+            continue
+        if set("*?[") & set(str(path)):
+            raise ValueError(f"no file fits {path}: patterns are the shell's, which left this one as it stands; name files that are there")
+        if re.fullmatch(r"[\w.-]+/[\w-]+", str(path)) and not path.parent.exists():
+            raise ValueError(
+                f"there is no file {path}: of a data set on the hub, fetch the files first "
+                f"(hf download {path} --repo-type dataset --local-dir FOLDER) and give one of them to --in"
+            )
 
 
 def expected_bytes(path: Path) -> int:
@@ -106,6 +120,7 @@ def filter_files(args: argparse.Namespace) -> None:
     if any(override.startswith("sources") for override in args.set):
         raise ValueError("--set sources...: the rows come from --in, no teacher writes any: leave it out")
     need_names([*args.inputs, *args.against])
+    need_files([*args.inputs, *args.against])
     inputs = [Path(os.path.realpath(path)) for path in args.inputs]  # resolve() raises where links go in a circle
     if len(set(inputs)) < len(inputs):
         raise ValueError("--in names a file twice")
@@ -115,6 +130,8 @@ def filter_files(args: argparse.Namespace) -> None:
     references = load_references(recipe, args.against, args.no_tests, say)
     workers = make_workers(args.engine, args.workers, args.address)
     with hold_folder(args.out), workers:
+        if standing := standing_in(args.out, args.inputs):
+            say(f"{args.out} holds {standing}: it is replaced when this run ends (another --out keeps it)")
         sift_into(args, columns, recipe, references, workers)
 
 
@@ -131,7 +148,8 @@ def sift_into(
     more = {UNREADABLE: json_lines(unreadable)}
     if not tally.rows:  # there are lines: a file without any was refused
         write_reasons(args.out, more)
-        raise ValueError(f"no rows: all {tally.lines:,} lines are unreadable, {describe_first(unreadable)}")
+        lines = "the only line is" if tally.lines == 1 else f"all {tally.lines:,} lines are"
+        raise ValueError(f"no rows: {lines} unreadable, {describe_first(unreadable)}")
     judged = report_of(sifted, recipe, references, workers)
     judged["recipe"] = {key: value for key, value in judged["recipe"].items() if key != "sources"}
     train, validation = split(sifted.clean, recipe.corpus.validation, recipe.seed)
@@ -145,12 +163,26 @@ def sift_into(
     }
     print_summary(report)
     report = write_data_set(args.out, train, validation, sifted.dropped, report, more)
-    print(f"{args.out / 'clean.jsonl'}: {len(train):,} rows, sha256 {report['sha256'][:16]}")
+    say(f"{args.out / 'clean.jsonl'}: {len(train):,} rows, sha256 {report['sha256'][:16]}")
     if bad > args.max_bad:
         raise ValueError(
             f"{bad:,} unreadable {'line' if bad == 1 else 'lines'}, {describe_first(unreadable)}. {args.out / UNREADABLE} has all. "
             f"The files are written; --max-bad {bad} makes that a success"
         )
+
+
+def standing_in(folder: Path, paths: list[Path]) -> str:
+    """What data set the folder holds that is not of these files as they are, in words; "" where there is none."""
+    try:
+        report = read_report(folder)
+    except ValueError:  # none, or none that stands
+        return ""
+    files = report.get("input", {}).get("files", [])
+    if [file["sha256"] for file in files] == [sha256_file(path) for path in paths if path.is_file()]:
+        return ""
+    return f"the data set {name_of(report)} ({report['clean']:,} rows), made of " + (
+        ", ".join(file["name"] for file in files) or "other sources"
+    )
 
 
 def describe_first(unreadable: list[dict]) -> str:
@@ -162,12 +194,12 @@ def describe_first(unreadable: list[dict]) -> str:
 def print_summary(report: dict) -> None:
     given = report["input"]
     for reading, count in given["columns"].items():
-        print(f"{count:,} lines read as {reading}")
+        say(f"{count:,} lines read as {reading}")
     for file in given["files"]:
         if file["notes"]:
-            print(f"{file['name']}: {', '.join(file['notes'])}")
+            say(f"{file['name']}: {', '.join(file['notes'])}")
     further = f" + {given['further_rows']:,} further rows of conversations" if given["further_rows"] else ""
-    print(
+    say(
         f"{given['lines']:,} lines{further} = {report['clean']:,} clean + {report['dropped']:,} dropped "
         f"+ {given['unreadable']:,} unreadable"
     )
@@ -206,7 +238,7 @@ def main(arguments: list[str] | None = None) -> None:
         stop(f"{told(error)}{hint}", status_of(error))
     except KeyboardInterrupt:
         stop("stopped: run the same command again")
-    print(f"in {time.monotonic() - started:.0f} s")
+    say(f"in {time.monotonic() - started:.0f} s")
 
 
 if __name__ == "__main__":

@@ -18,21 +18,23 @@ from mathtutor.io import write_atomic
 from pipeline.figures import (
     AUDIT_HEAD,
     GSM8K_STEPS,
-    OFF,
-    STAGES,
     agreement_line,
     audit_line,
     audit_rows,
     balance_of,
+    clusters_line,
+    compared_lines,
     hashes_of,
     input_line,
-    is_on,
     key_figures,
+    kinds_of,
+    looks_for,
     measure,
     name_of,
     number,
     percent,
     read_report,
+    sizes_of,
     stages_of,
     was_compared,
     words,
@@ -40,7 +42,7 @@ from pipeline.figures import (
 from pipeline.pictures import SHOWN, bar, bars, clip, columns, esc, table
 
 STYLE = Path(__file__).resolve().parents[1] / "assets" / "report.css"
-CLUSTER_SIZES = ((100, "100+"), (50, "50-99"), (20, "20-49"), (10, "10-19"), (2, ""))  # (least size, name); "": the size itself
+CLUSTER_SIZES = ((100, "100+"), (50, "50-99"), (20, "20-49"), (10, "10-19"), (5, "5-9"), (2, ""))  # (least size, name); "": the size itself
 
 # --- the sections: each takes the report and gives HTML, or "" where the report lacks its figures
 
@@ -52,7 +54,7 @@ def funnel(report: Mapping) -> str:
     has_also = any(stage.also is not None for stage in stages)
     rows = []
     for stage in stages:
-        said = STAGES.get(stage.name, "") if is_on(report, stage.name) else OFF
+        said = looks_for(report, stage.name)
         what = f'<span class="what">{said}</span>' if said else ""
         picture = bar([(stage.out / whole if whole else 0, "kept"), (stage.dropped / whole if whole else 0, "gone")])
         also = [] if not has_also else ["" if stage.also is None else f"{stage.also:,}"]
@@ -87,21 +89,21 @@ def steps(report: Mapping) -> str:
 
 
 def histograms(key: str, title: str, head: str, unit: str = "rows") -> Callable[[Mapping], str]:
-    """A section of one histogram, or of several that the report keeps under one key."""
+    """A section of one histogram."""
 
     def section(report: Mapping) -> str:
-        found = report.get(key)
-        if not found:
-            return ""
-        if not all(isinstance(value, Mapping) for value in found.values()):
-            return bars(title, head, found, unit)
-        # Of the clean rows, as kinds overlap: an answer may be an integer and negative.
-        parts = [
-            bars(esc(words(name).capitalize()), head, counts, unit, report["clean"]) for name, counts in found.items() if counts
-        ]
-        return f'<div class="grid">{"".join(f"<div>{part}</div>" for part in parts)}</div>' if parts else ""
+        return bars(title, head, report[key], unit) if report.get(key) else ""
 
     return section
+
+
+def answers(report: Mapping) -> str:
+    parts = [
+        bars(name, "answer", counts, whole=report["clean"])
+        for name, counts in (("Kinds", kinds_of(report)), ("Sizes", sizes_of(report)))
+        if counts
+    ]
+    return f'<div class="grid">{"".join(f"<div>{part}</div>" for part in parts)}</div>' if parts else ""
 
 
 def operations(report: Mapping) -> str:
@@ -112,7 +114,7 @@ def operations(report: Mapping) -> str:
 
 def balance(report: Mapping) -> str:
     rows = [(esc(line.measure), esc(line.here), esc(line.people)) for line in balance_of(report)]
-    return table("Difficulty and variety in figures", ["measure", "this set", "GSM8K train"], rows) if rows else ""
+    return table("Difficulty and variety in figures", ["measure", "this set", "GSM8K train"], rows, "measures") if rows else ""
 
 
 def decontamination(report: Mapping) -> str:
@@ -127,12 +129,7 @@ def decontamination(report: Mapping) -> str:
         for key in dict.fromkeys([*dropped, *kept])
     ]
     return (
-        f"<p>Compared with {found.get('test_problems', 0):,} problems of {esc(', '.join(found['tests']))}."
-        + "".join(f" Of {esc(name)} only the very same problem counts." for name in found.get("verbatim_only", ()))
-        + " What was kept is counted again, so that the claim does not rest on the filter alone." * bool(kept)
-        + "".join(f" {esc(name)} stands whole in {esc(other)}." for name, other in found.get("within", {}).items())
-        + (f" Not compared: {esc('; '.join(names))}." if (names := found.get("not_compared")) else "")
-        + "</p>"
+        f"<ul>{''.join(f'<li>{esc(line)}</li>' for line in compared_lines(report))}</ul>"
         + table("Rows that share text with a test set", ["shared", "dropped for it", "kept all the same"], rows)
     )
 
@@ -180,7 +177,7 @@ def clusters(report: Mapping) -> str:
         sizes[name] = sizes.get(name, 0) + count
     if not sizes:
         return ""
-    return "<p>Problems that resemble one another, counted as clusters by their size. The first of each was kept.</p>" + columns(
+    return f"<p>{esc(clusters_line(report))}</p>" + columns(
         "Clusters of near-duplicates", "problems in the cluster", sizes, unit="clusters"
     )
 
@@ -239,7 +236,7 @@ SECTIONS: dict[str, Callable[[Mapping], str]] = {
     "Sources": sources,
     "Steps": steps,
     "Operations": operations,
-    "Answers": histograms("answers", "Answers", "answer"),
+    "Answers": answers,
     "Words a problem": histograms("lengths", "Words a problem", "words"),
     "Topics": histograms("topics", "Topics", "topic"),
     "Grades": histograms("grades", "Grades", "grade"),

@@ -52,7 +52,7 @@ from mathtutor.io import (
 from mathtutor.progress import counted
 from pipeline.seeds import COUNT
 from pipeline.teachers import anthropic_batch, procedural
-from pipeline.teachers.prices import DEFAULT_MODEL, MODELS, Model, dollars, find_model
+from pipeline.teachers.prices import DEFAULT_MODEL, MODELS, Model, about, dollars, find_model
 from pipeline.teachers.prompts import SAMPLE, Estimate, Plan, estimate_all, load_seeds
 from pipeline.teachers.run import TeacherError
 
@@ -75,7 +75,7 @@ def describe(plan: Plan, estimate: Estimate, where: str) -> list[str]:
     model, price, usd = plan.model, "no prices given: taken to cost nothing", ""
     if model.input_usd or model.output_usd:
         price = f"${model.input_usd:g} and ${model.output_usd:g} per million tokens read and written"
-        usd = f": ${estimate.usd:.2f}, and at most ${estimate.worst_usd:.2f}"
+        usd = f": ${about(estimate.usd)}, and at most ${about(estimate.worst_usd)}"
     if plan.requests > SAMPLE:
         usd += f" (extrapolated from {SAMPLE:,} requests)"
     return [
