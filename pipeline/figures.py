@@ -85,7 +85,7 @@ def looks_for(report: Mapping, stage: str) -> str:
     recipe = report.get("recipe")
     grade = recipe.get("limits", {}).get("max_reading_grade") if isinstance(recipe, Mapping) else None
     said = STAGES.get(stage, "")
-    return said.replace("a limit that is", f"school grade {number(grade)}, a limit that is") if stage == "reading_level" and grade is not None else said
+    return said.replace("a limit that is", f"grade {number(grade)}, a limit that is") if stage == "reading_level" and grade is not None else said
 
 
 def was_compared(report: Mapping) -> bool:
@@ -183,7 +183,7 @@ def audit_line(found: Mapping) -> str:
         + (f", test overlap at {found['test_grams']} words in a row" if "test_grams" in found else "")
         + " (python -m pipeline.audit). Recall is the share of its faults that it finds, precision the share of its finds that are faults. "
         "A row may have several faults: a find that is none by a filter's own name may still be rightly dropped, so the false alarms of the "
-        "filters add up to more than those of all together, which are good rows that were dropped and no others. "
+        "filters can add up to more than those of all together, which are good rows that were dropped and no others. "
         "The rules were tuned on such rows: on the first rows of a new author they find less (assets/labelled/README.md)."
     )
 
