@@ -680,11 +680,11 @@ def test_a_dry_run_prints_a_request_and_the_cost_and_sends_nothing(server, seeds
     printed = capsys.readouterr().out
     request, end = json.JSONDecoder().raw_decode(printed)
     assert request["params"]["model"] == DEFAULT_MODEL and "Write 5 new problems" in request["params"]["messages"][0]["content"]
-    assert "3 requests for 12 problems" in printed[end:] and re.search(r"\$0\.\d{4}, and at most \$0\.\d{4}", printed[end:])
+    assert "3 requests for 12 problems" in printed[end:] and re.search(r"\$0\.\d*[1-9]\d*, and at most \$0\.\d*[1-9]", printed[end:])
     assert server.calls == [] and not (tmp_path / "new").exists()
 
 
-@pytest.mark.parametrize("usd, told", [(0, "0.00"), (0.000042, "0.000042"), (0.0015, "0.0015"), (0.5, "0.5000"), (12.345, "12.35"), (8300, "8300.00")])
+@pytest.mark.parametrize("usd, told", [(0, "0.00"), (0.000042, "0.000042"), (0.0015, "0.0015"), (0.05, "0.0500"), (0.5, "0.50"), (12.345, "12.35"), (8300, "8300.00")])
 def test_a_cheap_run_is_not_told_to_cost_nothing(usd, told):
     assert about(usd) == told
 
