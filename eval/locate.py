@@ -29,11 +29,11 @@ from functools import cache
 from pathlib import Path
 
 from eval.intervals import wilson
-from eval.progress import progress
 from mathtutor.chat import conversation, split_reply
 from mathtutor.engines import Engine, Sampling, load_engine
 from mathtutor.io import Journal, read_json, read_rows, sha256_file, write_atomic, write_json
 from mathtutor.maths.answers import is_correct, read_gold, read_last_number
+from mathtutor.progress import progress
 from mathtutor.sources import DATA_VARIABLE, load_source
 from mathtutor.tutoring import diagnosis
 from mathtutor.tutoring.diagnosis import Verdict, diagnose

@@ -30,10 +30,10 @@ from decimal import Decimal
 from functools import cache
 from pathlib import Path
 
-from eval.progress import progress
 from eval.records import by_problem, hash_of_reply, is_unfinished, key_of, with_votes
 from mathtutor.chat import split_reply
 from mathtutor.io import Journal
+from mathtutor.progress import progress
 
 PROCESSING = 30.0  # seconds of a processor for one reply; after them its process is ended
 PATIENCE = 20  # so many times as long on the wall, for a process that hangs without working

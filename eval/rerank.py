@@ -25,11 +25,11 @@ from eval.benchmarks import kind_of
 from eval.intervals import rate
 from eval.metrics import answer_of, coverage, is_right, vote, why_unscored
 from eval.modes import Mode
-from eval.progress import progress
 from eval.records import Run, hash_of_reply, key_of, load_run
 from mathtutor.chat import Conversation
 from mathtutor.engines import Sampling
 from mathtutor.io import Busy, Damaged, Journal, write_json
+from mathtutor.progress import progress
 from mathtutor.tutoring import verifier
 
 OWN, VERIFIER = "logprob", "verifier"

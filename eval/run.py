@@ -29,7 +29,6 @@ from eval.benchmarks import kind_of, load_with_origin, tolerance_of
 from eval.faults import digest_of, gold_of, malformed, meta_of
 from eval.metrics import MAX_CUT_OFF, summarize
 from eval.modes import DEFAULT, Mode, load_mode, mode_names
-from eval.progress import progress
 from eval.readings import NotInstalled, read_all
 from eval.records import (
     ROW_KEY,
@@ -50,6 +49,7 @@ from mathtutor.engines.scripted import ScriptedEngine
 from mathtutor.io import Busy, Damaged, Journal, read_json, write_json
 from mathtutor.io import told as in_words
 from mathtutor.problem import Problem
+from mathtutor.progress import progress
 
 SEEDS = 1_000_003  # batches of two seeds never share a draw
 

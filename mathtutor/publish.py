@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Literal
 
 from mathtutor.io import sha256_file
+from mathtutor.progress import say
 
 __all__ = ["add_arguments", "publish"]
 
@@ -41,14 +42,14 @@ def publish(files: Files, to: str, *, kind: Literal["dataset", "model"], message
     """
     if not NAME.fullmatch(to):
         raise ValueError(f"--to {to!r:.80} is no name on the hub: write it as ORG/NAME")
-    print(*_described(files), sep="\n")
+    say("\n".join(_described(files)))
     if dry_run:
-        print("\nnothing was sent")
+        say("\nnothing was sent")
         return
     token = os.environ.get(TOKEN_VARIABLE, "").strip()
     if not token:
         raise ValueError(f"{TOKEN_VARIABLE} is not set: --dry-run needs no token")
-    print("", _sent(files, to, kind, message, owned, token), sep="\n")
+    say("\n" + _sent(files, to, kind, message, owned, token))
 
 
 def _described(files: Files) -> list[str]:

@@ -9,8 +9,10 @@ says so, and the pipeline asks it.
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -102,6 +104,20 @@ def _from_folder(path: Path, source: Source) -> list[dict]:
     return read_json(path) if path.suffix == ".json" else list(read_rows(path))
 
 
+@contextmanager
+def quiet_hub() -> Iterator[None]:
+    """Without what the hub's client says of each attempt: whether it got through is told once, at the end."""
+    loggers = [logging.getLogger(name) for name in ("huggingface_hub", "datasets")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
 def _from_hub(source: Source) -> list[dict]:
     repository, configuration, split = source.hub
     try:
@@ -112,7 +128,8 @@ def _from_hub(source: Source) -> list[dict]:
             f"or from a folder that {DATA_VARIABLE} names"
         ) from error
     try:
-        return list(load_dataset(repository, configuration, split=split, revision=source.revision))
+        with quiet_hub():
+            return list(load_dataset(repository, configuration, split=split, revision=source.revision))
     except Exception as error:  # the hub's client raises its own zoo of network errors
         raise ValueError(
             f"{repository} could not be loaded: {error}. Set {DATA_VARIABLE} to a local folder that holds {source.file}"

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import shlex
 import sys
 import time
 from collections.abc import Iterator
@@ -35,8 +36,10 @@ from mathtutor.io import (
     told,
 )
 from mathtutor.problem import Row
+from mathtutor.progress import say
 from pipeline.chain import load_references, report_of, sift
 from pipeline.corpus import References
+from pipeline.figures import name_of, read_report
 from pipeline.outputs import described, need_names, need_parquet, write_data_set
 from pipeline.recipe import Recipe, Sources, load_recipe
 from pipeline.split import split
@@ -122,6 +125,16 @@ def without_folders(override: str) -> str:
     return f"{key}={','.join(Path(path.strip()).name for path in value.split(','))}" if "/" in value else override
 
 
+def standing_in(folder: Path, command: str) -> str:
+    """What data set the folder holds that another command made, in words; "" where there is none."""
+    try:
+        report = read_report(folder)
+    except ValueError:  # none, or none that stands
+        return ""
+    made = report.get("command", "")
+    return "" if made == command else f"the data set {name_of(report)} ({report['clean']:,} rows), made by: {made}"
+
+
 def build(args: argparse.Namespace) -> dict:
     """Run the whole build; the report."""
     need_parquet()
@@ -132,8 +145,10 @@ def build(args: argparse.Namespace) -> dict:
     if not total:
         raise ValueError(f"{args.recipe} names no source of candidates: set sources.bank, say")
     need_space(args.out, total * BYTES)
-    references = load_references(recipe, args.against, args.no_tests)
+    references = load_references(recipe, args.against, args.no_tests, say)
     with hold_folder(args.out), workers:
+        if standing := standing_in(args.out, command_of(args)):
+            say(f"{args.out} holds {standing}: it is replaced when this build ends (another --out keeps it)")
         return _build(args, recipe, candidates, total, references, workers)
 
 
@@ -141,9 +156,11 @@ def _build(
     args: argparse.Namespace, recipe: Recipe, candidates: Iterator[Row | Draw], total: int, references: References, workers: Workers
 ) -> dict:
     """From the candidates to the files."""
-    sifted = sift(candidates, recipe, references, workers=workers, total=total)
+    sifted = sift(candidates, recipe, references, workers=workers, total=total, say=say)
     if len(sifted.clean) + len(sifted.dropped) != total:
         raise RuntimeError(f"{total} candidates became {len(sifted.clean)} + {len(sifted.dropped)} rows: a fault in the build")
+    judged = report_of(sifted, recipe, references, workers)
+    say(f"{len(sifted.clean):,} clean rows counted: parting them and writing the files ...")
     validation, rule = [], "none"
     train = sifted.clean
     if recipe.corpus.validation:
@@ -155,7 +172,7 @@ def _build(
     report = {
         "command": command_of(args),
         "bank_sha256": sha256_json({path.name: sha256_file(path) for path in sorted(FOLDER.rglob("*.y*ml"))}),
-        **report_of(sifted, recipe, references, workers),
+        **judged,
         "train": len(train),
         "validation": {"rows": len(validation), "rule": rule},
         **({"teachers": teachers} if (teachers := read_teachers(recipe.sources)) else {}),
@@ -183,18 +200,18 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         report = build(args)
     except (Busy, Damaged, OSError, ValueError, BankError) as error:
-        hint = " (or --no-tests to build without the comparison)" if "MATHTUTOR_DATA" in str(error) and not args.no_tests else ""
+        given = shlex.join(sys.argv[1:] if arguments is None else arguments)
+        alone = f", or build without the comparison: python -m pipeline.build {given} --no-tests"
+        hint = alone if "MATHTUTOR_DATA" in str(error) and not args.no_tests else ""
         if status_of(error) == NO_SPACE:
             print(told(error), file=sys.stderr)
             raise SystemExit(NO_SPACE) from error
         raise SystemExit(f"{error}{hint}") from error
-    for stage in report["stages"]:
-        print(f"{stage['stage']:20} -{stage['dropped']:,}")
-    print(
+    say(
         f"{report['candidates']:,} candidates = {report['clean']:,} clean + {report['dropped']:,} dropped, "
         f"in {time.monotonic() - started:.0f} s"
     )
-    print(f"{args.out / 'clean.jsonl'}: {report['train']:,} rows, sha256 {report['sha256'][:16]}")
+    say(f"{args.out / 'clean.jsonl'}: {report['train']:,} rows, sha256 {report['sha256'][:16]}")
 
 
 if __name__ == "__main__":

@@ -17,27 +17,30 @@ import yaml
 
 from mathtutor.chat import render_prompt, render_target
 from mathtutor.io import write_atomic
-from pipeline.report import (
+from pipeline.figures import (
     AUDIT_HEAD,
-    OFF,
-    STAGES,
     agreement_line,
     audit_line,
     audit_rows,
     balance_of,
+    compared_lines,
     hashes_of,
     input_line,
     is_on,
+    listed,
+    looks_for,
     measure,
     name_of,
     number,
     percent,
     read_report,
+    sizes_of,
     splits_of,
     stages_of,
     was_compared,
     words,
 )
+from pipeline.teachers.prices import about
 
 FIELDS = {
     "id": "unique; the source and a number",
@@ -155,10 +158,6 @@ def counted(count: int, thing: str) -> str:
     return f"{count:,} {thing}{'s' * (count != 1)}"
 
 
-def listed(items: Sequence[str]) -> str:
-    return " and ".join(filter(None, [", ".join(items[:-1]), *items[-1:]]))
-
-
 # --- the sections: lines of Markdown, none where the report lacks the figures
 
 
@@ -186,9 +185,10 @@ def highlights(report: Mapping) -> list[str]:
     if operations := sum(report.get("operations", {}).values()):
         lines.append(f"- {operations / clean:.1f} operations in a solution on average (+ - * / between numbers)")
     if kinds := report.get("answers", {}).get("kinds"):
-        shares = [f"{text(words(kind))} {percent(count, clean)}" for kind, count in kinds.items() if count]
-        lines.append(f"- answers: {', '.join(shares)}, printed as people write them (5, not 5.0)")
-    if sizes := list(report.get("answers", {}).get("sizes", {})):
+        shares = [f"{text(words(kind))} {percent(count, clean)}" for kind, count in kinds.items() if count and kind != "negative"]
+        below = f" ({percent(kinds['negative'], clean)} of all are below nought)" if kinds.get("negative") else ""
+        lines.append(f"- answers: {', '.join(shares)}{below}, printed as people write them (5, not 5.0)")
+    if sizes := list(sizes_of(report)):
         lines.append(f"- answers without their sign: the smallest {text(words(sizes[0]))}, the largest {text(words(sizes[-1]))}")
     if "mean_words" in report:
         lines.append(f"- {report['mean_words']:.1f} words in a problem on average")
@@ -209,7 +209,7 @@ def funnel(report: Mapping) -> list[str]:
     rows = [
         (
             text(words(s.name)),
-            STAGES.get(s.name, "") if is_on(report, s.name) else OFF,
+            looks_for(report, s.name),
             f"{s.given:,}",
             f"{s.dropped:,}",
             percent(s.dropped, s.given),
@@ -256,11 +256,7 @@ def decontamination(report: Mapping) -> list[str]:
         for key in dict.fromkeys([*dropped, *kept])
     ]
     return [
-        f"Compared with {found.get('test_problems', 0):,} problems of {listed([text(name) for name in found['tests']])}"
-        + ("; what was kept was counted again." if kept else ".")
-        + "".join(f" Of {text(name)} only the very same problem counts." for name in found.get("verbatim_only", ()))
-        + "".join(f" {text(name)} stands whole in {text(other)}." for name, other in found.get("within", {}).items())
-        + (f" Not compared: {text('; '.join(names))}." if (names := found.get("not_compared")) else ""),
+        *(f"- {text(line)}" for line in compared_lines(report)),
         "",
         *table(["shared with a test problem", "dropped for it", "rows kept that share it"], rows),
     ]
@@ -270,7 +266,7 @@ def cost(report: Mapping) -> list[str]:
     rows = []
     for name, taught in report.get("teachers", {}).items():
         usd, tokens = taught["usd"], taught["tokens"]["billed"]
-        billed = "not told" if usd["billed"] is None else f"${usd['billed']:.2f}"
+        billed = "not told" if usd["billed"] is None else f"${about(usd['billed'])}"
         read, written = ("not told", "not told") if tokens is None else (f"{count:,}" for count in tokens)
         rows.append((text(name), text(taught["plan"]["model"]), f"{taught['problems']['rows']:,}", read, written, billed))
     return table(["file", "model", "problems", "tokens read", "tokens written", "billed"], rows, 2) if rows else []

@@ -13,19 +13,21 @@ neither on how many there are nor on where they are.
 from __future__ import annotations
 
 import itertools
+import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-
-from tqdm import tqdm
 
 from mathtutor.io import read_json
 from mathtutor.maths.answers import read_gold
 from mathtutor.problem import Problem, Row
+from mathtutor.progress import counted
+from mathtutor.sources import DATA_VARIABLE
 from pipeline import corpus
 from pipeline.benchmarks import (
+    ASIDE,
     BANK_HELD_OUT,
     BANK_KNOWN,
     WITHIN,
@@ -47,6 +49,11 @@ STAGES = (*RULES, *corpus.STAGES)  # names in running order
 OPERATION = re.compile(r"[\d)%] ?([-+*/]) ?(?=[-.\d($])")
 
 Reasons = list[tuple[str, str]]  # (stage, reason) of every rule that drops a row; empty for one that passes
+Say = Callable[[str], object]  # takes a line for people, as soon as there is something to tell
+
+
+def silent(line: str) -> None:
+    """A `Say` for those who want none of it."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +82,7 @@ class Sifted:
     also: dict[str, int]
 
 
-def load_references(recipe: Recipe, against: Sequence[Path] = (), no_tests: bool = False) -> References:
+def load_references(recipe: Recipe, against: Sequence[Path] = (), no_tests: bool = False, say: Say = silent) -> References:
     """The known test sets with the problems of further files, and the seeds if the recipe compares with them.
 
     Raises ValueError or OSError where GSM8K or SVAMP is missing; other benchmarks that are not at hand are told in the
@@ -83,10 +90,15 @@ def load_references(recipe: Recipe, against: Sequence[Path] = (), no_tests: bool
     """
     if no_tests:
         return References()
+    where = f"from the folder that {DATA_VARIABLE} names" if os.environ.get(DATA_VARIABLE) else f"from the hub, as {DATA_VARIABLE} is not set"
+    say(f"test sets to keep clear of: reading them {where} ...")
     seeds = read_seeds() if recipe.corpus.seed_overlap is not None else ()
     needed = benchmark_problems(against)  # first: without these nothing is built, and a hub that is away takes minutes to ask
     published, missing = published_problems()
+    folders = {part for path in against for part in path.absolute().parts}
+    missing += [f"{name} ({why})" for name, why in ASIDE.items() if name not in folders]
     tests = needed | {"bank/held-out": bank_problems("held-out", BANK_HELD_OUT)} | published
+    say(f"test sets to keep clear of: {sum(map(len, tests.values())):,} problems of {len(tests)}, {len(missing)} not at hand")
     return References(
         tests, [Problem(row.id, row.problem, read_gold(row.answer), row.answer, row.source) for row in seeds],
         {"bank/known": bank_problems("train", BANK_KNOWN)},
@@ -127,15 +139,19 @@ def sift(
     *,
     workers: Workers | None = None,
     total: int | None = None,
+    say: Say = silent,
 ) -> Sifted:
-    """Judge all candidates, in this process without `workers`. Raises ValueError when two have one id; `total` is for the progress bar."""
+    """Judge all candidates, in this process without `workers`. Raises ValueError when two have one id.
+
+    `total` tells how far it has come; `say` gets a line as each stage ends.
+    """
     workers = workers or Processes(1)
-    bar = tqdm(judged(candidates, recipe.limits, workers), total=total, desc="rules", unit="row", disable=None)
-    return sift_judged(bar, recipe, references, workers)
+    rows = counted(judged(candidates, recipe.limits, workers), total, "rows", "rules")
+    return sift_judged(rows, recipe, references, workers, say)
 
 
 def sift_judged(
-    judged: Iterable[tuple[Row, Reasons]], recipe: Recipe, references: References, workers: Workers | None = None
+    judged: Iterable[tuple[Row, Reasons]], recipe: Recipe, references: References, workers: Workers | None = None, say: Say = silent
 ) -> Sifted:
     """The rest of the chain, for rows that come with the reasons against them (see `Judge`)."""
     workers = workers or Processes(1)
@@ -150,11 +166,15 @@ def sift_judged(
         rows.append(row)
         drops.append(Drop(*reasons[0]) if reasons else None)
         also.update({stage: also[stage] + 1 for stage, _ in reasons[1:]})
-    for stage in corpus.STAGES.values():
+    gone = Counter(drop.stage for drop in drops if drop is not None)
+    for name in RULES:
+        say(f"{name:20} -{gone[name]:,}")
+    for name, stage in corpus.STAGES.items():
         staying = [number for number, drop in enumerate(drops) if drop is None]
         verdicts = stage([rows[number] for number in staying], recipe.corpus, references, workers=workers)
         for number, drop in zip(staying, verdicts, strict=True):
             drops[number] = drop
+        say(f"{name:20} -{sum(drop is not None for drop in verdicts):,}")
     clean = [row for row, drop in zip(rows, drops, strict=True) if drop is None]
     dropped = [
         Dropped(row, drop.stage, drop.reason, drop.twin) for row, drop in zip(rows, drops, strict=True) if drop is not None
@@ -162,6 +182,7 @@ def sift_judged(
     for name, stage in corpus.STAGES.items():
         earlier = [d.row for d in dropped if d.stage != "structure" and STAGES.index(d.stage) < STAGES.index(name)]
         also[name] = sum(drop is not None for drop in stage(earlier, recipe.corpus, references, kept=clean, workers=workers))
+    say(f"{sum(also.values()):,} further reasons against dropped rows, from stages after their own")
     if len(clean) + len(dropped) != len(seen):
         raise RuntimeError(f"{len(seen)} candidates became {len(clean)} + {len(dropped)} rows: a fault in the chain")
     return Sifted(clean, dropped, also)

@@ -17,9 +17,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
-from tqdm import tqdm
-
 from mathtutor.problem import Problem, Row
+from mathtutor.progress import progress
 from pipeline.decontaminate import GramIndex
 from pipeline.fuzzy import near_twins
 from pipeline.masks import is_story, skeleton
@@ -122,11 +121,11 @@ def _look_up(rows: Sequence[Row], make: Callable, shared: tuple, name: str, work
     """What the tool make(*shared) finds for the problem of each row."""
     texts = [row.problem for row in rows]
     parts = [texts[first : first + PART] for first in range(0, len(texts), PART)]
-    with tqdm(total=len(texts), desc=name, unit="row", disable=None) as bar:
+    with progress(len(texts), 0, "rows", name=name) as advance:
         results = []
         for found in workers.map(make, shared, parts) if parts else ():
             results += found
-            bar.update(len(found))
+            advance(len(found))
     return results
 
 
@@ -266,8 +265,8 @@ def count_overlaps(
     references = replace(references, seeds=())
     parts = [texts[first : first + PART] for first in range(0, len(texts), PART)] or [[]]  # of no texts, noughts
     counts: Counter[str] = Counter()
-    with tqdm(total=len(texts), desc="test sets, once more", unit="row", disable=None) as bar:
+    with progress(len(texts), 0, "rows", name="test sets, once more") as advance:
         for part, found in zip(parts, workers.map(Overlaps, (corpus, references), parts), strict=True):
             counts.update(found)
-            bar.update(len(part))
+            advance(len(part))
     return dict(counts)

@@ -28,9 +28,11 @@ from typing import NoReturn
 
 from mathtutor.io import Busy, hold_folder, json_lines, need_space, sha256_file, status_of, told
 from mathtutor.problem import Row
+from mathtutor.progress import say
 from pipeline.card import LICENCES
 from pipeline.chain import load_references, report_of, sift
 from pipeline.corpus import References
+from pipeline.figures import name_of, read_report
 from pipeline.foreign import NAMES, Tally, read_foreign, source_name
 from pipeline.outputs import FILES, described, need_names, need_parquet, write_data_set, write_reasons
 from pipeline.recipe import Recipe, load_recipe
@@ -62,6 +64,20 @@ def rows_of(paths: list[Path], columns: dict[str, str], tally: Tally, unreadable
                 yield replace(item, source=f"file {source_name(path)}")
             else:
                 yield item
+
+
+def need_files(paths: list[Path]) -> None:
+    """Raises ValueError for what is given in the place of a file: a pattern that nothing fits, or a name on the hub."""
+    for path in paths:
+        if path.exists():
+            continue
+        if set("*?[") & set(str(path)):
+            raise ValueError(f"no file fits {path}: patterns are the shell's, which left this one as it stands; name files that are there")
+        if re.fullmatch(r"[\w.-]+/[\w-]+", str(path)) and not path.parent.exists():
+            raise ValueError(
+                f"there is no file {path}: of a data set on the hub, fetch the files first "
+                f"(hf download {path} --repo-type dataset --local-dir FOLDER) and give one of them to --in"
+            )
 
 
 def expected_bytes(path: Path) -> int:
@@ -104,15 +120,18 @@ def filter_files(args: argparse.Namespace) -> None:
     if any(override.startswith("sources") for override in args.set):
         raise ValueError("--set sources...: the rows come from --in, no teacher writes any: leave it out")
     need_names([*args.inputs, *args.against])
+    need_files([*args.inputs, *args.against])
     inputs = [Path(os.path.realpath(path)) for path in args.inputs]  # resolve() raises where links go in a circle
     if len(set(inputs)) < len(inputs):
         raise ValueError("--in names a file twice")
     if spoilt := set(inputs) & {(args.out / name).resolve() for name in OUTPUTS}:
         raise ValueError(f"{spoilt.pop()} would be written over while it is read: choose another --out")
     need_space(args.out, sum(expected_bytes(path) for path in args.inputs if path.is_file()))
-    references = load_references(recipe, args.against, args.no_tests)
+    references = load_references(recipe, args.against, args.no_tests, say)
     workers = make_workers(args.engine, args.workers, args.address)
     with hold_folder(args.out), workers:
+        if standing := standing_in(args.out, args.inputs):
+            say(f"{args.out} holds {standing}: it is replaced when this run ends (another --out keeps it)")
         sift_into(args, columns, recipe, references, workers)
 
 
@@ -122,14 +141,15 @@ def sift_into(
     """Sift the inputs into the folder, which is held."""
     tally, unreadable = Tally(), []
     rows = rows_of(args.inputs, columns, tally, unreadable)
-    sifted = sift(rows, recipe, references, workers=workers)
+    sifted = sift(rows, recipe, references, workers=workers, say=say)
     bad = tally.unreadable.total()
     if len(sifted.clean) + len(sifted.dropped) + bad != tally.lines + tally.further:
         raise RuntimeError(f"{tally.lines} lines became {tally.rows} rows and {bad} unreadable: a fault in the reader")
     more = {UNREADABLE: json_lines(unreadable)}
     if not tally.rows:  # there are lines: a file without any was refused
         write_reasons(args.out, more)
-        raise ValueError(f"no rows: all {tally.lines:,} lines are unreadable, {describe_first(unreadable)}")
+        lines = "the only line is" if tally.lines == 1 else f"all {tally.lines:,} lines are"
+        raise ValueError(f"no rows: {lines} unreadable, {describe_first(unreadable)}")
     judged = report_of(sifted, recipe, references, workers)
     judged["recipe"] = {key: value for key, value in judged["recipe"].items() if key != "sources"}
     train, validation = split(sifted.clean, recipe.corpus.validation, recipe.seed)
@@ -143,12 +163,26 @@ def sift_into(
     }
     print_summary(report)
     report = write_data_set(args.out, train, validation, sifted.dropped, report, more)
-    print(f"{args.out / 'clean.jsonl'}: {len(train):,} rows, sha256 {report['sha256'][:16]}")
+    say(f"{args.out / 'clean.jsonl'}: {len(train):,} rows, sha256 {report['sha256'][:16]}")
     if bad > args.max_bad:
         raise ValueError(
             f"{bad:,} unreadable {'line' if bad == 1 else 'lines'}, {describe_first(unreadable)}. {args.out / UNREADABLE} has all. "
             f"The files are written; --max-bad {bad} makes that a success"
         )
+
+
+def standing_in(folder: Path, paths: list[Path]) -> str:
+    """What data set the folder holds that is not of these files as they are, in words; "" where there is none."""
+    try:
+        report = read_report(folder)
+    except ValueError:  # none, or none that stands
+        return ""
+    files = report.get("input", {}).get("files", [])
+    if [file["sha256"] for file in files] == [sha256_file(path) for path in paths if path.is_file()]:
+        return ""
+    return f"the data set {name_of(report)} ({report['clean']:,} rows), made of " + (
+        ", ".join(file["name"] for file in files) or "other sources"
+    )
 
 
 def describe_first(unreadable: list[dict]) -> str:
@@ -160,14 +194,12 @@ def describe_first(unreadable: list[dict]) -> str:
 def print_summary(report: dict) -> None:
     given = report["input"]
     for reading, count in given["columns"].items():
-        print(f"{count:,} lines read as {reading}")
+        say(f"{count:,} lines read as {reading}")
     for file in given["files"]:
         if file["notes"]:
-            print(f"{file['name']}: {', '.join(file['notes'])}")
-    for stage in report["stages"]:
-        print(f"{stage['stage']:20} -{stage['dropped']:,}")
+            say(f"{file['name']}: {', '.join(file['notes'])}")
     further = f" + {given['further_rows']:,} further rows of conversations" if given["further_rows"] else ""
-    print(
+    say(
         f"{given['lines']:,} lines{further} = {report['clean']:,} clean + {report['dropped']:,} dropped "
         f"+ {given['unreadable']:,} unreadable"
     )
@@ -206,7 +238,7 @@ def main(arguments: list[str] | None = None) -> None:
         stop(f"{told(error)}{hint}", status_of(error))
     except KeyboardInterrupt:
         stop("stopped: run the same command again")
-    print(f"in {time.monotonic() - started:.0f} s")
+    say(f"in {time.monotonic() - started:.0f} s")
 
 
 if __name__ == "__main__":

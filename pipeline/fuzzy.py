@@ -44,8 +44,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from tqdm import tqdm
 
+from mathtutor.progress import progress
 from pipeline.minhash import Buckets, signatures
 from pipeline.recipe import SEARCHES
 from pipeline.workers import Processes, Workers
@@ -304,7 +304,7 @@ def near_twins(
     """For each text the first earlier text that stays and is its twin (cosine >= threshold), or None: it stays.
 
     The first `known` texts stay without being judged. The threshold lies above 0 and goes up to 1, else ValueError.
-    A text without words has no twin. On a terminal a bar tells how many texts are judged. The exact search is done by
+    A text without words has no twin. How many texts are judged is told on the way. The exact search is done by
     the `workers` where they are those of a cluster: of one machine's, one alone is done sooner than two have the texts.
     """
     if not 0 < threshold <= 1:
@@ -315,11 +315,11 @@ def near_twins(
         return []
     workers = workers or Processes(1)
     join = Join(tfidf(texts), threshold)
-    with tqdm(total=len(texts) - known, desc="near-twins", unit="text", disable=None) as bar:
+    with progress(len(texts) - known, 0, "texts", name="near-twins") as advance:
         if search == "minhash":
             judged = join.judge_among(Buckets(signatures(texts, workers)), workers, known)
         else:
             judged = join.judge_with(workers, known) if workers.are_remote else join.judge_all(known)
         for count in judged:
-            bar.update(count)
+            advance(count)
     return join.twins

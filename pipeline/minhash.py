@@ -18,8 +18,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-from tqdm import tqdm
 
+from mathtutor.progress import progress
 from pipeline.workers import Workers
 
 BANDS, ROWS = 42, 3  # hashes of a signature: BANDS * ROWS
@@ -55,11 +55,11 @@ class Signer:
 def signatures(texts: Sequence[str], workers: Workers) -> np.ndarray:
     """The bands of all texts, (texts, BANDS); those of a text without words are its own alone."""
     parts = [texts[first : first + PART] for first in range(0, len(texts), PART)]
-    with tqdm(total=len(texts), desc="MinHash", unit="text", disable=None) as bar:
+    with progress(len(texts), 0, "texts", name="MinHash") as advance:
         bands = []
         for found in workers.map(Signer, (), parts):
             bands.append(found)
-            bar.update(len(found))
+            advance(len(found))
     return np.concatenate(bands)
 
 

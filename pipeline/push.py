@@ -21,7 +21,8 @@ from pathlib import Path
 from mathtutor.io import sha256_file
 from mathtutor.publish import add_arguments, publish
 from pipeline.card import data_card
-from pipeline.report import page, read_report
+from pipeline.figures import read_report
+from pipeline.report import page
 
 FILES = ("clean.jsonl", "clean.parquet", "validation.jsonl")  # the last two where the report names them
 

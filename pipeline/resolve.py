@@ -24,8 +24,6 @@ from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
-from tqdm import tqdm
-
 from mathtutor.chat import conversation
 from mathtutor.engines import Engine, Generation, Sampling, display_name, load_engine
 from mathtutor.engines.openai import EngineError
@@ -45,10 +43,11 @@ from mathtutor.io import (
 from mathtutor.maths.answers import read_answer, read_gold
 from mathtutor.maths.arithmetic import show
 from mathtutor.problem import Row
+from mathtutor.progress import progress
 from pipeline.chain import References, Sifted, report_of
+from pipeline.figures import read_report
 from pipeline.outputs import need_parquet, write_data_set
 from pipeline.recipe import Recipe
-from pipeline.report import read_report
 
 STAGE = "agreement"
 TEMPERATURE = 0.7  # samples of a greedy decoder would all be one
@@ -177,7 +176,7 @@ def ask(engine: Engine, rows: Sequence[Row], samples: int, sampling: Sampling, j
     done = {(id, sample) for id, votes in read_votes(journal).items() for sample in votes}
     wanted = {(row.id, sample) for row in rows for sample in range(samples)}
     batched, failed = hasattr(engine, "batch_size"), 0
-    with tqdm(total=len(wanted), initial=len(done & wanted), unit="sample", disable=None) as bar:
+    with progress(len(wanted), len(done & wanted), "samples") as advance:
         for sample, chunk, drawn in plan(engine, rows, samples, sampling):
             missing = [row for row in chunk if (row.id, sample) not in done]
             asked = chunk if batched and missing else missing
@@ -186,7 +185,7 @@ def ask(engine: Engine, rows: Sequence[Row], samples: int, sampling: Sampling, j
                     failed += 1
                 elif (asked[index].id, sample) not in done:
                     journal.append({"id": asked[index].id, "sample": sample, **vote_of(generation)})
-                    bar.update()
+                    advance()
     return failed
 
 

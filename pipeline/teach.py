@@ -35,8 +35,6 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from tqdm import tqdm
-
 from mathtutor.bank import BankError
 from mathtutor.engines import without_urls
 from mathtutor.io import (
@@ -51,9 +49,10 @@ from mathtutor.io import (
     write_json,
     write_rows,
 )
+from mathtutor.progress import counted
 from pipeline.seeds import COUNT
 from pipeline.teachers import anthropic_batch, procedural
-from pipeline.teachers.prices import DEFAULT_MODEL, MODELS, Model, dollars, find_model
+from pipeline.teachers.prices import DEFAULT_MODEL, MODELS, Model, about, dollars, find_model
 from pipeline.teachers.prompts import SAMPLE, Estimate, Plan, estimate_all, load_seeds
 from pipeline.teachers.run import TeacherError
 
@@ -76,7 +75,7 @@ def describe(plan: Plan, estimate: Estimate, where: str) -> list[str]:
     model, price, usd = plan.model, "no prices given: taken to cost nothing", ""
     if model.input_usd or model.output_usd:
         price = f"${model.input_usd:g} and ${model.output_usd:g} per million tokens read and written"
-        usd = f": ${estimate.usd:.2f}, and at most ${estimate.worst_usd:.2f}"
+        usd = f": ${about(estimate.usd)}, and at most ${about(estimate.worst_usd)}"
     if plan.requests > SAMPLE:
         usd += f" (extrapolated from {SAMPLE:,} requests)"
     return [
@@ -129,7 +128,7 @@ def draw(folder: Path, problems: int, seed: int) -> dict:
         if (folder / "journal.jsonl").exists():
             raise ValueError(f"{folder} holds replies that were asked for: choose another --out")
         (folder / "report.json").unlink(missing_ok=True)
-        rows = tqdm(procedural.write_rows(problems, seed), total=problems, unit="row", disable=None)
+        rows = counted(procedural.write_rows(problems, seed), problems, "rows")
         write_rows(folder / "raw.jsonl", (row.to_dict() for row in rows))
         report = {
             "plan": {"teacher": "procedural", "model": "problem bank", "problems": problems, "seed": seed},

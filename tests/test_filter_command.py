@@ -20,6 +20,7 @@ import pipeline.filter
 from mathtutor.io import read_json, read_rows, sha256_file
 from mathtutor.problem import Row
 from mathtutor.sources import DATA_VARIABLE
+from pipeline.chain import STAGES
 from pipeline.corpus import References
 from pipeline.filter import OUTPUTS, RECIPE, main, read_columns
 from pipeline.filters import first_reason
@@ -238,6 +239,7 @@ def test_a_run_killed_between_its_files_leaves_no_report_of_other_rows(tmp_path,
         (b"", "is empty: it has no rows"),
         ("how many?".encode("utf-16"), "is UTF-16: save it as UTF-8"),
         (b"not json\nat all\n", "no rows: all 2 lines are unreadable, the first at theirs.jsonl:1:1: not_json (Expecting value)"),
+        (b"not json\n", "no rows: the only line is unreadable, the first at theirs.jsonl:1:1: not_json"),
         (b'{"question": "Ana has 3 pens. How many?", "answer": "3"}\n', "no row passed the filters"),
     ],
 )
@@ -293,6 +295,44 @@ def test_the_input_is_never_written_over_nor_read_twice(tmp_path, good, capsys):
     assert "choose another --out" in refused(capsys, "--in", path, "--out", tmp_path, "--no-tests")
     assert "names a file twice" in refused(capsys, "--in", path, path, "--out", tmp_path / "out", "--no-tests")
     assert path.read_bytes() == before and [p.name for p in tmp_path.iterdir()] == ["clean.jsonl"]
+
+
+@pytest.mark.parametrize(
+    "name, says",
+    [
+        ("openai/gsm8k", "hf download openai/gsm8k --repo-type dataset"),
+        ("*.parquet", "no file fits *.parquet: patterns are the shell's"),
+        ("none.jsonl", "none.jsonl cannot be read: No such file"),
+    ],
+)
+def test_what_is_no_file_is_answered_with_the_way_to_one(tmp_path, capsys, name, says):
+    assert says in refused(capsys, "--in", name, "--out", tmp_path / "out", "--no-tests")
+
+
+def test_a_data_set_of_other_input_is_not_replaced_without_a_word(tmp_path, good, capsys):
+    first, second, out = tmp_path / "first.jsonl", tmp_path / "second.jsonl", tmp_path / "out"
+    for path, rows in ((first, good[:3]), (second, good[3:5])):
+        path.write_text("".join(map(as_gsm8k, rows)))
+    for path, word in ((first, ""), (first, ""), (second, "holds the data set first (3 rows), made of first.jsonl: it is replaced")):
+        run(path, out)
+        said = capsys.readouterr().out
+        assert word in said and ("is replaced" in said) is bool(word)
+
+
+def test_each_stage_is_told_as_it_ends_and_a_reader_who_goes_away_stops_nothing(tmp_path, good, capsys):
+    path = tmp_path / "theirs.jsonl"
+    path.write_text("".join(map(as_gsm8k, [*good[:3], good[0]])))
+    run(path, tmp_path / "told")
+    lines = [line.rpartition(" -") for line in capsys.readouterr().out.splitlines()]
+    assert [name.strip() for name, _, count in lines if count.isdigit()] == list(STAGES)
+    assert ("exact_duplicate     ", " -", "1") in lines
+    command = [sys.executable, "-m", "pipeline.filter", "--in", str(path), "--out", str(tmp_path / "unread"), "--no-tests", "--workers", "1"]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process.stdout.close()
+    said = process.stderr.read()
+    process.stderr.close()
+    assert process.wait() == 0 and said == b"", said
+    assert (tmp_path / "unread" / "clean.jsonl").read_bytes() == (tmp_path / "told" / "clean.jsonl").read_bytes()
 
 
 def test_links_that_go_in_a_circle_are_refused_in_a_sentence(tmp_path, capsys):

@@ -614,7 +614,7 @@ def test_a_file_of_strangers_does_not_get_our_licence_by_calling_itself_ours(tmp
         (setting(sources__bank=0, sources__gsm8k="false"), "names no source of candidates"),
         (setting(sources__files="none.jsonl", sources__gsm8k="false"), "none.jsonl"),
         (["--workers", "0"], "must be at least 1"),
-        (BANK_ONLY, f"unset {DATA_VARIABLE}.*or --no-tests"),
+        (BANK_ONLY, f"unset {DATA_VARIABLE}.*or build without the comparison: python -m pipeline.build --recipe .* --no-tests$"),
         (["--no-tests"], f"unset {DATA_VARIABLE}"),
         (["--no-tests", "--against", "x.json"], "give one of them"),
     ],
@@ -624,6 +624,12 @@ def test_a_wrong_argument_is_answered_with_a_sentence(tmp_path, monkeypatch, rec
     with pytest.raises(SystemExit, match=says):
         run_build(monkeypatch, recipe, tmp_path / "out", *arguments)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_data_set_that_another_command_made_is_not_replaced_without_a_word(tmp_path, monkeypatch, recipe, capsys):
+    for count, is_told in ((3, False), (3, False), (4, True)):
+        run_build(monkeypatch, recipe, tmp_path / "out", "--no-tests", "--workers", 1, *BANK_ONLY, *setting(sources__bank=count))
+        assert ("holds the data set small (" in capsys.readouterr().out) is is_told
 
 
 def test_all_that_is_wrong_with_a_recipe_is_told_at_once(recipe):

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from eval import progress as module
-from eval.progress import progress
+from mathtutor import progress as module
+from mathtutor.progress import counted, progress
 
 
 @pytest.fixture
@@ -33,6 +33,20 @@ def test_what_is_over_at_once_says_nothing(capsys):
         advance()
         advance()
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("total, line", [(9, "rules: 3 of 9 rows after 0 s, about 0 s to go"), (None, "rules: 3 rows after 0 s")])
+def test_the_work_is_named_where_a_command_does_several(fast, capsys, total, line):
+    with progress(total, 0, "rows", name="rules") as advance:
+        advance(3)
+        time.sleep(0.08)
+    assert line in capsys.readouterr().err.splitlines()
+
+
+def test_what_is_taken_is_counted(fast, capsys):
+    for _ in counted(iter("abc"), 3, "rows", "rules"):
+        time.sleep(0.03)
+    assert capsys.readouterr().err.splitlines()[-1] == "rules: 3 of 3 rows after 0 s"
 
 
 def test_an_error_ends_the_lines_and_goes_through(fast, capsys):

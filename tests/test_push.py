@@ -204,6 +204,16 @@ def test_a_dry_run_shows_all_and_sends_nothing(folder, hub):
     assert "pretty_name: synth-test" in lines and lines[-1] == "nothing was sent"
 
 
+def test_a_reader_who_goes_away_ends_nothing_with_an_error(folder, hub):
+    code = (  # as `| head` does, only at once
+        "import os, sys; from pipeline import push; read, write = os.pipe(); os.close(read); os.dup2(write, 1); "
+        f"push.main(['--data', {str(folder)!r}, '--to', {TO!r}, *sys.argv[1:]])"
+    )
+    for options, commits in ((["--dry-run"], 0), ([], 1)):
+        done = run(folder, hub, command=("-c", code, *options))
+        assert (done.returncode, len(hub.commits)) == (0, commits) and "Errno" not in done.stderr and "Traceback" not in done.stderr, done.stderr
+
+
 # --- refusals: before anything is sent, with the way out
 
 

@@ -12,7 +12,7 @@ import eval.benchmarks
 import pipeline.chain
 from mathtutor.problem import Row
 from mathtutor.sources import SOURCES
-from pipeline.benchmarks import BANK_HELD_OUT, BANK_KNOWN, WITHIN, bank_problems, published_problems
+from pipeline.benchmarks import ASIDE, BANK_HELD_OUT, BANK_KNOWN, WITHIN, bank_problems, published_problems
 from pipeline.chain import load_references, report_of, sift_judged
 from pipeline.corpus import References
 from pipeline.decontaminate import words
@@ -47,10 +47,21 @@ def test_every_benchmark_that_eval_knows_is_compared_with_or_told_as_missing(mon
     assert len(references.tests["typed"]) == 300
     compared = {name.split("/")[0] for name in references.tests} | {name.replace("/", "-") for name in references.verbatim}
     missing = {reason.split(" ")[0] for reason in references.missing}
-    assert compared | missing | WITHIN.keys() == known_to_eval() | {"typed"}
+    assert compared | missing | WITHIN.keys() == known_to_eval() | {"typed"} | ASIDE.keys()
     assert "gsm-plus (MATHTUTOR_DATA has no gsm-plus/test.jsonl)" in references.missing and "asdiv" not in missing
     told = report_of(sift_judged([], RECIPE, references), RECIPE, references)["decontamination"]
     assert told["not_compared"] == references.missing and told["within"] == {"svamp-no-question": "svamp/test"}
+
+
+def test_what_is_left_aside_is_told_unless_it_is_given(monkeypatch, tmp_path):
+    monkeypatch.setenv("MATHTUTOR_DATA", str(tmp_path))
+    monkeypatch.setattr(pipeline.chain, "benchmark_problems", lambda against: {"gsm8k/test": [OTHER]})
+    monkeypatch.setattr(pipeline.chain, "bank_problems", lambda split, instances: [])
+    for against, is_told in (((), True), ((tmp_path / "stepverify" / "dataset.json",), False)):
+        said: list[str] = []
+        told = [entry for entry in load_references(RECIPE, against, say=said.append).missing if entry.startswith("stepverify (its problems")]
+        assert bool(told) is is_told
+        assert "from the folder that MATHTUTOR_DATA names" in said[0] and f"{len(published_problems()[1]) + is_told} not at hand" in said[1]
 
 
 def test_what_stands_whole_in_another_set_does(monkeypatch):

@@ -16,19 +16,18 @@ from mathtutor.io import write_json
 from mathtutor.problem import Row
 from pipeline import card, report
 from pipeline.card import FIELDS, LICENCES, SYNTHETIC, data_card, fenced, header_of, licence_of
-from pipeline.report import (
+from pipeline.figures import (
     GSM8K_STEPS,
-    SECTIONS,
     balance_of,
+    clusters_line,
     is_on,
     measure,
     number,
-    page,
     percent,
     stages_of,
     words,
-    write_html,
 )
+from pipeline.report import SECTIONS, page, write_html
 from tests.browser import chromium, open_browser
 
 
@@ -201,7 +200,7 @@ def test_without_stages_the_funnel_is_worked_out_from_the_reasons():
     "caption, rows",
     [
         ("Where the clean rows come from", [["bank", "70", "70.0%"], ["composed", "25", "25.0%"], ["gsm8k-train", "5", "5.0%"]]),
-        ("Kinds", [["integer", "90", "90.0%"], ["decimal", "7", "7.0%"], ["fraction", "3", "3.0%"], ["negative", "2", "2.0%"]]),
+        ("Kinds", [["integer", "90", "90.0%"], ["decimal", "7", "7.0%"], ["fraction", "3", "3.0%"], ["below nought, one of the above as well", "2", "2.0%"]]),
         ("Operations in the steps", [["+ addition", "80", "40.0%"], ["- subtraction", "40", "20.0%"], ["* multiplication", "60", "30.0%"], ["/ division", "20", "10.0%"]]),
         ("Words a problem", [["20 to 29", "40", "40.0%"], ["30 to 39", "60", "60.0%"]]),
         ("Clusters of near-duplicates", [["2", "3", "50.0%"], ["3", "1", "16.7%"], ["10-19", "1", "16.7%"], ["100+", "1", "16.7%"]]),
@@ -460,7 +459,7 @@ def test_balance_is_told_beside_what_people_wrote():
     lines = {line.measure: line for line in balance_of(REPORT)}
     assert lines["steps of a solution, on average"][1:] == ("2.5", "3.6")  # (20 + 100 + 75 + 60) / 100
     assert lines["solutions of one step"][1:] == ("20.0%", "0%")
-    assert lines["grades"].here == "2, as varied as 2.0 of equal size"
+    assert lines["grades"].here == "2" and lines["grades that would be as varied were all equally common"].here == "2.0"
     same = {line.measure: line for line in balance_of({"steps": GSM8K_STEPS})}
     assert same["distance of the steps from GSM8K train (0%: the same shares)"].here == "0%"
     apart = {line.measure: line for line in balance_of({"steps": {"1": 7}})}
@@ -586,11 +585,55 @@ def test_one_row_is_told_in_the_singular():
 
 @pytest.mark.parametrize("text", [page, data_card])
 def test_what_rows_were_not_compared_with_is_told(text):
-    found = REPORT["decontamination"] | {"not_compared": ["held-out families"]}
-    assert "Not compared: held-out families." in text(REPORT | {"decontamination": found})
-    found = found | {"not_compared": ["one", "two", "three"]}
-    assert "Not compared: one; two; three." in text(REPORT | {"decontamination": found})
-    assert "Not compared: " not in text(REPORT)
+    away = ["one (MATHTUTOR_DATA has no one/test.jsonl)", "two (on no hub)", "three (MATHTUTOR_DATA has no 3.xml)", "four (a/b could not be loaded from the hub)"]
+    found = REPORT["decontamination"] | {"not_compared": [*away, "held-out families"], "verbatim_only": ["bank/known"], "within": {"part": "whole/test"}}
+    mark = {page: "<li>", data_card: "\n- "}[text]
+    told = text(REPORT | {"decontamination": found})
+    for line in (
+        "Compared with 2,319 problems of gsm8k/test and svamp/test; what was kept was counted again.",
+        "Only an exact copy counts of bank/known: rows may be other problems of the same families.",
+        "Not compared by itself: part, as its texts are parts of whole/test.",
+        "Not compared, as no file of it was at hand: one and three.",
+        "Not compared, as on no hub: two.",
+        "Not compared, as it could not be loaded from the hub: four.",
+        "Not compared: held-out families.",
+    ):
+        assert mark + line in told
+    assert "MATHTUTOR" not in told and "Not compared" not in text(REPORT)
+
+
+@pytest.mark.parametrize("text", [page, data_card])
+def test_figures_that_would_not_add_up_say_why(text):
+    assert "the false alarms of the filters can add up to more than those of all together" in text(REPORT)
+    whole = REPORT | {"answers": {"kinds": {"integer": 100, "decimal": 0, "fraction": 0, "negative": 2}, "sizes": {"under 1": 10, "1 to 9": 90}}}
+    if text is data_card:
+        assert "- answers: integer 90.0%, decimal 7.0%, fraction 3.0% (2.0% of all are below nought), printed" in text(REPORT)
+        assert "the smallest under 1, the largest 1 to 9" in text(REPORT) and "the smallest 0, the largest 1 to 9" in text(whole)
+    else:
+        sizes = [Page(text(given)).tables["Sizes"][1] for given in (REPORT, whole)]
+        assert sizes == [["under 1", "10", "10.0%"], ["0", "10", "10.0%"]]
+
+
+@pytest.mark.parametrize(
+    "dropped, cap, sentence",
+    [
+        ({"exact_duplicate": 2, "fuzzy_duplicate": 7, "skeleton_cap": 1}, 3, "10 rows resembled a row before them and were dropped = 2 (exact duplicate) + 7 (fuzzy duplicate) + 1 (skeleton cap). With that row they make 4 clusters, counted here by their size. Of rows that differ in names and numbers only, the first 3 stay; the others are counted with the first."),
+        ({"fuzzy_duplicate": 10}, 3, "10 rows resembled a row before them and were dropped = 10 (fuzzy duplicate). With that row they make 4 clusters, counted here by their size."),
+        ({}, None, "10 rows resembled a row before them and were dropped. With that row they make 4 clusters, counted here by their size."),  # of an older build
+    ],
+)  # fmt: skip
+def test_clusters_and_funnel_hang_together(dropped, cap, sentence):
+    stages = [{"stage": stage, "in": 100, "dropped": count, "out": 100 - count} for stage, count in dropped.items()]
+    report = {"clusters": {"2": 2, "3": 1, "7": 1}, "stages": stages, "recipe": {"corpus": {"skeleton_cap": cap}}}
+    assert clusters_line(report) == sentence
+
+
+@pytest.mark.parametrize("text", [page, data_card])
+@pytest.mark.parametrize("limit, said", [(16, "grade 16, a limit that is the same for every row"), (None, "not run")])
+def test_what_the_reading_level_asks_is_the_recipes(text, limit, said):
+    limits = {"max_reading_grade": limit, "min_reading_grade": None}
+    given = REPORT | {"recipe": REPORT["recipe"] | {"limits": limits}, "stages": [{"stage": "reading_level", "in": 120, "dropped": 20, "out": 100}]}
+    assert said in text(given)
 
 
 @pytest.mark.parametrize("text", [page, data_card])

@@ -21,9 +21,10 @@ from mathtutor.engines import Generation, Sampling
 from mathtutor.io import Journal, hold_folder, read_json, read_rows, sha256_file, write_json, write_rows
 from mathtutor.problem import Row
 from pipeline.chain import Dropped, References, Sifted, report_of
+from pipeline.figures import stages_of
 from pipeline.outputs import write_data_set
 from pipeline.recipe import Recipe
-from pipeline.report import page, stages_of
+from pipeline.report import page
 from pipeline.resolve import ask, disagreement, plan, vote_of
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -28,7 +28,7 @@ from pipeline.teachers import anthropic_batch, gsm8k
 from pipeline.teachers import run as runs
 from pipeline.teachers.anthropic_batch import Waits, read_result, read_usage, teach
 from pipeline.teachers.journal import Ask, BatchJournal
-from pipeline.teachers.prices import DEFAULT_MODEL, MODELS, find_model
+from pipeline.teachers.prices import DEFAULT_MODEL, MODELS, about, find_model
 from pipeline.teachers.prompts import SAMPLE, SHOTS, Plan, estimate_all, read_reply
 from pipeline.teachers.run import TeacherError
 
@@ -680,8 +680,13 @@ def test_a_dry_run_prints_a_request_and_the_cost_and_sends_nothing(server, seeds
     printed = capsys.readouterr().out
     request, end = json.JSONDecoder().raw_decode(printed)
     assert request["params"]["model"] == DEFAULT_MODEL and "Write 5 new problems" in request["params"]["messages"][0]["content"]
-    assert "3 requests for 12 problems" in printed[end:] and re.search(r"\$0\.\d\d, and at most \$0\.\d\d", printed[end:])
+    assert "3 requests for 12 problems" in printed[end:] and re.search(r"\$0\.\d*[1-9]\d*, and at most \$0\.\d*[1-9]", printed[end:])
     assert server.calls == [] and not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("usd, told", [(0, "0.00"), (0.000042, "0.000042"), (0.0015, "0.0015"), (0.05, "0.0500"), (0.5, "0.50"), (12.345, "12.35"), (8300, "8300.00")])
+def test_a_cheap_run_is_not_told_to_cost_nothing(usd, told):
+    assert about(usd) == told
 
 
 def test_a_dry_run_of_millions_is_quick_and_says_that_the_budget_stops_it(seeds, tmp_path, monkeypatch, capsys):

@@ -22,12 +22,12 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from eval.progress import progress
 from eval.proofs.judges import CUT, UNREACHABLE, Answer, Fault, Judge
 from eval.proofs.marks import READERS
 from eval.proofs.prompts import Prompt
 from eval.records import seed_of
 from mathtutor.io import Damaged, Journal
+from mathtutor.progress import progress
 
 TRIES = 8  # sendings of one ask that fail for a passing reason: some minutes of waiting in all
 LONGEST = 600.0  # seconds; a server that asks for more stops the run

@@ -29,11 +29,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from tqdm import tqdm
 
 from mathtutor.engines import without_urls
 from mathtutor.io import Damaged, Journal, read_rows, sha256_file
 from mathtutor.maths.answers import split_thinking
+from mathtutor.progress import progress
 from pipeline.teachers.journal import Ask, Batch, BatchJournal
 from pipeline.teachers.prices import dollars
 from pipeline.teachers.prompts import JSON_RULE, SCHEMA, SYSTEM, Plan, read_reply
@@ -284,14 +284,14 @@ class _Run(Run):
         with Journal(self.path(batch)) as journal:
             log = _Log(self, batch, journal)
             left = iter([ask for ask in batch.asks if self.id(ask) not in log.settled])
-            with tqdm(total=len(batch.asks), initial=len(log.settled), unit="request", disable=None) as bar:
+            with progress(len(batch.asks), len(log.settled), "requests") as advance:
 
                 async def work(asks: Iterator[Ask]) -> None:
                     for ask in asks:
                         if self._stopped:
                             return
                         await self._settle(ask, log, client)
-                        bar.update()
+                        advance()
 
                 if not self._reached:
                     await work(islice(left, 1))  # alone: it finds out what the server takes

@@ -65,6 +65,11 @@ def find_model(name: str, input_usd: float | None = None, output_usd: float | No
     return replace(model, **{name: price for name, price in prices.items() if price is not None})
 
 
+def about(usd: float) -> str:
+    """An estimate or a bill, in as many decimals as it takes to see it: 12.30, 0.0015, 0.000042."""
+    return f"{usd:.2f}" if usd >= 0.1 or not usd else f"{usd:.4f}" if usd >= 0.001 else f"{usd:.6f}"
+
+
 def dollars(usd: float) -> str:
     """A budget as it was given, in cents at least: 5.00, 0.006."""
     return max(f"{usd:.2f}", f"{usd:.10f}".rstrip("0"), key=len)
