@@ -138,7 +138,7 @@ def _read_run(found: Evidence, path: Path) -> None:
         cut_off=summary["cut_off"],
         tokens=summary["mean_tokens"],
         command=summary["command"],
-        agreement=tuple(summary.get("agreement", ())),
+        agreement=tuple(line for line in summary.get("agreement", ()) if line["agree"]),  # where no try has an answer, none agrees
         coverage=tuple(summary.get("coverage", ())),
     )
     found.runs.append(run)
