@@ -30,7 +30,7 @@ from pipeline.phrases import (
 from pipeline.reading import reading_grade
 from pipeline.recipe import Limits
 from pipeline.strays import CARDINALS, NUMBER_WORDS, strays_of
-from pipeline.unstated import Unstated, is_cut_off
+from pipeline.unstated import CUT_OFF, Unstated, is_cut_off
 
 MAX_READ = 20_000  # characters of a row, in all; `structure` drops a longer one before it comes here
 ENDING = 100  # characters at the end of a part that tell whether it was cut off
@@ -79,7 +79,7 @@ def solution_quality(row: Row, limits: Limits) -> str | None:
     if limits.least_common_words is not None and (fault := not_english(problem, limits.least_common_words)):
         return fault
     if isinstance(row, Unstated) and is_cut_off(row):
-        return "cut_off_and_no_answer_stated"
+        return CUT_OFF
     if any("<<" in step for step in steps):  # a note of GSM8K's that nobody closed
         return "unclosed_bracket"
     if any(text.count("(") > text.count(")") or text.count("[") > text.count("]") for text in (problem, *steps)):

@@ -12,6 +12,7 @@ from mathtutor.problem import Row
 from pipeline.chain import Dropped
 from pipeline.filters import DEFAULT, RULES
 from pipeline.recipe import Limits
+from pipeline.unstated import CUT_OFF
 
 MOST = 3  # reasons told
 SHOWN = 100  # characters of a text
@@ -32,17 +33,19 @@ def _example(drop: Dropped, limits: Limits) -> str:
 
 
 def _culprit(drop: Dropped, limits: Limits) -> str:
-    """The step without which the rule has nothing to say, else the problem, and of a rule on sums and answers the last step."""
+    """The step without which the rule has nothing to say, else the problem; of what is asked of the end the last step."""
     row, rule = drop.row, RULES.get(drop.stage)
-    if drop.stage == "answer_range":
+    if drop.stage == "answer_range" and row.answer:
         return row.answer
+    if row.steps and (drop.stage in ("answer_range", "math_verification") and not drop.reason.startswith("step_") or drop.reason == CUT_OFF):
+        return row.steps[-1]
     if rule is None or not row.steps or rule.__name__ == "structure":
         return row.problem
     for number, step in enumerate(row.steps):
         without: Row = replace(row, steps=(*row.steps[:number], PLAIN, *row.steps[number + 1 :]))
         if rule(without, limits) != drop.reason:
             return step
-    return row.steps[-1] if drop.stage == "math_verification" else row.problem
+    return row.problem
 
 
 def _shown(text: str) -> str:

@@ -51,7 +51,7 @@ ANNOUNCEMENT = re.compile(
 HEAD_OF_ALL = re.compile(r"\W*(?:step[- ]by[- ]step )?(?:solution|explanation|reasoning)\W*", re.IGNORECASE)
 # The end of a sentence or of an introduction, where the next one begins
 PART = re.compile(r".*?(?:[.!:][*_]{0,2}(?=\s)\s*|$)", re.DOTALL)
-LETTER = re.compile(r"\b[b-hj-zB-HJ-Z]\b(?!['’])")  # that may stand for a number
+LETTER = re.compile(r"(?<!['’])\b[b-hj-zB-HJ-Z]\b(?!['’])")  # that may stand for a number
 MAX_PART = 300  # characters of a sentence that announces; a longer one says more
 ONLY_NUMBER = re.compile(r"[\W_]*+\d[\d,]*+(?:[./]\d++)?+[\W_]*+")
 GOES_ON = re.compile(r"\$\$|\\\[|\\begin|[a-z=]")

@@ -19,6 +19,7 @@ from mathtutor.problem import Row
 from pipeline.english import OF_FORM
 from pipeline.strays import written_numbers
 
+CUT_OFF = "cut_off_and_no_answer_stated"  # the reason
 END = 400  # characters at the end of a step that are looked at
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z\d\"'“(])")
 _IS_CLOSED = re.compile(r"[.!?][\"'”’)\]]*$")
