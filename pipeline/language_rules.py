@@ -80,7 +80,7 @@ def solution_quality(row: Row, limits: Limits) -> str | None:
         return fault
     if isinstance(row, Unstated) and is_cut_off(row):
         return CUT_OFF
-    if any("<<" in step for step in steps):  # a note of GSM8K's that nobody closed
+    if any(step.count("<<") > step.count(">>") for step in steps):  # a note of GSM8K's that nobody closed
         return "unclosed_bracket"
     if any(text.count("(") > text.count(")") or text.count("[") > text.count("]") for text in (problem, *steps)):
         return "unclosed_bracket"

@@ -37,7 +37,7 @@ _HANGING = frozenset(
     "while who whose why will with without would you your".split()
 )
 _UNITS = frozenset(
-    "apart cent cents cm day days dollar dollars feet ft gallons gram grams hour hours inch inches kg kilometers km lb lbs liters "
+    "apart cent cents cm day days degree degrees dollar dollars feet ft gallons gram grams hour hours inch inches kg kilometers km lb lbs liters "
     "meters mile miles min mins minute minutes month months mph oz ounces overall percent pound pounds remaining second seconds "
     "week weeks yards year years".split()
 )
@@ -74,7 +74,7 @@ def is_cut_off(row: Row) -> bool:
     words = _WORDS.findall(behind["words"] if behind else sentence)
     if not words:
         return not behind
-    known = {word.lower() for text in (row.problem, *before, sentence[: len(sentence) - len(words[-1])]) for word in _WORDS.findall(text)}
+    known = {word.lower() for text in (row.problem, *before, last.rpartition(words[-1])[0]) for word in _WORDS.findall(text)}
     word = words[-1].lower()
     is_word = not {word, word.removesuffix("s")}.isdisjoint(known | OF_FORM | _UNITS)
     return not is_word or word in _HANGING or not behind or len(words) > MOST_BEHIND

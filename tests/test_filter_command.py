@@ -122,7 +122,7 @@ def test_rows_that_state_no_answer_are_counted_and_a_cut_one_is_named(tmp_path, 
     assert report["dropped_by_stage"]["solution_quality"] == {"cut_off_and_no_answer_stated": 2}
     printed = capsys.readouterr().out
     assert "3 rows state no answer: the last result was taken; 1 of them passed" in printed
-    assert f'most went for\n  2 x solution_quality: cut_off_and_no_answer_stated, as in "theirs-0000002": "' in printed
+    assert 'most went for\n  2 x solution_quality: cut_off_and_no_answer_stated, as in "theirs-0000002": "' in printed
     assert "3 rows state no answer: the last result was taken; 1 of them passed" in (tmp_path / "out" / "README.md").read_text()
     told = run(tmp_path / "out" / "clean.jsonl", tmp_path / "again")
     assert told["input"]["no_answer_stated"] == {"rows": 0, "clean": 0} and "state no answer" not in capsys.readouterr().out

@@ -628,7 +628,7 @@ def test_a_solution_becomes_steps_and_an_answer(solution, steps, answer):
         ("Let x be the given value, step by step.\nx = 10\n#### 10", ("Let x be the given value, step by step.", "x = 10"), "10"),
         ("She keeps the pens.\n12 - 2 = 10\n#### 10", ("She keeps the pens.", "12 - 2 = 10"), "10"),
         ("12 - 2 = 10\nNow we solve this problem.\n#### 10", ("12 - 2 = 10", "Now we solve this problem."), "10"),  # no first line
-        ("Let's think step by step.", ("Let's think step by step.",), ""),
+        ("We look at the problem.", ("We look at the problem.",), ""),  # nothing else is there: the filters name it
         # a number in words behind the mark, and a heading
         ("12 * 2 = 24\n#### twenty-four", ("12 * 2 = 24",), "24"),
         ("#### Two boxes\n3 * 4 = 12\n#### 12", ("Two boxes", "3 * 4 = 12"), "12"),
