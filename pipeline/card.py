@@ -41,6 +41,7 @@ from pipeline.figures import (
     words,
 )
 from pipeline.teachers.prices import about
+from pipeline.unstated import unstated_line
 
 FIELDS = {
     "id": "unique; the source and a number",
@@ -198,6 +199,8 @@ def highlights(report: Mapping) -> list[str]:
 def making(report: Mapping) -> list[str]:
     stages = [text(words(name)) for name in names_of(report)]
     lines = [text(input_line(report["input"])), ""] if "input" in report else []
+    if told := unstated_line(report.get("input", {})):
+        lines += [f"{text(told)}.", ""]
     lines += [f"{report['candidates']:,} candidates → {', '.join(stages)} → {counted(report['clean'], 'row')}", ""] if stages else []
     if command := report.get("command"):
         commands = [command, *([report["agreement"]["command"]] if "agreement" in report else [])]

@@ -35,14 +35,17 @@ from pipeline.corpus import References
 from pipeline.figures import name_of, read_report
 from pipeline.foreign import NAMES, Tally, read_foreign, source_name
 from pipeline.outputs import FILES, described, need_names, need_parquet, write_data_set, write_reasons
+from pipeline.reasons import most_frequent
 from pipeline.recipe import Recipe, load_recipe
 from pipeline.records import Unreadable
 from pipeline.split import split
+from pipeline.unstated import Unstated, unstated_line
 from pipeline.workers import Workers, add_arguments, make_workers
 
 RECIPE = Path(__file__).parent / "recipes" / "foreign.yaml"
 UNREADABLE = "unreadable.jsonl"
 OUTPUTS = (*FILES, UNREADABLE)
+FEW = 1  # clean rows for each that was dropped: with fewer the log says why
 
 
 def read_columns(text: str) -> dict[str, str]:
@@ -99,8 +102,8 @@ def command_of(args: argparse.Namespace) -> str:
     )
 
 
-def describe_input(paths: list[Path], tally: Tally) -> dict:
-    """What was read, for the report."""
+def describe_input(paths: list[Path], tally: Tally, clean: list[Row]) -> dict:
+    """What was read, for the report; `clean` are the rows that passed."""
     return {
         "files": [{"name": path.name, "sha256": sha256_file(path), "notes": tally.notes[str(path)]} for path in paths],
         "columns": dict(tally.readings.most_common()),
@@ -108,6 +111,7 @@ def describe_input(paths: list[Path], tally: Tally) -> dict:
         "rows": tally.rows,
         "further_rows": tally.further,
         "turns_left_out": tally.asides,
+        "no_answer_stated": {"rows": tally.unstated, "clean": sum(isinstance(row, Unstated) for row in clean)},
         "unreadable": tally.unreadable.total(),
         "unreadable_by_reason": dict(tally.unreadable.most_common()),
     }
@@ -155,13 +159,15 @@ def sift_into(
     train, validation = split(sifted.clean, recipe.corpus.validation, recipe.seed)
     report = {
         "command": command_of(args),
-        "input": describe_input(args.inputs, tally),
+        "input": describe_input(args.inputs, tally, sifted.clean),
         **({"inputs": described(args.against)} if args.against else {}),
         **judged,
         "train": len(train),
         "validation": {"rows": len(validation), "rule": "clusters of the clean rows" if validation else "none"},
     }
     print_summary(report)
+    if sifted.clean and len(sifted.clean) < FEW * len(sifted.dropped):
+        print("most went for", *most_frequent(sifted.dropped, recipe.limits), sep="\n  ")
     report = write_data_set(args.out, train, validation, sifted.dropped, report, more)
     say(f"{args.out / 'clean.jsonl'}: {len(train):,} rows, sha256 {report['sha256'][:16]}")
     if bad > args.max_bad:
@@ -198,6 +204,8 @@ def print_summary(report: dict) -> None:
     for file in given["files"]:
         if file["notes"]:
             say(f"{file['name']}: {', '.join(file['notes'])}")
+    if told := unstated_line(given):
+        say(told)
     further = f" + {given['further_rows']:,} further rows of conversations" if given["further_rows"] else ""
     say(
         f"{given['lines']:,} lines{further} = {report['clean']:,} clean + {report['dropped']:,} dropped "

@@ -59,7 +59,9 @@ def structure(row: Row, limits: Limits) -> str | None:
         return "id_is_no_name"
     if not all(LABEL.fullmatch(label) for label in (row.source, row.family, row.topic)):
         return "label_is_no_name"
-    if not row.problem.strip() or not row.steps or not all(step.strip() for step in row.steps):
+    if row.problem.strip() and not row.steps:
+        return "no_solution_only_an_answer"
+    if not row.problem.strip() or not all(step.strip() for step in row.steps):
         return "empty_problem_or_step"
     texts = (row.problem, *row.steps, row.answer, row.asked, row.plan, row.source, row.family, row.topic)
     if any(token in text for token in CONTROL_TOKENS for text in texts):
@@ -150,6 +152,7 @@ _RESULT = re.compile(rf"= ?\$?({_NUMBER})(?![\d.,]*\d)")
 _RIGHT = re.compile(rf"= ?\$?({_NUMBER}(?: ?[-+*/] ?{_NUMBER})*)(?![\d.,]*\d)")  # 35 of "C = 70 / 2", too
 _SOLVED = re.compile(rf"({_NUMBER}) = [a-zA-Z]\b")  # "6 = x"
 _STATED = re.compile(rf"(?<![\w.])(?<![-+*/] )({_NUMBER})(?! ?[-+*/] ?\d|\.?\d)")
+_RATIO = re.compile(r"(?<![\w.])(?<![-+*/=] )(\d{1,9}) ?/ ?(\d{1,9})(?! ?[-+*/=] ?[\d(]|\.?\d)")
 _LETTER = re.compile(r"(?<![^\W\d_])(?<!['’])([a-zA-Z])(?![^\W_]|['’])")
 _NAME = re.compile(r"(?<![^\W_])(?<!['’])([a-zA-Z]+|\([^()]{1,60}\)) ?[<>]? ?$")
 _GIVEN_LETTER = re.compile(rf"(?<![^\W_])[a-zA-Z] ?= ?{_NUMBER}\W*$")
@@ -177,16 +180,27 @@ def _states_last(row: Row, gold: Fraction | None) -> bool:
             return True
     if (solved := _SOLVED.search(last)) and read_gold(solved[1]) == gold:
         return True
+    results = [value for step in before for value in _results(step)]
+    results += _results(last) if re.search(r"\d[^=]*=", last) else [check.right for check in _sums(last)]
+    if gold.denominator > 1 and _is_ratio(gold, last, results, row.problem):
+        return True
     said = [read_gold(number) for number in _STATED.findall(last)]
     if gold not in said and not is_same:
         return False
-    results = [value for step in before for value in _results(step)]
-    results += _results(last) if re.search(r"\d[^=]*=", last) else [check.right for check in _sums(last)]
     shares = [100 * value for value in results] if is_percent else []
     if _follows(gold, results, shares):
         return True
     is_count = len(results) > 3 and gold in (len(results), len(results) - 1)  # of what was worked out: "on the 5th day"
     return not equals and (is_count or _is_one_step_on(gold, results, row.steps))
+
+
+def _is_ratio(gold: Fraction, last: str, results: Sequence[Fraction], problem: str) -> bool:
+    """Does the last step end on the answer as a part of a whole, "so 5/8 is left" or "that is 6 / 8 of it": a result and another or a given number?"""
+    *_, ratio = [None, *_RATIO.finditer(last)]
+    if not ratio or re.search(r"\d", last[ratio.end() :]) or not int(ratio[2]) or Fraction(int(ratio[1]), int(ratio[2])) != gold:
+        return False
+    parts = {Fraction(int(part)) for part in ratio.groups()}
+    return not parts.isdisjoint(results) and parts <= {*results, *written_numbers(problem)}
 
 
 def _is_sum(left: str, told: str) -> bool:

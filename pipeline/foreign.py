@@ -35,7 +35,8 @@ from mathtutor.maths.answers import find_gold
 from mathtutor.problem import Row
 from pipeline.filters import ID, is_bare
 from pipeline.records import Number, Record, Unreadable, is_missing, list_inside, raw_of, read_records
-from pipeline.solutions import STEP_LABEL, as_written, stated_answer, to_steps
+from pipeline.solutions import STEP_LABEL, as_written, read_stated, stated_answer, to_steps
+from pipeline.unstated import Unstated
 
 # Names in the order in which they are believed, in lower case and without marks: "Ground_Truth Answer" is groundtruthanswer.
 NAMES = {
@@ -86,6 +87,7 @@ class Tally:
     lines     records: neither blank lines nor the head of a table
     further   rows beyond the first of a conversation that holds several problems
     asides    later turns of conversations that hold no problem of their own and are left out
+    unstated  rows whose record states no answer: the last number of the solution was taken
     readings  which columns were taken for what: {"problem=question, solution=answer": 7473}
     notes     what was put right on the way, by file
     ids       id -> "file:line", so that none stands twice
@@ -96,6 +98,7 @@ class Tally:
     unreadable: Counter[str] = field(default_factory=Counter)
     further: int = 0
     asides: int = 0
+    unstated: int = 0
     readings: Counter[str] = field(default_factory=Counter)
     notes: dict[str, list[str]] = field(default_factory=dict)
     ids: dict[str, str] = field(default_factory=dict)
@@ -151,6 +154,7 @@ def read_foreign(
             yield item
         tally.rows += len(rows)
         tally.further += max(0, len(rows) - 1)
+        tally.unstated += sum(isinstance(row, Unstated) for row in rows)
         yield from rows
         if number == SAMPLE:
             heads.check(tally.rows > before)
@@ -233,8 +237,10 @@ def _rows(value: dict, columns: dict[str, str], source: str) -> tuple[list[Row],
         problem = _bare_problem(pair.problem)
         if not problem:
             raise _Refused("no_problem", "the problem is empty")
-        answer = _shown(pair.answer) if pair.answer else stated_answer(pair.solution)
-        rows.append(Row(given and given + f".{number}" * (number > 1), problem, to_steps(pair.solution), answer, source))
+        answer, is_stated = (_shown(pair.answer), True) if pair.answer else read_stated(pair.solution)
+        steps = to_steps(pair.solution)
+        kind = Unstated if steps and answer and not is_stated else Row
+        rows.append(kind(given and given + f".{number}" * (number > 1), problem, steps, answer, source))
     return rows, asides, ", ".join(f"{role}={names[role]}" for role in used if names[role])
 
 

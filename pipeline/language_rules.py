@@ -29,7 +29,8 @@ from pipeline.phrases import (
 )
 from pipeline.reading import reading_grade
 from pipeline.recipe import Limits
-from pipeline.strays import NUMBER_WORDS, strays_of
+from pipeline.strays import CARDINALS, NUMBER_WORDS, strays_of
+from pipeline.unstated import CUT_OFF, Unstated, is_cut_off
 
 MAX_READ = 20_000  # characters of a row, in all; `structure` drops a longer one before it comes here
 ENDING = 100  # characters at the end of a part that tell whether it was cut off
@@ -77,6 +78,10 @@ def solution_quality(row: Row, limits: Limits) -> str | None:
         return "problem_asks_nothing"
     if limits.least_common_words is not None and (fault := not_english(problem, limits.least_common_words)):
         return fault
+    if isinstance(row, Unstated) and is_cut_off(row):
+        return CUT_OFF
+    if any(step.count("<<") > step.count(">>") for step in steps):  # a note of GSM8K's that nobody closed
+        return "unclosed_bracket"
     if any(text.count("(") > text.count(")") or text.count("[") > text.count("]") for text in (problem, *steps)):
         return "unclosed_bracket"
     if any(_TRAILS_OFF.search(end) or _HANGS.search(end) for end in ends) or _stops_early(ends):
@@ -239,7 +244,8 @@ def _mixed_sum(row: Row) -> str | None:
     measures = {match["number"]: match["unit"].lower().replace("feet", "foot") for match in _MEASURED.finditer(row.problem)}
     if len({*measures.values()}) < 2:
         return None
-    once = {number for number, count in Counter(_NUMBERS.findall(row.problem)).items() if count == 1}
+    told = (CARDINALS.get(word, "") for word in re.findall("[a-z]+", row.problem.lower()))  # five fewer hours, and 5 minutes
+    once = {number for number, count in Counter([*_NUMBERS.findall(row.problem), *told]).items() if count == 1}
     found: set[str] = set()  # by earlier steps: such a number may be of any measure
     for step in row.steps:
         for match in _TWO_ADDED.finditer(step):

@@ -21,6 +21,7 @@ from mathtutor.io import as_json, json_lines, need_space, sha256_file, write_tog
 from mathtutor.problem import Row
 from pipeline.card import data_card
 from pipeline.chain import Dropped
+from pipeline.reasons import most_frequent
 from pipeline.report import page
 
 REPORT = "report.json"
@@ -89,7 +90,8 @@ def write_data_set(
     contents = {"dropped.jsonl": json_lines(drop.to_dict() for drop in dropped)}
     if not train:
         write_reasons(folder, {**contents, **(more or {})})
-        raise ValueError(f"no row passed the filters: {folder / 'dropped.jsonl'} holds the reasons")
+        told = "".join(f"\n  {line}" for line in most_frequent([drop for drop in dropped if isinstance(drop, Dropped)]))  # pipeline.resolve hands on older lines too
+        raise ValueError(f"no row passed the filters: {folder / 'dropped.jsonl'} holds the reasons" + (f", most of all\n{told[1:]}" if told else ""))
     contents["clean.jsonl"] = json_lines(row.to_dict() for row in train)
     contents["clean.parquet"] = to_parquet(train)
     if validation:

@@ -7,7 +7,8 @@ r"""The solutions of others as our steps, and the answers that they state.
 
 A solution with labels ("Step 1:", "1.") has a step for each label, one of plain lines a step for each line. In
 one that is laid out (Markdown, LaTeX, paragraphs) or stands in a single line, a step is an equation with what
-leads up to it. The statement of the answer is no step. Nothing that anybody wrote raises here.
+leads up to it. Neither the statement of the answer nor a first sentence that only announces a solution ("Let's think
+step by step.") is a step. Nothing that anybody wrote raises here.
 """
 
 from __future__ import annotations
@@ -20,7 +21,10 @@ from mathtutor.maths.answers import find_gold, read_answer, states_answer
 from mathtutor.maths.arithmetic import VULGAR, show
 from mathtutor.maths.claims import find_claims
 from mathtutor.maths.markup import without_markup
+from mathtutor.maths.numerals import read_words
 from mathtutor.maths.refusals import Answer
+from pipeline.phrases import BOILERPLATE, RESIDUE
+from pipeline.strays import written_numbers
 from pipeline.teachers.gsm8k import tidy
 
 DISPLAY = re.compile(
@@ -44,6 +48,11 @@ ANNOUNCEMENT = re.compile(
     r"[^\d=]*\b(?:step[- ]by[- ]step|break (?:it|this|that) down|let['’]?s (?:solve|calculate|begin|start))\b[^\d=]*",
     re.IGNORECASE,
 )
+HEAD_OF_ALL = re.compile(r"\W*(?:step[- ]by[- ]step )?(?:solution|explanation|reasoning)\W*", re.IGNORECASE)
+# The end of a sentence or of an introduction, where the next one begins
+PART = re.compile(r".*?(?:[.!:][*_]{0,2}(?=\s)\s*|$)", re.DOTALL)
+LETTER = re.compile(r"(?<!['’])\b[b-hj-zB-HJ-Z]\b(?!['’])")  # that may stand for a number
+MAX_PART = 300  # characters of a sentence that announces; a longer one says more
 ONLY_NUMBER = re.compile(r"[\W_]*+\d[\d,]*+(?:[./]\d++)?+[\W_]*+")
 GOES_ON = re.compile(r"\$\$|\\\[|\\begin|[a-z=]")
 BARE_DIVISOR = re.compile(r"/ \((\d+(?:\.\d+)?)\)")  # of \frac{8 + 4}{2}
@@ -53,7 +62,7 @@ LOOSE_POINT = re.compile(r"\s+([.,;:!?])(?=\s|$)")  # "24 ."
 def to_steps(solution: str) -> tuple[str, ...]:
     """The steps of a solution in plain text: no label, markup, currency sign or statement of the answer."""
     text = DISPLAY.sub(lambda match: _one_line(match.group()), _body(solution))
-    lines = _without_statement(INLINE_MARK.sub("\n####", INLINE_LABEL.sub("\n", text)).split("\n"))
+    lines = _without_announcement(_without_statement(INLINE_MARK.sub("\n####", INLINE_LABEL.sub("\n", text)).split("\n")))
     filled = [line for line in lines if line.strip()]
     label = next((label for label in (STEP_LABEL, ITEM_LABEL) if _is_list(filled, label)), None)
     if label:
@@ -65,10 +74,17 @@ def to_steps(solution: str) -> tuple[str, ...]:
     return tuple(step for step in map(plain_step, units) if any(map(str.isalnum, step)))
 
 
+def read_stated(solution: str) -> tuple[str, bool]:
+    """(the answer of a solution as a worksheet prints it, is it stated). Where it is not, the last number stands for it; "" where there is none."""
+    if "####" in solution and (gold := as_written(find_gold(solution))):
+        return gold, True
+    answer = read_answer(solution)
+    return as_written(answer), answer.rule not in ("last number", "bold")
+
+
 def stated_answer(solution: str) -> str:
-    """The answer that a solution states, as a worksheet prints it; "" where it states no number."""
-    gold = find_gold(solution) if "####" in solution else None
-    return as_written(gold) or as_written(read_answer(solution))
+    """The answer that a solution states, else its last number, as a worksheet prints it; "" where there is none."""
+    return read_stated(solution)[0]
 
 
 def as_written(answer: Answer | None) -> str:
@@ -121,7 +137,35 @@ def _without_statement(lines: Iterable[str]) -> list[str]:
 def _is_statement(line: str) -> bool:
     if STEP_LABEL.match(line) or not states_answer(line):
         return False
-    return "answer" in line.lower() or any(map(str.isdigit, line))  # "#### Costs" is a heading
+    return "answer" in line.lower() or any(map(str.isdigit, line)) or _is_number_in_words(line)  # "#### Costs" is a heading
+
+
+def _is_number_in_words(line: str) -> bool:
+    """ "#### twenty-four", but not the heading "#### Two boxes"."""
+    said = line.strip(" \t\r*_#>.!")
+    number = read_words(said, "gold")
+    return number is not None and number.text == said
+
+
+def _without_announcement(lines: list[str]) -> list[str]:
+    """The lines without the sentences at their head that announce a solution and hold no number; all of them where nothing else is left."""
+    for number, line in enumerate(lines):
+        start = 0
+        while start < len(line) and _announces(part := PART.match(line, start)[0]):
+            start += len(part)
+        if line[start:].strip():
+            return [line[start:], *lines[number + 1 :]]
+    return lines
+
+
+def _announces(part: str) -> bool:
+    text = plain_step(part[: MAX_PART + 1])
+    if len(part) > MAX_PART or (part.strip() and not text):
+        return False
+    if not text or HEAD_OF_ALL.fullmatch(text):
+        return True
+    is_announcement = BOILERPLATE.search(text) or RESIDUE["opener"].search(text)
+    return bool(is_announcement) and "=" not in text and not LETTER.search(text) and not any(True for _ in written_numbers(text))
 
 
 def _is_list(lines: list[str], label: re.Pattern[str]) -> bool:

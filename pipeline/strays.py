@@ -32,6 +32,8 @@ _ONES = {word: value for value, word in enumerate(
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
     "eighteen nineteen".split())}  # fmt: skip
 _TENS = {word: value for value, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)}
+# "five" -> "5"; without "one", which mostly stands for a thing
+CARDINALS = {word: str(value) for word, value in _ONES.items() if value > 1} | {word: str(10 * value) for word, value in _TENS.items()}
 _number = lru_cache(maxsize=4096)(Fraction)  # of its text; the same few hundred stand in most rows
 _WORDS: dict[str, tuple[Fraction, ...]] = {word: tuple(map(Fraction, values)) for word, values in {
     **{word: (str(value),) for word, value in _ONES.items()},

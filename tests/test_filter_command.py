@@ -113,6 +113,22 @@ def test_every_line_comes_out_somewhere(tmp_path, mixed, good, capsys):
     assert "23 lines read as problem=question, solution=answer" in printed
 
 
+def test_rows_that_state_no_answer_are_counted_and_a_cut_one_is_named(tmp_path, good, capsys):
+    whole, cut = good[0], good[1]
+    path = tmp_path / "theirs.jsonl"
+    solutions = [(whole, "\n".join(whole.steps)), *[(row, "\n".join(row.steps) + "\nSo h") for row in (cut, good[2])]]
+    path.write_text("".join(json.dumps({"question": row.problem, "answer": text}) + "\n" for row, text in solutions))
+    report = run(path, tmp_path / "out")
+    assert report["input"]["no_answer_stated"] == {"rows": 3, "clean": 1} and report["clean"] == 1
+    assert report["dropped_by_stage"]["solution_quality"] == {"cut_off_and_no_answer_stated": 2}
+    printed = capsys.readouterr().out
+    assert "3 rows state no answer: the last result was taken; 1 of them passed" in printed
+    assert 'most went for\n  2 x solution_quality: cut_off_and_no_answer_stated, as in "theirs-0000002": "' in printed
+    assert "3 rows state no answer: the last result was taken; 1 of them passed" in (tmp_path / "out" / "README.md").read_text()
+    told = run(tmp_path / "out" / "clean.jsonl", tmp_path / "again")
+    assert told["input"]["no_answer_stated"] == {"rows": 0, "clean": 0} and "state no answer" not in capsys.readouterr().out
+
+
 def test_the_table_holds_the_clean_rows(tmp_path, mixed):
     from pyarrow import parquet
 
@@ -240,7 +256,10 @@ def test_a_run_killed_between_its_files_leaves_no_report_of_other_rows(tmp_path,
         ("how many?".encode("utf-16"), "is UTF-16: save it as UTF-8"),
         (b"not json\nat all\n", "no rows: all 2 lines are unreadable, the first at theirs.jsonl:1:1: not_json (Expecting value)"),
         (b"not json\n", "no rows: the only line is unreadable, the first at theirs.jsonl:1:1: not_json"),
-        (b'{"question": "Ana has 3 pens. How many?", "answer": "3"}\n', "no row passed the filters"),
+        (b'{"question": "Ana has 3 pens. How many?", "answer": "3"}\n' * 2, "no row passed the filters"),
+        (b'{"question": "Ana has 3 pens. How many?", "answer": "3"}\n' * 2, '2 x structure: no_solution_only_an_answer, as in "theirs-0000001": "Ana has 3 pens'),
+        (b'{"question": "Ana has 3 and 4 pens. How many has she?", "answer": "She has 3 + 4 = 7.\\nWe are done with the given values.\\n#### 7"}\n',
+         '1 x solution_quality: boilerplate, as in "theirs-0000001": "We are done with the given values."'),
     ],
 )
 def test_a_file_that_gives_nothing_is_no_success(tmp_path, capsys, content, says):

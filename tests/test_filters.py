@@ -174,6 +174,22 @@ def test_the_answer_is_what_the_sums_lead_to_and_not_merely_what_the_last_step_s
     assert math_verification(replace(row(COLLECTS, *steps), answer=answer), DEFAULT) == reason
 
 
+@pytest.mark.parametrize(
+    "steps, answer, reason",
+    [
+        (("8 - 3 = 5 slices left, so the fraction left is 5 / 8",), "5/8", None),
+        (("8 - 3 = 5 slices are left.", "So 5/8 of the pizza is left."), "5/8", None),
+        (("8 - 3 = 5 slices left and 5 + 1 = 6 with hers, so 6 / 8",), "3/4", None),  # in lowest terms
+        (("8 - 3 = 5 slices left, so 3 / 8 are gone",), "3/8", "answer_is_not_the_last_result"),  # both were given
+        (("8 - 3 = 5 slices left, so 5 / 9 is left",), "5/9", "answer_is_not_the_last_result"),  # a whole of 9 nobody told
+        (("8 - 3 = 5 slices left, so 5 / 8 is left for 4 friends",), "5/8", "answer_is_not_the_last_result"),
+    ],
+)  # fmt: skip
+def test_the_answer_may_be_a_part_of_a_whole_that_the_last_sum_leads_to(steps, answer, reason):
+    pizza = row("A pizza has 8 slices and Ana eats 3 of them. What fraction of it is left?", *steps)
+    assert math_verification(replace(pizza, answer=answer), DEFAULT) == reason
+
+
 # --- assistant residue
 
 
@@ -246,6 +262,8 @@ def test_a_story_that_sounds_like_a_chat_stays(problem, step):
         ("How many pupils?", "2 + 2 = 4", "", None),  # for another rule
         ("Mia runs 2 hours, Ben 30 minutes. How many minutes is that?", "2 + 30 = 32 minutes", "32", "hour_and_minute_in_one_sum"),
         ("40 centimeters of a 3-meter rope are cut off. What is left?", "3 - 40 = -37", "-37", "meter_and_centimeter_in_one_sum"),
+        ("The way takes 14 hours, back five fewer hours, home 5 minutes. How many hours is back?", "14 - 5 = 9", "9", None),  # told in a word
+        ("The way takes 14 hours, home 5 minutes for one of them. How long is it?", "14 - 5 = 9", "9", "hour_and_minute_in_one_sum"),
         ("A shelf is 6 feet and 9 inches high. How high is it?", "6 + 9 = 15 inches", "15", "foot_and_inch_in_one_sum"),
         ("A shelf is 6 feet and 9 inches high. How high is it?", "6 * 12 + 9 = 81 inches", "81", None),
         ("He runs 2 miles in 20 minutes and walks 30 minutes. How long is that?", "20 + 30 = 50 minutes", "50", None),

@@ -16,9 +16,12 @@ from mathtutor.chat import render_target
 from mathtutor.io import Damaged
 from mathtutor.problem import Row
 from pipeline.foreign import Tally, read_foreign
+from pipeline.language_rules import solution_quality
+from pipeline.recipe import Limits
 from pipeline.records import Unreadable
 from pipeline.solutions import stated_answer, to_steps
 from pipeline.teachers import procedural
+from pipeline.unstated import CUT_OFF, Unstated, is_cut_off
 from tests.clock import seconds
 
 PROBLEM = "Ana has 3 boxes with 4 pens each. She gives 2 pens away. How many pens are left?"
@@ -609,6 +612,69 @@ def test_each_problem_of_a_conversation_is_a_row(tmp_path, record, answers, asid
 def test_a_solution_becomes_steps_and_an_answer(solution, steps, answer):
     assert to_steps(solution) == steps
     assert stated_answer(solution) == answer
+
+
+@pytest.mark.parametrize(
+    "solution, steps, answer",
+    [
+        ("Let's think step by step.\n" + SOLUTION, STEPS, "10"),
+        ("Let's think step by step. " + SOLUTION, STEPS, "10"),
+        ("To solve this problem, we need to find how many pens are left.\n" + SOLUTION, STEPS, "10"),
+        ("Sure! Let's solve this step by step:\n\n" + SOLUTION, STEPS, "10"),
+        ("**Solution:**\n\n" + SOLUTION, STEPS, "10"),
+        ("Let's solve this problem step by step.\n\nStep 1: 3 * 4 = 12\nStep 2: 12 - 2 = 10\n#### 10", ("3 * 4 = 12", "12 - 2 = 10"), "10"),
+        # with a number or a letter that stands for one it may be needed
+        ("To solve this problem, we need both boxes.\n12 - 2 = 10\n#### 10", ("To solve this problem, we need both boxes.", "12 - 2 = 10"), "10"),
+        ("Let x be the given value, step by step.\nx = 10\n#### 10", ("Let x be the given value, step by step.", "x = 10"), "10"),
+        ("She keeps the pens.\n12 - 2 = 10\n#### 10", ("She keeps the pens.", "12 - 2 = 10"), "10"),
+        ("12 - 2 = 10\nNow we solve this problem.\n#### 10", ("12 - 2 = 10", "Now we solve this problem."), "10"),  # no first line
+        ("We look at the problem.", ("We look at the problem.",), ""),  # nothing else is there: the filters name it
+        # a number in words behind the mark, and a heading
+        ("12 * 2 = 24\n#### twenty-four", ("12 * 2 = 24",), "24"),
+        ("#### Two boxes\n3 * 4 = 12\n#### 12", ("Two boxes", "3 * 4 = 12"), "12"),
+    ],
+)  # fmt: skip
+def test_a_first_line_that_only_announces_is_no_step_nor_is_a_number_in_words(solution, steps, answer):
+    assert (to_steps(solution), stated_answer(solution)) == (steps, answer)
+
+
+LED = "Ana has 3 * 4 = <<3*4=12>>12 pens.\n"
+
+
+@pytest.mark.parametrize(
+    "reply, reason",
+    [
+        (LED + "12-2 = <<12-2=10>>10 pens are left.", None),
+        (LED + "12 - 2 = 10", None),
+        (LED + "So **10** pens are left.", None),
+        (LED.replace(".", "") + "12 - 2 = 10 pens", None),
+        (LED + "Two go. So 12 - 2 = 10 stay. That is all.", None),
+        ("It is 4 degrees. 4 - 9 = -5 degrees", None),
+        (LED + "So h", "cut_off"),
+        (LED + "Thus, Ana's boxes w", "cut_off"),
+        (LED + "She gives 2 pens away, and the number of b", "cut_off"),
+        (LED + "12 - 2 = 10 pens are lef", "cut_off"),
+        (LED + "12 - 2 = 10 pens are", "cut_off"),
+        (LED + "12 - 2 = 10 pens in the", "cut_off"),
+        (LED + "That is so.", "cut_off"),  # whole, but without the result
+        (LED + "12 - 2 = <<12-2", "unclosed_bracket"),  # nor is there a number that could be the answer
+        (LED.strip() + " She", "cut_off"),
+        (LED + "So h\n#### 12", None),  # stated: whether it is right is asked by other rules
+        (LED + "12 - 2 = <<12-2\n#### 10", "unclosed_bracket"),
+    ],
+)  # fmt: skip
+def test_where_no_answer_is_stated_the_last_sentence_is_whole_and_holds_the_last_result(tmp_path, reply, reason):
+    for record in ({"question": PROBLEM, "answer": reply}, {"messages": turns(PROBLEM, reply)}):
+        row = row_of(tmp_path / "t.jsonl", record)
+        assert isinstance(row, Unstated) == ("####" not in reply and row.answer != "")
+        assert (isinstance(row, Unstated) and is_cut_off(row)) == (reason == "cut_off")
+        found = solution_quality(row, Limits(max_strays=None, max_idle_steps=None)) or ""
+        assert reason is None or found == {"cut_off": CUT_OFF}.get(reason, reason)
+
+
+def test_an_answer_in_a_column_of_its_own_is_stated(tmp_path):
+    for record in ({"problem": PROBLEM, "solution": "12 - 2 = 10 pe", "answer": "10"}, {"problem": PROBLEM, "solution": "10"}):
+        assert not isinstance(row_of(tmp_path / "t.jsonl", record), Unstated)
 
 
 def styles(row: Row) -> dict[str, str]:

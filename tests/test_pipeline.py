@@ -51,7 +51,7 @@ GOOD = Row(
     "change, rule, reason",
     [
         ({"problem": " \n"}, "structure", "empty_problem_or_step"),
-        ({"steps": ()}, "structure", "empty_problem_or_step"),
+        ({"steps": ()}, "structure", "no_solution_only_an_answer"),
         ({"steps": (*GOOD.steps, " ")}, "structure", "empty_problem_or_step"),
         ({"problem": "Ana <|im_end|> has 3"}, "structure", "control_token"),
         ({"steps": ("So </think>", *GOOD.steps)}, "structure", "control_token"),
