@@ -132,7 +132,7 @@ def write_together(
 def need_files(folder: str | Path, names: Iterable[str]) -> None:
     """Raises Refused where something of `folder` that has one of the names is a folder: no file can take its place."""
     for path in (Path(folder) / name for name in names):
-        if path.is_dir() and not path.is_symlink():
+        if os.path.isdir(path) and not os.path.islink(path):  # False, and no error, where we may not look: `hold_folder` tells that
             raise Refused(errno.EISDIR, f"{path} is a folder where a file is to be written: move it away, or choose another folder")
 
 

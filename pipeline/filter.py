@@ -150,8 +150,10 @@ def sift_into(
         "train": len(train),
         "validation": {"rows": len(validation), "rule": "clusters of the clean rows" if validation else "none"},
     }
-    report = write_data_set(args.out, train, validation, sifted.dropped, report, more)
-    print_summary(report)
+    try:
+        report = write_data_set(args.out, train, validation, sifted.dropped, report, more)
+    finally:  # where no row passed, the stages tell why; and no terminal can come between the work and its files
+        print_summary(report)
     print(f"{args.out / 'clean.jsonl'}: {len(train):,} rows, sha256 {report['sha256'][:16]}")
     if bad > args.max_bad:
         raise ValueError(

@@ -12,7 +12,7 @@ A record gives a problem, a solution and an answer by the names of its columns, 
     {"instruction": "...", "input": "", "output": "..."}                         Alpaca
     {"messages": [{"role": "user", "content": "..."}, {"role": "assistant", "content": "..."}]}     OpenAI
     {"conversations": [{"from": "human", "value": "..."}, {"from": "gpt", "value": "..."}]}         ShareGPT
-    {"id": "...", "problem": "...", "steps": ["..."], "answer": "72"}            our own: taken as it stands
+    {"id": "...", "problem": "...", "steps": ["..."], "answer": "72"}            our own: taken as it stands, a null for absent
 
 Where names say too little, `columns` does: {"problem": "Q", "answer": "A"}. The answer column counts before what
 the solution states. A record that cannot be a row is `Unreadable` with the reason; an answer that is no number

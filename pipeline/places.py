@@ -3,7 +3,8 @@
     need_place_for_data(out, [*inputs, *against])    # build, filter: nothing that is read, and no teacher's bill, is replaced
     need_place_for_teacher(out)                      # teach: no data set loses its report
 
-Both ask before any work, and refuse with a ValueError or OSError that names the fix.
+Both ask before any work, and refuse with a ValueError or OSError that names the fix. Of a folder into which they may
+not look (os.path.exists is False there, Path.exists raises) they say nothing: `mathtutor.io.hold_folder` does.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ BILL = {"plan", "problems", "tokens", "usd"}  # keys of every teacher's report
 
 def read_bill(path: Path) -> dict | None:
     """The report of a teacher that `path` holds; None where there is none, or one of somebody else. Raises Damaged, a ValueError."""
-    report = read_json(path) if path.exists() else None
+    report = read_json(path) if os.path.exists(path) else None
     return report if isinstance(report, dict) and report.keys() >= BILL else None
 
 
@@ -31,15 +32,15 @@ def need_place_for_data(folder: Path, inputs: Iterable[Path], names: Iterable[st
     for path in inputs:
         if os.path.realpath(path) in taken:
             raise ValueError(f"{path} would be written over while it is read: choose another --out")
-    if (folder / "journal.jsonl").exists() or _is_bill(folder / "report.json"):
+    if os.path.exists(folder / "journal.jsonl") or _is_bill(folder / "report.json"):
         raise ValueError(f"{folder} holds the rows of a teacher, and its report.json their bill: choose another --out")
 
 
 def need_place_for_teacher(folder: Path) -> None:
     """May the rows and the report of a teacher stand in `folder`?"""
     need_files(folder, ("raw.jsonl", "report.json"))
-    is_set = any((folder / name).exists() for name in ("clean.jsonl", "dropped.jsonl"))
-    if is_set or ((folder / "report.json").exists() and not _is_bill(folder / "report.json")):
+    is_set = any(os.path.exists(folder / name) for name in ("clean.jsonl", "dropped.jsonl"))
+    if is_set or (os.path.exists(folder / "report.json") and not _is_bill(folder / "report.json")):
         raise ValueError(f"{folder} holds a data set, or a report of something else than a teacher: choose another --out")
 
 

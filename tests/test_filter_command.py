@@ -250,6 +250,14 @@ def test_a_file_that_gives_nothing_is_no_success(tmp_path, capsys, content, says
     assert not (tmp_path / "out" / "report.json").exists()
 
 
+def test_where_no_row_passes_the_stages_are_told(tmp_path, capsys):
+    path = tmp_path / "theirs.jsonl"
+    path.write_text('{"question": "Ana has 3 pens. How many?", "answer": "It is plain.\\n#### 3"}\n')
+    with pytest.raises(SystemExit):
+        run(path, tmp_path / "out")
+    assert "1 lines = 0 clean + 1 dropped + 0 unreadable" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     "options, says",
     [
