@@ -108,7 +108,7 @@ def write_together(
     Raises Refused, with everything as it was, where a folder has the name of one of them.
     """
     folder, waiting, gone = Path(folder), {}, list(gone)
-    need_files(folder, (*contents, *gone))
+    need_no_folders(folder, (*contents, *gone))
     try:
         for name, data in contents.items():
             waiting[name] = _beside(folder / name, data)
@@ -129,7 +129,7 @@ def write_together(
     sync_folder(folder)
 
 
-def need_files(folder: str | Path, names: Iterable[str]) -> None:
+def need_no_folders(folder: str | Path, names: Iterable[str]) -> None:
     """Raises Refused where something of `folder` that has one of the names is a folder: no file can take its place."""
     for path in (Path(folder) / name for name in names):
         if os.path.isdir(path) and not os.path.islink(path):  # False, and no error, where we may not look: `hold_folder` tells that

@@ -38,7 +38,7 @@ from mathtutor.io import (
 from mathtutor.problem import Row
 from pipeline.chain import load_references, report_of, sift
 from pipeline.corpus import References
-from pipeline.outputs import FILES, described, need_names, need_parquet, write_data_set
+from pipeline.outputs import described, need_names, need_parquet, write_data_set
 from pipeline.places import need_place_for_data, read_bill
 from pipeline.recipe import Recipe, Sources, load_recipe
 from pipeline.split import split
@@ -127,7 +127,7 @@ def build(args: argparse.Namespace) -> dict:
     recipe: Recipe = load_recipe(args.recipe, args.set)
     inputs = [*files_of(recipe.sources), *args.against]
     need_names(inputs)
-    need_place_for_data(args.out, inputs, FILES)
+    need_place_for_data(args.out, inputs)
     candidates, total = write_candidates(recipe.sources, recipe.seed)
     if not total:
         raise ValueError(f"{args.recipe} names no source of candidates: set sources.bank, say")

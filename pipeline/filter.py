@@ -115,9 +115,10 @@ def filter_files(args: argparse.Namespace) -> None:
     if any(override.startswith("sources") for override in args.set):
         raise ValueError("--set sources...: the rows come from --in, no teacher writes any: leave it out")
     need_names([*args.inputs, *args.against])
-    if len({os.path.realpath(path) for path in args.inputs}) < len(args.inputs):  # resolve() raises where links go in a circle
+    inputs = [Path(os.path.realpath(path)) for path in args.inputs]  # resolve() raises where links go in a circle
+    if len(set(inputs)) < len(inputs):
         raise ValueError("--in names a file twice")
-    need_place_for_data(args.out, [*args.inputs, *args.against], OUTPUTS)
+    need_place_for_data(args.out, [*args.inputs, *args.against], [UNREADABLE])
     need_space(args.out, sum(expected_bytes(path) for path in args.inputs if path.is_file()))
     references = load_references(recipe, args.against, args.no_tests)
     workers = make_workers(args.engine, args.workers, args.address)
@@ -150,10 +151,8 @@ def sift_into(
         "train": len(train),
         "validation": {"rows": len(validation), "rule": "clusters of the clean rows" if validation else "none"},
     }
-    try:
-        report = write_data_set(args.out, train, validation, sifted.dropped, report, more)
-    finally:  # where no row passed, the stages tell why; and no terminal can come between the work and its files
-        print_summary(report)
+    print_summary(report)
+    report = write_data_set(args.out, train, validation, sifted.dropped, report, more)
     print(f"{args.out / 'clean.jsonl'}: {len(train):,} rows, sha256 {report['sha256'][:16]}")
     if bad > args.max_bad:
         raise ValueError(

@@ -13,8 +13,10 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from mathtutor.io import Damaged, need_files, read_json
+from mathtutor.io import Damaged, need_no_folders, read_json
 
+REPORT = "report.json"
+FILES = (REPORT, "report.html", "README.md", "clean.jsonl", "clean.parquet", "validation.jsonl", "dropped.jsonl")  # of a data set
 BILL = {"plan", "problems", "tokens", "usd"}  # keys of every teacher's report
 
 
@@ -24,23 +26,23 @@ def read_bill(path: Path) -> dict | None:
     return report if isinstance(report, dict) and report.keys() >= BILL else None
 
 
-def need_place_for_data(folder: Path, inputs: Iterable[Path], names: Iterable[str]) -> None:
-    """May a data set of the files `names` stand in `folder`, made from `inputs`?"""
-    names = list(names)
-    need_files(folder, names)
+def need_place_for_data(folder: Path, inputs: Iterable[Path], more: Iterable[str] = ()) -> None:
+    """May the files of a data set, and `more` of them, stand in `folder`, made from `inputs`?"""
+    names = (*FILES, *more)
+    need_no_folders(folder, names)
     taken = {os.path.realpath(folder / name) for name in names}  # Path.resolve() raises where links go in a circle
     for path in inputs:
         if os.path.realpath(path) in taken:
             raise ValueError(f"{path} would be written over while it is read: choose another --out")
-    if os.path.exists(folder / "journal.jsonl") or _is_bill(folder / "report.json"):
+    if os.path.exists(folder / "journal.jsonl") or _is_bill(folder / REPORT):
         raise ValueError(f"{folder} holds the rows of a teacher, and its report.json their bill: choose another --out")
 
 
 def need_place_for_teacher(folder: Path) -> None:
     """May the rows and the report of a teacher stand in `folder`?"""
-    need_files(folder, ("raw.jsonl", "report.json"))
+    need_no_folders(folder, ("raw.jsonl", REPORT))
     is_set = any(os.path.exists(folder / name) for name in ("clean.jsonl", "dropped.jsonl"))
-    if is_set or (os.path.exists(folder / "report.json") and not _is_bill(folder / "report.json")):
+    if is_set or (os.path.exists(folder / REPORT) and not _is_bill(folder / REPORT)):
         raise ValueError(f"{folder} holds a data set, or a report of something else than a teacher: choose another --out")
 
 

@@ -250,14 +250,6 @@ def test_a_file_that_gives_nothing_is_no_success(tmp_path, capsys, content, says
     assert not (tmp_path / "out" / "report.json").exists()
 
 
-def test_where_no_row_passes_the_stages_are_told(tmp_path, capsys):
-    path = tmp_path / "theirs.jsonl"
-    path.write_text('{"question": "Ana has 3 pens. How many?", "answer": "It is plain.\\n#### 3"}\n')
-    with pytest.raises(SystemExit):
-        run(path, tmp_path / "out")
-    assert "1 lines = 0 clean + 1 dropped + 0 unreadable" in capsys.readouterr().out
-
-
 @pytest.mark.parametrize(
     "options, says",
     [
@@ -295,23 +287,6 @@ def test_only_our_own_teachers_give_rows_our_licence(tmp_path, good):
     assert report["sources"] == {"file theirs.jsonl": 4, "theirs": 1}
     assert "apache" not in (tmp_path / "out" / "README.md").read_text().lower()
     assert "sources" not in report["recipe"] and report["recipe"]["limits"]
-
-
-def test_the_input_is_never_written_over_nor_read_twice(tmp_path, good, capsys):
-    path = tmp_path / "clean.jsonl"
-    path.write_text(as_gsm8k(good[0]))
-    before = path.read_bytes()
-    assert "choose another --out" in refused(capsys, "--in", path, "--out", tmp_path, "--no-tests")
-    assert "names a file twice" in refused(capsys, "--in", path, path, "--out", tmp_path / "out", "--no-tests")
-    other = tmp_path / "other.jsonl"
-    other.symlink_to(path)
-    assert "choose another --out" in refused(capsys, "--in", other, "--out", tmp_path, "--no-tests")
-    other.unlink()
-    raw = tmp_path / "raw.jsonl"
-    raw.write_text(as_gsm8k(good[1]))
-    assert "choose another --out" in refused(capsys, "--in", raw, "--against", path, "--out", tmp_path)
-    raw.unlink()
-    assert path.read_bytes() == before and [p.name for p in tmp_path.iterdir()] == ["clean.jsonl"]
 
 
 def test_the_rows_and_the_bill_of_a_teacher_stay_in_a_folder_of_their_own(tmp_path, good, capsys):
@@ -364,6 +339,23 @@ def test_names_that_the_terminal_cannot_write_end_no_run(tmp_path, good):
     )  # fmt: skip
     assert result.returncode == 0 and "5 lines read as problem=\\u95ee\\u9898" in result.stdout
     assert read_json(tmp_path / "out" / "report.json")["clean"] == 5
+
+
+def test_the_input_is_never_written_over_nor_read_twice(tmp_path, good, capsys):
+    path = tmp_path / "clean.jsonl"
+    path.write_text(as_gsm8k(good[0]))
+    before = path.read_bytes()
+    assert "choose another --out" in refused(capsys, "--in", path, "--out", tmp_path, "--no-tests")
+    assert "names a file twice" in refused(capsys, "--in", path, path, "--out", tmp_path / "out", "--no-tests")
+    other = tmp_path / "other.jsonl"
+    other.symlink_to(path)
+    assert "choose another --out" in refused(capsys, "--in", other, "--out", tmp_path, "--no-tests")
+    other.unlink()
+    raw = tmp_path / "raw.jsonl"
+    raw.write_text(as_gsm8k(good[1]))
+    assert "choose another --out" in refused(capsys, "--in", raw, "--against", path, "--out", tmp_path)
+    raw.unlink()
+    assert path.read_bytes() == before and [p.name for p in tmp_path.iterdir()] == ["clean.jsonl"]
 
 
 def test_links_that_go_in_a_circle_are_refused_in_a_sentence(tmp_path, capsys):
