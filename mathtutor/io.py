@@ -17,6 +17,7 @@ import fcntl
 import glob
 import gzip
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -104,8 +105,10 @@ def write_together(
 
     Nothing changes before everything is on disk under other names: a full disk leaves the old files whole. Then `last`,
     the file that stands for the others, goes first and comes last: where it stands after a crash, they are its own.
+    Raises Refused, with everything as it was, where a folder has the name of one of them.
     """
-    folder, waiting = Path(folder), {}
+    folder, waiting, gone = Path(folder), {}, list(gone)
+    need_no_folders(folder, (*contents, *gone))
     try:
         for name, data in contents.items():
             waiting[name] = _beside(folder / name, data)
@@ -124,6 +127,19 @@ def write_together(
             temporary.unlink(missing_ok=True)
         raise
     sync_folder(folder)
+
+
+def need_no_folders(folder: str | Path, names: Iterable[str]) -> None:
+    """Raises Refused where something of `folder` that has one of the names is a folder: no file can take its place."""
+    for path in (Path(folder) / name for name in names):
+        if os.path.isdir(path) and not os.path.islink(path):  # False, and no error, where we may not look: `hold_folder` tells that
+            raise Refused(errno.EISDIR, f"{path} is a folder where a file is to be written: move it away, or choose another folder")
+
+
+def speak_any_text() -> None:
+    """Let standard output write what its encoding lacks as escapes: a column's Chinese name must not end a run."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _beside(path: Path, data: str | bytes) -> Path:

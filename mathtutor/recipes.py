@@ -43,7 +43,7 @@ class Range(NamedTuple):
             return f"be finite and above {self.low:g}" if self.above else f"be at least {self.low:g}"
         if self.above:
             return f"lie between {self.low:g} and {self.high:g}"
-        return f"lie in {self.low:g} to {'below ' * self.below}{self.high:.0f}"
+        return f"lie in {self.low:g} to {'below ' * self.below}{self.high:.12g}"
 
 
 Ranges = typing.Mapping[type, typing.Mapping[str, Range]]

@@ -29,9 +29,9 @@ from mathtutor.io import (
     hold_folder,
     need_space,
     number_rows,
-    read_json,
     sha256_file,
     sha256_json,
+    speak_any_text,
     status_of,
     told,
 )
@@ -41,6 +41,7 @@ from pipeline.chain import load_references, report_of, sift
 from pipeline.corpus import References
 from pipeline.figures import name_of, read_report
 from pipeline.outputs import described, need_names, need_parquet, write_data_set
+from pipeline.places import need_place_for_data, read_bill
 from pipeline.recipe import Recipe, Sources, load_recipe
 from pipeline.split import split
 from pipeline.teachers import gsm8k, procedural, rewritten
@@ -60,10 +61,8 @@ def files_of(sources: Sources) -> list[Path]:
 def read_teacher(path: Path) -> dict | None:
     """The report of pipeline.teach beside a file; None where there is none. Raises ValueError when it is of other rows."""
     beside = path.with_name("report.json")
-    report = read_json(beside) if beside.exists() else None
-    if not isinstance(report, dict) or not {"plan", "problems", "tokens", "usd"} <= report.keys():
-        return None
-    if report.get("sha256") != sha256_file(path):
+    report = read_bill(beside)
+    if report is not None and report.get("sha256") != sha256_file(path):
         raise ValueError(f"{path} is not the file that {beside} stands for: teach again, or take the file to a folder of its own")
     return report
 
@@ -110,13 +109,11 @@ def command_of(args: argparse.Namespace) -> str:
     """The command that builds the same set again; of files outside the repository only the name is told."""
     recipe = args.recipe.resolve()
     recipe = recipe.relative_to(ROOT) if recipe.is_relative_to(ROOT) else recipe.name
-    against = [path.name for path in args.against]
-    return " ".join(
-        [f"python -m pipeline.build --recipe {recipe}"]
-        + [f"--set {without_folders(override)}" for override in args.set]
-        + ["--no-tests"] * args.no_tests
-        + ["--against", *against] * bool(against)
-    )
+    words = ["--recipe", str(recipe)]
+    words += [word for override in args.set for word in ("--set", without_folders(override))]
+    words += ["--no-tests"] * args.no_tests
+    words += ["--against", *(path.name for path in args.against)] * bool(args.against)
+    return f"python -m pipeline.build {shlex.join(words)}"
 
 
 def without_folders(override: str) -> str:
@@ -140,7 +137,9 @@ def build(args: argparse.Namespace) -> dict:
     need_parquet()
     workers = make_workers(args.engine, args.workers, args.address)
     recipe: Recipe = load_recipe(args.recipe, args.set)
-    need_names([*files_of(recipe.sources), *args.against])
+    inputs = [*files_of(recipe.sources), *args.against]
+    need_names(inputs)
+    need_place_for_data(args.out, inputs)
     candidates, total = write_candidates(recipe.sources, recipe.seed)
     if not total:
         raise ValueError(f"{args.recipe} names no source of candidates: set sources.bank, say")
@@ -197,6 +196,7 @@ def main(arguments: list[str] | None = None) -> None:
     if args.against and args.no_tests:
         raise SystemExit("--against compares with test problems and --no-tests does not: give one of them")
     started = time.monotonic()
+    speak_any_text()
     try:
         report = build(args)
     except (Busy, Damaged, OSError, ValueError, BankError) as error:

@@ -19,6 +19,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import shlex
 import sys
 import time
 from collections.abc import Iterator
@@ -26,7 +27,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
-from mathtutor.io import Busy, hold_folder, json_lines, need_space, sha256_file, status_of, told
+from mathtutor.io import (
+    Busy,
+    hold_folder,
+    json_lines,
+    need_space,
+    sha256_file,
+    speak_any_text,
+    status_of,
+    told,
+)
 from mathtutor.problem import Row
 from mathtutor.progress import say
 from pipeline.card import LICENCES
@@ -35,6 +45,7 @@ from pipeline.corpus import References
 from pipeline.figures import name_of, read_report
 from pipeline.foreign import NAMES, Tally, read_foreign, source_name
 from pipeline.outputs import FILES, described, need_names, need_parquet, write_data_set, write_reasons
+from pipeline.places import need_place_for_data
 from pipeline.reasons import most_frequent
 from pipeline.recipe import Recipe, load_recipe
 from pipeline.records import Unreadable
@@ -92,14 +103,14 @@ def expected_bytes(path: Path) -> int:
 def command_of(args: argparse.Namespace) -> str:
     """The command that does the same again; of files outside the repository only the name is told."""
     recipe = args.recipe.name if args.recipe.is_absolute() or ".." in args.recipe.parts else args.recipe
-    return " ".join(
-        ["python -m pipeline.filter --in", *(path.name for path in args.inputs)]
-        + [f"--recipe {recipe}"] * (args.recipe != RECIPE)
-        + [f"--set {override}" for override in args.set]
-        + [f"--columns {args.columns}"] * bool(args.columns)
-        + ["--no-tests"] * args.no_tests
-        + ["--against", *(path.name for path in args.against)] * bool(args.against)
-    )
+    words = ["--in", *(path.name for path in args.inputs)]
+    words += ["--recipe", str(recipe)] * (args.recipe != RECIPE)
+    words += [word for override in args.set for word in ("--set", override)]
+    words += ["--columns", args.columns] * bool(args.columns)
+    words += ["--max-bad", str(args.max_bad)] * bool(args.max_bad)
+    words += ["--no-tests"] * args.no_tests
+    words += ["--against", *(path.name for path in args.against)] * bool(args.against)
+    return f"python -m pipeline.filter {shlex.join(words)}"
 
 
 def describe_input(paths: list[Path], tally: Tally, clean: list[Row]) -> dict:
@@ -128,8 +139,7 @@ def filter_files(args: argparse.Namespace) -> None:
     inputs = [Path(os.path.realpath(path)) for path in args.inputs]  # resolve() raises where links go in a circle
     if len(set(inputs)) < len(inputs):
         raise ValueError("--in names a file twice")
-    if spoilt := set(inputs) & {(args.out / name).resolve() for name in OUTPUTS}:
-        raise ValueError(f"{spoilt.pop()} would be written over while it is read: choose another --out")
+    need_place_for_data(args.out, [*args.inputs, *args.against], [UNREADABLE])
     need_space(args.out, sum(expected_bytes(path) for path in args.inputs if path.is_file()))
     references = load_references(recipe, args.against, args.no_tests, say)
     workers = make_workers(args.engine, args.workers, args.address)
@@ -239,6 +249,7 @@ def main(arguments: list[str] | None = None) -> None:
     if args.against and args.no_tests:
         parser.error("--against compares with test problems and --no-tests does not: give one of them")
     started = time.monotonic()
+    speak_any_text()
     try:
         filter_files(args)
     except (Busy, ValueError, OSError) as error:

@@ -12,7 +12,7 @@ A record gives a problem, a solution and an answer by the names of its columns, 
     {"instruction": "...", "input": "", "output": "..."}                         Alpaca
     {"messages": [{"role": "user", "content": "..."}, {"role": "assistant", "content": "..."}]}     OpenAI
     {"conversations": [{"from": "human", "value": "..."}, {"from": "gpt", "value": "..."}]}         ShareGPT
-    {"id": "...", "problem": "...", "steps": ["..."], "answer": "72"}            our own: taken as it stands
+    {"id": "...", "problem": "...", "steps": ["..."], "answer": "72"}            our own: taken as it stands, a null for absent
 
 Where names say too little, `columns` does: {"problem": "Q", "answer": "A"}. The answer column counts before what
 the solution states. A record that cannot be a row is `Unreadable` with the reason; an answer that is no number
@@ -32,7 +32,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mathtutor.maths.answers import find_gold
-from mathtutor.problem import Row
+from mathtutor.problem import MAX_GRADE, Row
 from pipeline.filters import ID, is_bare
 from pipeline.records import Number, Record, Unreadable, is_missing, list_inside, raw_of, read_records
 from pipeline.solutions import STEP_LABEL, as_written, read_stated, stated_answer, to_steps
@@ -56,6 +56,10 @@ SPEAKERS = dict.fromkeys(("user", "human", "prompter"), "user") | dict.fromkeys(
     ("assistant", "gpt", "model", "bot", "chatgpt"), "assistant"
 )
 SPEAKER_KEYS, TEXT_KEYS = ("role", "from", "speaker"), ("content", "value", "text")
+
+# Our own format: the column of each role, and what may be wanting.
+OWN = {"problem": "problem", "solution": "steps", "answer": "answer"}
+OPTIONAL = ("source", "family", "topic", "grade", "asked", "plan")
 
 MAX_TEXT = 100_000  # characters of a problem or a solution; thinking aloud takes the most
 MAX_ID = 200
@@ -134,15 +138,16 @@ def read_foreign(
     if unknown:
         raise ValueError(f"--columns: {unknown[0]!r} is none of {', '.join(NAMES)}")
     stem = re.sub(r"[^\w+#-]+", "-", path.name.split(".")[0]).lstrip("-+#")[:MAX_SOURCE] or "row"
-    before, heads = tally.rows, _Heads(path, columns)
-    for number, item in enumerate(read_records(path, tally.notes.setdefault(str(path), [])), start=1):
+    before, heads, odd = tally.rows, _Heads(path, columns), Counter()
+    notes = tally.notes.setdefault(str(path), [])
+    for number, item in enumerate(read_records(path, notes), start=1):
         tally.lines += 1
         rows: list[Row] = []
         if isinstance(item, Record):
             if number <= SAMPLE:
                 heads.see(item.value)
             try:
-                rows, asides, reading = _rows(item.value, columns, source_name(path))
+                rows, asides, reading = _rows(item.value, columns, source_name(path), odd)
                 rows = _with_ids(rows, f"{stem}-{item.line:07d}", f"{path.name}:{item.line}", tally.ids)
                 tally.asides += asides
                 tally.readings[reading] += 1
@@ -159,6 +164,9 @@ def read_foreign(
         if number == SAMPLE:
             heads.check(tally.rows > before)
     heads.check(tally.rows > before)
+    for key, count in odd.items():
+        kind = f"a whole number of 0 to {MAX_GRADE}" if key == "grade" else "a text"
+        notes.append(f"{key} left out of {count:,} {'row' if count == 1 else 'rows'}, where it is not {kind}")
 
 
 class _Heads:
@@ -217,9 +225,12 @@ def _with_ids(rows: list[Row], default: str, where: str, ids: dict[str, str]) ->
 # --- one record
 
 
-def _rows(value: dict, columns: dict[str, str], source: str) -> tuple[list[Row], int, str]:
-    """(at least one row, its id empty where there is none; turns left out; which column is what). Raises _Refused."""
-    own = None if columns else _own_row(value, source)
+def _rows(value: dict, columns: dict[str, str], source: str, odd: Counter[str]) -> tuple[list[Row], int, str]:
+    """(at least one row, its id empty where there is none; turns left out; which column is what). Raises _Refused.
+
+    `odd` counts the values of rows of our own that were left out, by their keys.
+    """
+    own = _own_row(value, columns, source, odd)
     if own is not None:
         for text in (own.id, own.problem, *own.steps, own.answer, own.asked, own.plan):
             _check_text(text, "the row")
@@ -231,7 +242,7 @@ def _rows(value: dict, columns: dict[str, str], source: str) -> tuple[list[Row],
     names = _guess(tuple(cells), tuple(sorted(columns.items())))
     pairs, asides, used = _pairs(cells, names)
     given = _text(cells[names["id"]], names["id"]) if names["id"] in cells else ""
-    given = _name(given[:MAX_ID])
+    given = _name(given) if len(given) <= MAX_ID else ""  # cut, two of them would be one
     rows = []
     for number, pair in enumerate(pairs, start=1):
         problem = _bare_problem(pair.problem)
@@ -249,16 +260,38 @@ def _name(text: str) -> str:
     return text.strip() if ID.fullmatch(text.strip()) else ""
 
 
-def _own_row(value: dict, source: str) -> Row | None:
-    """A row of our own format as it stands; None for any other record."""
-    if not isinstance(value.get("steps"), list) or not {"id", "problem", "answer"} <= value.keys():
+def _own_row(value: dict, columns: dict[str, str], source: str, odd: Counter[str]) -> Row | None:
+    """A row of our own format as it stands; None for any other record.
+
+    An optional value that is null is absent, and one of a wrong type is left out and counted. `columns` may name the
+    columns that we name so ourselves, and any for the id, or none.
+    """
+    steps, is_named = value.get("steps"), all(role == "id" or OWN.get(role) == name for role, name in columns.items())
+    if not is_named or not isinstance(steps, list) or not {"problem", "answer"} <= value.keys() or not {"id"} <= value.keys() | columns:
         return None
-    plain = {key: str(cell) if isinstance(cell, Number) else cell for key, cell in value.items()}
+    if not all(isinstance(step, str) and not STEP_LABEL.match(step) and "<<" not in step for step in steps):
+        return None
+    texts = {key: _own_value(key, value[key]) for key in ("problem", "answer")}
+    if None in texts.values():
+        return None
+    given = {key: value.get(key) for key in OPTIONAL} | {"id": _cells(value).get(columns["id"]) if "id" in columns else value["id"]}
+    plain = {key: _own_value(key, cell) for key, cell in given.items() if not is_missing(cell)}
+    odd.update(key for key, cell in plain.items() if cell is None)
+    kept = {key: cell for key, cell in plain.items() if cell is not None}
+    return Row.from_dict({"id": "", "source": source, "steps": steps} | texts | kept)
+
+
+def _own_value(key: str, cell: object) -> str | int | None:
+    """A text, or a grade, as a row of ours holds it, whoever wrote it: 3.0 for 3, 7 for "7". None for what is neither."""
+    is_number = isinstance(cell, numbers.Number) and not isinstance(cell, bool)
+    if not isinstance(cell, str) and not is_number:
+        return None
+    if key != "grade":
+        return str(cell)
     try:
-        row = Row.from_dict({"source": source} | plain | ({"grade": int(plain["grade"])} if "grade" in plain else {}))
-    except (ValueError, TypeError, OverflowError):  # int() of an infinite grade
+        return int(grade) if (grade := float(cell)) in range(MAX_GRADE + 1) else None
+    except (ValueError, OverflowError):
         return None
-    return None if any(STEP_LABEL.match(step) or "<<" in step for step in row.steps) else row
 
 
 def _cells(value: dict, prefix: str = "", missing: bool = False) -> dict[str, object]:

@@ -21,19 +21,9 @@ from mathtutor.io import as_json, json_lines, need_space, sha256_file, write_tog
 from mathtutor.problem import Row
 from pipeline.card import data_card
 from pipeline.chain import Dropped
+from pipeline.places import FILES, REPORT
 from pipeline.reasons import most_frequent
 from pipeline.report import page
-
-REPORT = "report.json"
-FILES = (
-    REPORT,
-    "report.html",
-    "README.md",
-    "clean.jsonl",
-    "clean.parquet",
-    "validation.jsonl",
-    "dropped.jsonl",
-)
 
 
 def need_names(paths: Iterable[Path]) -> None:

@@ -388,7 +388,7 @@ _MAY_BE_UNSAFE = gate_of(*(pattern.pattern for pattern in _UNSAFE.values()))
 _MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
 PERSONAL: dict[str, re.Pattern[str]] = {
     "email": _any(r"\b[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{2,63})+", r"\b[\w.]{2,64} ?(?:\(at\)|\[at\]) ?[\w.-]{2,63}"),
-    "url": _any(r"\bhttps?://|\bwww\.\w", r"\b[\w-]{2,63}\.(?:com|org|net|edu|gov|io|info|co\.uk|de|fr|app|ly|me|tv)\b"),
+    "url": _any(r"\bh(?:tt|xx)ps?://|\bwww\.\w", r"\b[\w-]{2,63}\.(?:com|org|net|edu|gov|io|info|co\.uk|de|fr|app|ly|me|tv)\b"),
     "phone_number": _any(
         r"(?<![\d.,/*+-])(?<![-+*/=] )(?:\+?\d{1,3}[ .-]?)?(?:\(\d{3}\) ?|\d{3}[ .-])\d{3}[.-]\d{4}(?![\d-])|"
         r"(?<![\w+])\+\d{1,3}[ -]\(?\d[\d ()-]{6,14}\d",
@@ -410,7 +410,7 @@ PERSONAL: dict[str, re.Pattern[str]] = {
     ),
     "account_number": _any(
         r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){3,7}(?: ?[A-Z0-9]{1,4})?\b",
-        r"(?<![\d.])(?:\d{4}[ -]){3}\d{3,4}(?!\d)|(?<![\d.,])\d{15,16}(?![\d.,])|(?<!\d)3[47]\d{2}[ -]\d{6}[ -]\d{5}(?!\d)",
+        r"(?<![\d.])(?:\d{4}[ -]){3}\d{3,4}(?!\d)|(?<!\d)(?<!\d[.,])\d{15,16}(?!\d|[.,]\d)|(?<!\d)3[47]\d{2}[ -]\d{6}[ -]\d{5}(?!\d)",
         r"\b(?:account|routing|card) (?:number|no\.?) (?:is )?\d{6,}",
         flags=0,
     ),

@@ -50,6 +50,7 @@ from mathtutor.io import (
     write_rows,
 )
 from mathtutor.progress import counted
+from pipeline.places import need_place_for_teacher
 from pipeline.seeds import COUNT
 from pipeline.teachers import anthropic_batch, procedural
 from pipeline.teachers.prices import DEFAULT_MODEL, MODELS, Model, about, dollars, find_model
@@ -121,8 +122,9 @@ def describe_report(report: dict) -> list[str]:
 def draw(folder: Path, problems: int, seed: int) -> dict:
     """The bank's rows as a teacher's: raw.jsonl and report.json, the same bytes each time.
 
-    Raises Busy while another process works in the folder, ValueError where it holds the run of a teacher that was asked.
+    Raises Busy while another process works in the folder, ValueError where it holds a data set or the run of a teacher that was asked.
     """
+    need_place_for_teacher(folder)
     need_space(folder, problems * BYTES)
     with hold_folder(folder):
         if (folder / "journal.jsonl").exists():
@@ -164,6 +166,7 @@ def ask(args: argparse.Namespace) -> dict | None:
     """Run a teacher that is asked over a network; None for a dry run."""
     variable = KEY_VARIABLES[args.teacher]
     key = os.environ.get(variable, "").strip()
+    need_place_for_teacher(args.out)
     model = make_model(args)
     plan = Plan(model, args.problems, args.per_request, args.seed, load_seeds(args.seeds), args.teacher)
     max_usd = MAX_USD if args.max_usd is None else args.max_usd

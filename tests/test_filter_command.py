@@ -9,6 +9,7 @@ import json
 import multiprocessing
 import os
 import resource
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ from types import SimpleNamespace
 import pytest
 
 import pipeline.filter
+import pipeline.teach
 from mathtutor.io import read_json, read_rows, sha256_file
 from mathtutor.problem import Row
 from mathtutor.sources import DATA_VARIABLE
@@ -280,6 +282,7 @@ def test_a_file_that_gives_nothing_is_no_success(tmp_path, capsys, content, says
         (["--no-tests", "--set", "limits.max_stepz=3"], "did you mean max_steps?"),
         (["--no-tests", "--set", "sources.bank=5"], "the rows come from --in"),
         (["--no-tests", "--set", "corpus.validation=0.1", "--set", "corpus.fuzzy=1"], "near-twins would stand on both sides"),
+        (["--no-tests", "--set", "corpus.validation=0.51"], "corpus.validation must lie in 0 to 0.5, not 0.51"),
         (["--no-tests", "--set", "limits.max_steps=0"], "limits.max_steps must lie in 1 to 50, not 0"),
         (["--no-tests", "--set", "limits.max_strays=-1"], "limits.max_strays must be at least 0, not -1"),
         (["--no-tests", "--set", "limits.max_problem_chars=1000000"], "limits.max_problem_chars must lie in 1 to 10000"),
@@ -307,12 +310,72 @@ def test_only_our_own_teachers_give_rows_our_licence(tmp_path, good):
     assert "sources" not in report["recipe"] and report["recipe"]["limits"]
 
 
+def test_the_rows_and_the_bill_of_a_teacher_stay_in_a_folder_of_their_own(tmp_path, good, capsys):
+    taught, cleaned = tmp_path / "taught", tmp_path / "cleaned"
+    bank = ["--teacher", "procedural", "--problems", "40", "--seed", "5", "--out"]
+    pipeline.teach.main([*bank, str(taught)])
+    bill = (taught / "report.json").read_bytes()
+    assert "its report.json their bill: choose another --out" in refused(
+        capsys, "--in", taught / "raw.jsonl", "--out", taught, "--no-tests"
+    )
+    assert (taught / "report.json").read_bytes() == bill
+    run(taught / "raw.jsonl", cleaned)
+    before = {file.name: file.read_bytes() for file in cleaned.iterdir()}
+    asked = ["--teacher", "openai_compatible", "--model", "m", "--base-url", "http://127.0.0.1:9/v1", "--problems", "5", "--out"]
+    for arguments in (bank, asked):
+        with pytest.raises(SystemExit, match="holds a data set, .*: choose another --out"):
+            pipeline.teach.main([*arguments, str(cleaned)])
+        (cleaned / "report.json").unlink(missing_ok=True)  # as a run leaves it that was killed amid its files
+    assert {file.name: file.read_bytes() for file in cleaned.iterdir()} == {k: v for k, v in before.items() if k != "report.json"}
+    pipeline.teach.main([*bank, str(taught)])  # its own folder may be written anew
+    assert (taught / "report.json").read_bytes() == bill
+
+
+@pytest.mark.parametrize("name", ["clean.jsonl", "report.json", "unreadable.jsonl", "validation.jsonl"])
+def test_a_folder_in_the_place_of_a_file_is_refused_at_once(tmp_path, good, capsys, name):
+    path, out = tmp_path / "theirs.jsonl", tmp_path / "out"
+    path.write_text(as_gsm8k(good[0]))
+    (out / name).mkdir(parents=True)
+    says = refused(capsys, "--in", path, "--out", out, "--no-tests")
+    assert f"{out / name} is a folder where a file is to be written: move it away, or choose another folder" in says
+    assert [file.name for file in out.iterdir()] == [name]
+
+
+def test_the_command_of_a_report_can_be_pasted_into_a_shell(tmp_path, good):
+    path = tmp_path / "my data; echo pwned #.jsonl"
+    path.write_text("".join(json.dumps({"the Q": row.problem, "how": told(row)}) + "\n" for row in good[:5]) + "[]\n")
+    report = run(path, tmp_path / "out", "--columns", "problem=the Q,solution=how", "--max-bad", 1, "--set", "corpus.fuzzy= null")
+    assert shlex.split(report["command"], comments=True)[3:] == [
+        "--in", path.name, "--set", "corpus.fuzzy= null", "--columns", "problem=the Q,solution=how", "--max-bad", "1", "--no-tests",
+    ]  # fmt: skip
+
+
+def test_names_that_the_terminal_cannot_write_end_no_run(tmp_path, good):
+    path = tmp_path / "theirs.jsonl"
+    path.write_text("".join(json.dumps({"问题": row.problem, "解答": told(row)}) + "\n" for row in good[:5]))
+    arguments = ["--in", str(path), "--out", str(tmp_path / "out"), "--columns", "problem=问题,solution=解答", "--no-tests", "--workers", "1"]
+    result = subprocess.run(
+        [sys.executable, "-m", "pipeline.filter", *arguments],
+        cwd=ROOT, env=os.environ | {"PYTHONIOENCODING": "ascii"}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert result.returncode == 0 and "5 lines read as problem=\\u95ee\\u9898" in result.stdout
+    assert read_json(tmp_path / "out" / "report.json")["clean"] == 5
+
+
 def test_the_input_is_never_written_over_nor_read_twice(tmp_path, good, capsys):
     path = tmp_path / "clean.jsonl"
     path.write_text(as_gsm8k(good[0]))
     before = path.read_bytes()
     assert "choose another --out" in refused(capsys, "--in", path, "--out", tmp_path, "--no-tests")
     assert "names a file twice" in refused(capsys, "--in", path, path, "--out", tmp_path / "out", "--no-tests")
+    other = tmp_path / "other.jsonl"
+    other.symlink_to(path)
+    assert "choose another --out" in refused(capsys, "--in", other, "--out", tmp_path, "--no-tests")
+    other.unlink()
+    raw = tmp_path / "raw.jsonl"
+    raw.write_text(as_gsm8k(good[1]))
+    assert "choose another --out" in refused(capsys, "--in", raw, "--against", path, "--out", tmp_path)
+    raw.unlink()
     assert path.read_bytes() == before and [p.name for p in tmp_path.iterdir()] == ["clean.jsonl"]
 
 
@@ -359,6 +422,10 @@ def test_links_that_go_in_a_circle_are_refused_in_a_sentence(tmp_path, capsys):
     with pytest.raises(SystemExit) as left:
         run(tmp_path / "loop.jsonl", tmp_path / "out")
     assert left.value.code == 2 and "loop.jsonl cannot be read: Too many levels of symbolic links" in capsys.readouterr().err
+    (tmp_path / "theirs.jsonl").write_text("{}\n")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    says = refused(capsys, "--in", tmp_path / "theirs.jsonl", "--out", tmp_path / "loop", "--no-tests")
+    assert "loop cannot be written to" in says and "choose another folder" in says
 
 
 def test_a_file_whose_name_no_report_can_show_is_refused(tmp_path, good, capsys):

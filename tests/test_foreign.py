@@ -30,6 +30,7 @@ STEPS = ("Ana has 3 * 4 = 12 pens.", "12 - 2 = 10 pens are left.")
 GOOD = json.dumps({"question": PROBLEM, "answer": SOLUTION}).encode() + b"\n"
 ACCENT = json.dumps({"question": PROBLEM.replace("Ana", "Zoé"), "answer": SOLUTION}, ensure_ascii=False)
 ROW = "a row"
+OWN = {"id": "a", "problem": PROBLEM, "steps": list(STEPS), "answer": "10", "family": "shelf"}
 
 
 def read(path, content: bytes | None = None, columns=None) -> tuple[list[str], Tally]:
@@ -486,11 +487,50 @@ def test_our_own_rows_come_back_as_they_are(tmp_path, bank_rows):
         ({"grade": 12}, {"grade": 12}),
         ({"grade": 10**15}, {"grade": 0}),
         ({"grade": -1}, {"grade": 0}),
+        ({"grade": 3.0}, {"grade": 3}),  # as a table with holes writes it
+        ({"grade": "3"}, {"grade": 3}),
+        ({"grade": 3.5}, {"grade": 0}),
+        ({"grade": True}, {"grade": 0}),
+        ({"grade": "third"}, {"grade": 0}),
+        ({"grade": None, "asked": None, "plan": None, "topic": None}, {"grade": 0, "asked": "", "plan": "", "topic": ""}),
+        ({"source": None}, {"source": "our own.jsonl"}),
+        ({"topic": 5}, {"topic": "5"}),
+        ({"topic": ["rates", "work"]}, {"topic": ""}),
+        ({"source": {"url": "x"}}, {"source": "our own.jsonl"}),
+        ({"answer": 10}, {"answer": "10"}),
+        ({"id": None}, {"id": "our-own-0000001"}),
+        ({"id": ["a"]}, {"id": "our-own-0000001"}),
     ],
 )
 def test_what_is_odd_in_a_row_of_our_own_format_is_put_right(tmp_path, change, kept):
-    row = row_of(tmp_path / "our own.jsonl", {"id": "a", "problem": PROBLEM, "steps": list(STEPS), "answer": "10"} | change)
-    assert {key: getattr(row, key) for key in kept} == kept and row.steps == STEPS
+    row = row_of(tmp_path / "our own.jsonl", {**OWN, **change})
+    assert {key: getattr(row, key) for key in kept} == kept and (row.steps, row.family) == (STEPS, "shelf")
+
+
+def test_what_is_left_out_of_rows_of_our_own_is_noted(tmp_path):
+    path = tmp_path / "ours.jsonl"
+    changes = ({"grade": 3.5}, {"grade": "high"}, {"topic": ["a"]}, {"asked": None}, {})
+    path.write_text("".join(json.dumps({**OWN, "id": str(number), **change}) + "\n" for number, change in enumerate(changes)))
+    reasons, tally = read(path)
+    assert reasons == [ROW] * 5 and tally.readings == {"our own format": 5}
+    assert tally.notes[str(path)] == [
+        "grade left out of 2 rows, where it is not a whole number of 0 to 12", "topic left out of 1 row, where it is not a text",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "columns, number, family",
+    [
+        ({"id": ""}, "ours-0000001", "shelf"),
+        ({"id": "uid"}, "x1", "shelf"),
+        ({"id": "meta.n"}, "7", "shelf"),
+        ({"problem": "problem", "solution": "steps"}, "a", "shelf"),
+        ({"problem": "told"}, "a", ""),  # other words: no row of ours any more
+    ],
+)
+def test_a_row_of_our_own_keeps_the_rest_where_its_columns_are_named(tmp_path, columns, number, family):
+    row = row_of(tmp_path / "ours.jsonl", OWN | {"uid": "x1", "meta": {"n": 7}, "told": OTHER}, columns)
+    assert (row.id, row.family, row.problem) == (number, family, PROBLEM if family else OTHER)
 
 
 @pytest.mark.parametrize("grade", [-1, 13, 10**16])
@@ -509,6 +549,7 @@ def test_ids_are_kept_made_and_never_doubled(tmp_path):
     assert [getattr(row, "id", "bad") for row in rows] == ["x", "part-0000002", "part-0000001", "part-0000002+", "bad"]
     assert rows[-1].reason == "duplicate_id" and "part.jsonl:1" in rows[-1].detail
     assert read(second, line(id="x") * 2, {"id": ""})[0] == [ROW, ROW]
+    assert read(second, b"".join(line(id=300 * "x" + end) for end in "abc"))[0] == [ROW] * 3  # no two are one for being long
 
 
 # --- conversations

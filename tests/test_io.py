@@ -221,6 +221,18 @@ def test_files_that_are_written_together_are_all_old_or_all_new_where_the_last_o
     assert [path.name for path in tmp_path.iterdir()] == ["last"]
 
 
+@pytest.mark.parametrize("name", ["a", "c", "last", "old"])
+def test_a_folder_of_the_name_of_one_of_them_stops_all_of_them(tmp_path, name):
+    for old, text in OLD.items():
+        (tmp_path / old).write_text(text)
+    (tmp_path / name).unlink(missing_ok=True)
+    (tmp_path / name).mkdir()
+    before = {path: path.is_dir() or path.read_text() for path in tmp_path.iterdir()}
+    with pytest.raises(io.Refused, match=f"{name} is a folder where a file is to be written: move it away"):
+        io.write_together(tmp_path, NEW, last="last", gone=["old"])
+    assert {path: path.is_dir() or path.read_text() for path in tmp_path.iterdir()} == before
+
+
 def test_a_journal_drops_rows_and_stays_locked(tmp_path):
     path = tmp_path / "a.jsonl"
     with Journal(path) as journal:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import functools
 import hashlib
 import importlib.util
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -591,6 +593,45 @@ def test_the_report_of_a_build_tells_what_its_teachers_cost_and_no_path(tmp_path
         run_build(monkeypatch, recipe, tmp_path / "other", "--no-tests", "--workers", 1, *BANK_ONLY, *more)
 
 
+@pytest.mark.parametrize(
+    "source, teacher, says",
+    [
+        ("set/clean.jsonl", None, "clean.jsonl would be written over while it is read: choose another --out"),
+        ("set/dropped.jsonl", None, "dropped.jsonl would be written over"),
+        ("set/raw.jsonl", "procedural", "holds the rows of a teacher, and its report.json their bill: choose another --out"),
+        ("elsewhere/raw.jsonl", "procedural", "holds the rows of a teacher"),
+    ],
+)
+def test_a_build_writes_over_nothing_that_it_reads_and_over_no_bill(tmp_path, monkeypatch, recipe, source, teacher, says):
+    out, path = tmp_path / "set", tmp_path / source
+    if teacher:
+        taught(out, teacher)
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(GOOD.to_dict()) + "\n")
+    before = {file.name: file.read_bytes() for file in out.iterdir()}
+    more = setting(sources__bank_validation=0, sources__files=path)
+    with pytest.raises(SystemExit, match=says):
+        run_build(monkeypatch, recipe, out, "--no-tests", "--workers", 1, *BANK_ONLY, *more)
+    assert {file.name: file.read_bytes() for file in out.iterdir()} == before
+
+
+def test_a_build_into_a_circle_of_links_or_over_a_folder_is_refused_at_once(tmp_path, monkeypatch, recipe):
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    (tmp_path / "set" / "clean.jsonl").mkdir(parents=True)
+    for name, says in (("loop", "loop cannot be written to"), ("set", "clean.jsonl is a folder where a file is to be written")):
+        with pytest.raises(SystemExit, match=says):
+            run_build(monkeypatch, recipe, tmp_path / name, "--no-tests", "--workers", 1, *BANK_ONLY)
+    assert [file.name for file in (tmp_path / "set").iterdir()] == ["clean.jsonl"]
+
+
+def test_the_command_of_a_build_can_be_pasted_into_a_shell(tmp_path):
+    arguments = ["--recipe", "my recipe.yaml", "--set", "sources.files=a/x y; echo pwned.jsonl", "--against", "b/it's $5.jsonl"]
+    args = argparse.Namespace(recipe=tmp_path / "my recipe.yaml", set=arguments[3:4], no_tests=False, against=[Path(arguments[5])])
+    assert shlex.split(pipeline.build.command_of(args))[3:] == [
+        "--recipe", "my recipe.yaml", "--set", "sources.files=x y; echo pwned.jsonl", "--against", "it's $5.jsonl",
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("source", ["bank", "composed", "gsm8k-train"])
 def test_a_file_of_strangers_does_not_get_our_licence_by_calling_itself_ours(tmp_path, source):
     path = tmp_path / "theirs.jsonl"
@@ -611,6 +652,7 @@ def test_a_file_of_strangers_does_not_get_our_licence_by_calling_itself_ours(tmp
         (setting(corpus__fuzzy=1.5), "corpus.fuzzy must lie between 0 and 1, not 1.5"),
         (setting(corpus__validation=0.1, sources__bank_validation=0), "corpus.validation needs corpus.fuzzy"),
         (setting(corpus__validation=0.1, corpus__fuzzy=0.8), "both fill validation.jsonl"),
+        (setting(corpus__validation=0.99), "corpus.validation must lie in 0 to 0.5, not 0.99"),
         (setting(sources__bank=0, sources__gsm8k="false"), "names no source of candidates"),
         (setting(sources__files="none.jsonl", sources__gsm8k="false"), "none.jsonl"),
         (["--workers", "0"], "must be at least 1"),
