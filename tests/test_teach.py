@@ -17,6 +17,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -88,7 +89,7 @@ class Server(BaseHTTPRequestHandler):
         self.end_headers()  # and no length: the end of the body is the end of the connection
         self.wfile.write(raw)
 
-    def refuse(self, status: int, text: str = "no", **headers) -> None:
+    def refuse(self, status: int, text: str = "no \ud83d", **headers) -> None:
         self.send({"type": "error", "error": {"type": "api_error", "message": f"{text} {KEY}"}}, status, **headers)
 
     def fault(self, what: str) -> str:
@@ -394,7 +395,7 @@ def test_a_batch_that_may_be_the_lost_one_and_cannot_be_read_stops_the_run(serve
 
 def test_a_batch_that_may_be_the_lost_one_and_is_gone_can_be_given_up(server, tmp_path):
     server.faults, server.broken = {"create": ["dropped"]}, {"results msgbatch_0": "archived"}
-    with pytest.raises(TeacherError, match="msgbatch_0 on the server may be it.* with --give-up msgbatch_0"):
+    with pytest.raises(TeacherError, match="msgbatch_0 on the server may be it.* keeps its results no longer.* with --give-up msgbatch_0"):
         run(tmp_path)
     report = run(tmp_path, give_up=["msgbatch_0"])
     assert report["requests"]["outcomes"] == {"lost": 3} and len(server.batches) == 1
@@ -576,12 +577,19 @@ def test_a_run_killed_while_a_batch_is_let_go_goes_on_and_knows_what_it_may_have
     assert run(tmp_path)["requests"]["outcomes"] == {"answered": 1, "lost": 2} and len(server.batches) == 2
 
 
+def test_counts_that_are_none_count_nothing():
+    counts = SimpleNamespace(request_counts=SimpleNamespace(processing="3", succeeded=2, errored=None, canceled=-1))
+    assert {kind: n for kind, n in anthropic_batch._counts(counts).items() if n} == {"succeeded": 2}
+    assert not any(anthropic_batch._counts(SimpleNamespace()).values())
+
+
 def test_a_server_that_is_gone_is_not_waited_for_once_more_with_each_batch(server, tmp_path, monkeypatch):
     monkeypatch.setattr(runs, "BATCH_REQUESTS", 1)
-    server.broken = {f"retrieve msgbatch_{n}": "500" for n in range(3)}
+    slept, server.broken = [], {f"retrieve msgbatch_{n}": "500" for n in range(3)}
     with pytest.raises(TeacherError, match=r"batch 1 \(msgbatch_0\), batch 2 \(msgbatch_1\), batch 3 \(msgbatch_2\) cannot"):
-        run(tmp_path)
+        run(tmp_path, waits=Waits(0.0, 0.04, 2.0, sleep=slept.append))
     assert server.calls.count("retrieve") == anthropic_batch.TRIES + 2
+    assert len(slept) == anthropic_batch.TRIES - 1  # between tries, and not after the last
 
 
 def test_results_that_stay_cut_stop_the_run_and_cost_nothing_more(server, tmp_path):

@@ -199,7 +199,7 @@ class _Run(Run):
 
     def _said(self, error: BaseException) -> str:
         text = str(getattr(error, "message", "") or error) or type(error).__name__
-        return text.replace(self.key, "...")[:300].encode("utf-8", "replace").decode("utf-8")  # no half characters
+        return text.replace(self.key, "...")[:300]
 
     def _retry_after(self, error: BaseException, attempt: int) -> float:
         """Seconds to wait before the next try: what the server says, else ever longer."""
@@ -397,7 +397,7 @@ class _Run(Run):
         return (
             f"{'; '.join(told)}. All that could be fetched is in raw.jsonl, and nothing was sent again. Run the same command "
             "again, with the key of the workspace that submitted it; what is lost for good is let go with --give-up ID: its "
-            f"requests ({len(asks):,} in all) then count as lost and as billed with up to ${self.worst_usd(asks):.2f}, and only "
+            f"requests ({len(asks):,} in all) then count as lost and as billed with up to ${self.worst_usd(asks):.4f}, and only "
             "--again sends them once more, to be paid again"
         )
 
