@@ -21,7 +21,9 @@ set of raw.jsonl, with the bill on its card.
 Stop it at will, run the same command again to go on: a batch that is paid for is never sent twice, and a
 request that was answered is never asked again. Requests without a usable reply are counted; --again sends
 them once more. When the answer to a batch was lost and Anthropic does not list it, the run stops, for it may
-be listed later; --resend-lost risks sending it a second time.
+be listed later; --resend-lost risks sending it a second time. A batch that cannot be fetched keeps no other one from
+raw.jsonl; the run names it, and --give-up ID lets it go when it is lost for good (with --again its requests are
+sent once more, and paid again).
 """
 
 from __future__ import annotations
@@ -65,7 +67,7 @@ KEY_VARIABLES = {"anthropic_batch": "ANTHROPIC_API_KEY", "openai_compatible": "O
 # Options that not every teacher knows.
 ASKED = {"per_request", "seeds", "model", "price_in", "price_out", "max_usd", "dry_run", "again"}
 OPTIONS = {
-    "anthropic_batch": ASKED | {"resend_lost"},
+    "anthropic_batch": ASKED | {"resend_lost", "give_up"},
     "openai_compatible": ASKED | {"base_url", "concurrency", "settings"},
     "procedural": set(),
 }
@@ -174,7 +176,8 @@ def ask(args: argparse.Namespace) -> dict | None:
         if not key and not args.dry_run:
             raise ValueError(f"{variable} is not set: --dry-run needs no key")
         request = {"custom_id": f"RUN-{plan.key(0)}-0", "params": plan.params(0)}
-        teach = partial(anthropic_batch.teach, plan, args.out, key, max_usd, resend_lost=args.resend_lost)
+        lost = {"resend_lost": args.resend_lost, "give_up": args.give_up or ()}
+        teach = partial(anthropic_batch.teach, plan, args.out, key, max_usd, **lost)
         where = "Anthropic, in a batch"
     else:
         from pipeline.teachers import openai_compatible
@@ -212,6 +215,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--dry-run", action="store_true", help="print one request and the estimate, send nothing")
     parser.add_argument("--again", action="store_true", help="ask again where no usable reply came back")
     parser.add_argument("--resend-lost", action="store_true", help="send a batch again whose answer was lost: it may be paid twice")
+    parser.add_argument("--give-up", metavar="ID", action="append", help="let a batch go that cannot be fetched (repeatable)")
     args = parser.parse_args(arguments)
     known = set().union(*OPTIONS.values())
     for name in sorted(known - OPTIONS[args.teacher]):

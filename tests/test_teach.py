@@ -13,9 +13,11 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -87,7 +89,7 @@ class Server(BaseHTTPRequestHandler):
         self.end_headers()  # and no length: the end of the body is the end of the connection
         self.wfile.write(raw)
 
-    def refuse(self, status: int, text: str = "no", **headers) -> None:
+    def refuse(self, status: int, text: str = "no \ud83d", **headers) -> None:
         self.send({"type": "error", "error": {"type": "api_error", "message": f"{text} {KEY}"}}, status, **headers)
 
     def fault(self, what: str) -> str:
@@ -126,9 +128,13 @@ class Server(BaseHTTPRequestHandler):
         path, _, query = self.path.partition("?")
         parts = path.strip("/").split("/")[3:]  # after v1/messages/batches
         what = "list" if not parts else "results" if parts[1:] else "retrieve"
-        fault = self.fault(what)
+        fault = self.fault(what) or self.server.broken.get(f"{what} {parts[0]}" if parts else what, "")
         if fault.isdigit():
             return self.refuse(int(fault), retry_after="0")
+        if fault == "html":
+            return self.send(b"<html>Welcome</html>", content_type="text/html")
+        if fault == "no batch":
+            return self.answer({"data": [{}], "has_more": False} if what == "list" else {})
         if what == "list":
             query = dict(part.split("=") for part in query.split("&"))
             batches = [] if self.server.lists_late else list(reversed(self.server.batches))
@@ -160,6 +166,7 @@ class Batches(ThreadingHTTPServer):
 
     def start_anew(self) -> None:
         self.batches, self.calls, self.faults, self.kill_at, self.lists_late = [], [], {}, None, False
+        self.broken = {}  # what goes wrong at each call, by "results msgbatch_0" and the like
         self.extra_lines, self.reply = [], lambda index, request: good(request)
 
     def accept(self, requests: list[dict]) -> dict:
@@ -188,7 +195,7 @@ class Batches(ThreadingHTTPServer):
             "created_at": batch["created"].isoformat(),
             "expires_at": (batch["created"] + timedelta(hours=24)).isoformat(),
             "ended_at": batch["created"].isoformat() if ended else None,
-            "results_url": url if ended else None,
+            "results_url": url if ended and self.broken.get(f"results {batch['id']}") != "archived" else None,
         }
 
     def results(self, batch: dict) -> bytes:
@@ -215,11 +222,16 @@ def server(monkeypatch, tmp_path_factory):
 
 
 def run(folder: Path, plan: Plan | None = None, max_usd: float = 5.0, **options) -> dict:
-    return teach(plan or plan_of(), folder, KEY, max_usd, say=lambda text: None, **{"waits": QUICK} | options)
+    return teach(plan or plan_of(), folder, KEY, max_usd, **{"waits": QUICK, "say": lambda text: None} | options)
 
 
 def rows_in(folder: Path) -> list[dict]:
     return list(read_rows(folder / "raw.jsonl"))
+
+
+def states(folder: Path) -> list[str]:
+    """The last one of each batch."""
+    return list({row["batch"]: row["state"] for row in read_rows(folder / "journal.jsonl") if "batch" in row}.values())
 
 
 # --- a run that goes well
@@ -381,6 +393,34 @@ def test_a_batch_that_may_be_the_lost_one_and_cannot_be_read_stops_the_run(serve
     assert run(tmp_path)["problems"]["rows"] == 6 and len(server.batches) == 1
 
 
+def test_a_batch_that_may_be_the_lost_one_and_is_gone_can_be_given_up(server, tmp_path):
+    server.faults, server.broken = {"create": ["dropped"]}, {"results msgbatch_0": "archived"}
+    with pytest.raises(TeacherError, match="msgbatch_0 on the server may be it.* keeps its results no longer.* with --give-up msgbatch_0"):
+        run(tmp_path)
+    report = run(tmp_path, give_up=["msgbatch_0"])
+    assert report["requests"]["outcomes"] == {"lost": 3} and len(server.batches) == 1
+    assert report["usd"]["billed"] is None and report["usd"]["may_be_billed_besides"] == pytest.approx(worst_usd(), abs=1e-6)
+
+
+def test_what_is_older_than_the_sending_is_not_looked_at(server, tmp_path):
+    """By its time, for the newest batch before the sending may have been deleted since."""
+    theirs = [{"custom_id": f"theirs-{n}", "params": plan_of().params(n)} for n in range(3)]
+    for _ in range(2):
+        server.accept(theirs)["looks"] = 9
+    server.faults = {"create": ["lost on the way"]}
+    with pytest.raises(TeacherError, match="does not list it"):
+        run(tmp_path, waits=Waits(0.0, 0.04, 0.0, sleep=lambda seconds: server.batches.__delitem__(slice(1, None))))
+    assert len(server.batches) == 1 and "results" not in server.calls
+
+
+def test_a_large_batch_may_take_longer_to_be_sent_than_any_other_call(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(anthropic_batch, "CALL_TIMEOUT", 0.3)
+    accept = server.accept
+    server.accept = lambda requests: time.sleep(0.6) or accept(requests)
+    run(tmp_path)
+    assert not any("found_again" in row for row in read_rows(tmp_path / "journal.jsonl"))
+
+
 @pytest.mark.parametrize("asked, waited", [("0", 0.0), ("30", 30.0), ("soon", 2.0), ("nan", 2.0), ("-1", 2.0)])
 def test_too_many_requests_means_waiting_as_long_as_the_server_says(server, tmp_path, asked, waited):
     slept, server.faults = [], {"create": [f"429 {asked}"]}
@@ -395,6 +435,14 @@ def test_a_refusal_stops_the_run_in_words_and_costs_nothing(server, tmp_path, fa
         run(tmp_path)
     assert server.calls.count("create") == 1 and server.batches == []
     assert run(tmp_path)["problems"]["rows"] == 6
+
+
+@pytest.mark.parametrize("answer", ["html", "no batch"])
+def test_a_list_of_something_else_than_batches_is_told_before_anything_is_sent(server, tmp_path, answer):
+    server.broken = {"list": answer}
+    with pytest.raises(TeacherError, match="does not answer as it should"):
+        run(tmp_path)
+    assert "create" not in server.calls and states(tmp_path) == ["planned"]
 
 
 def test_no_server_at_all_is_known_as_nothing_sent(server, tmp_path, monkeypatch):
@@ -421,8 +469,8 @@ def test_nothing_is_submitted_that_could_cost_too_much(server, tmp_path):
 
 def test_what_is_paid_for_is_fetched_before_the_budget_stops_the_rest(server, tmp_path, monkeypatch):
     monkeypatch.setattr(runs, "BATCH_REQUESTS", 2)
-    server.faults = {"create": ["", "401"]}
-    with pytest.raises(TeacherError, match="batch 2 was not accepted"):
+    server.faults = {"create": ["", "401"], "retrieve": ["404"]}
+    with pytest.raises(TeacherError, match=r"batch 2 was not accepted.*batch 1 \(msgbatch_0\) cannot be fetched"):
         run(tmp_path)
     two_thirds = plan_of().estimate([(i, plan_of().max_tokens(i)) for i in range(2)]).worst_usd
     with pytest.raises(TeacherError, match=r"1 requests could cost up to \$\d.*under way"):
@@ -444,6 +492,104 @@ def test_a_cut_stream_of_results_is_found_and_fetched_again(server, tmp_path):
         run(tmp_path / str(cut))
         assert server.calls.count("results") == 2 and len(server.batches) == 1
         assert {row["problem"] for row in rows_in(tmp_path / str(cut))} == {row["problem"] for row in rows_in(tmp_path / "whole")}
+
+
+def test_a_refused_batch_does_not_keep_those_before_it_from_being_fetched(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(runs, "BATCH_REQUESTS", 2)
+    server.faults = {"create": ["", "402"]}
+    with pytest.raises(TeacherError, match="batch 2 was not accepted"):
+        run(tmp_path)
+    assert len(rows_in(tmp_path)) == 4
+
+
+GONE = {
+    "its results are gone": ({"results msgbatch_0": "404"}, r"the API refused \(404\)"),
+    "it is archived": ({"results msgbatch_0": "archived"}, "the server keeps its results no longer"),
+    "nobody knows it": ({"retrieve msgbatch_0": "404"}, r"the API refused \(404\)"),
+    "its results stay cut at a line": ({"results msgbatch_0": "cut at 0"}, "1 of 1 results are missing in 3 downloads"),
+    "its results stay cut in a line": ({"results msgbatch_0": "cut at 9"}, "the API does not answer as it should"),
+    "its place is a web page": ({"retrieve msgbatch_0": "html"}, "the API does not answer as it should"),
+    "it is described by nothing": ({"retrieve msgbatch_0": "no batch"}, "the API does not answer as it should"),
+    "its results stay a failure": ({"results msgbatch_0": "500"}, "the API does not answer as it should"),
+}
+
+
+@pytest.mark.parametrize("broken, why", GONE.values(), ids=GONE)
+def test_a_batch_that_cannot_be_fetched_is_named_and_keeps_no_other_one(server, tmp_path, monkeypatch, broken, why):
+    monkeypatch.setattr(runs, "BATCH_REQUESTS", 1)
+    server.broken = broken
+    for _ in range(2):
+        with pytest.raises(TeacherError, match=rf"^batch 1 \(msgbatch_0\) cannot be fetched: {why}.*--give-up ID"):
+            run(tmp_path, again=True)
+        assert len(rows_in(tmp_path)) == 4 and len(server.batches) == 3
+        assert states(tmp_path)[0] in ("submitted", "ended") and states(tmp_path)[1:] == ["reconciled"] * 2
+    # Let go, it counts as billed in full, and it is not sent again by itself.
+    one = plan_of().estimate([(0, plan_of().max_tokens(0))]).worst_usd
+    for _ in range(2):
+        report = run(tmp_path, give_up=["msgbatch_0"])
+        assert report["requests"]["outcomes"] == {"answered": 2, "lost": 1} and report["requests"]["can_be_asked_again"] == 1
+        assert report["usd"]["may_be_billed_besides"] == pytest.approx(one, abs=1e-6)
+        assert states(tmp_path) == ["reconciled"] * 3 and len(server.batches) == 3
+    with pytest.raises(TeacherError, match="nothing was submitted: 1 requests"):
+        run(tmp_path, again=True, max_usd=one * 1.9)
+    report = run(tmp_path, again=True)
+    assert report["problems"]["rows"] == 6 and len(server.batches) == 4
+    assert server.batches[3]["requests"][0]["custom_id"] == server.batches[0]["requests"][0]["custom_id"][:-1] + "1"
+    assert report["usd"]["may_be_billed_besides"] == pytest.approx(one, abs=1e-6)
+
+
+def test_an_archived_batch_is_known_without_waiting(server, tmp_path):
+    slept, server.broken = [], {"results msgbatch_0": "archived"}
+    with pytest.raises(TeacherError, match="keeps its results no longer"):
+        run(tmp_path, waits=Waits(0.0, 0.04, 2.0, sleep=slept.append))
+    assert sum(slept) == 0
+
+
+def test_giving_up_is_for_what_the_server_alone_can_no_longer_give(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(runs, "BATCH_REQUESTS", 1)
+    server.broken = {"retrieve msgbatch_0": "404"}
+    with pytest.raises(TeacherError):
+        run(tmp_path)
+    with pytest.raises(ValueError, match=r"--give-up msgbatch_7: no batch of this run .* msgbatch_0, msgbatch_1, msgbatch_2"):
+        run(tmp_path, give_up=["msgbatch_7"])
+    server.broken["list"] = "401"  # the key is refused, so nothing is known of the batch
+    with pytest.raises(TeacherError, match=r"batch 1 \(msgbatch_0\) cannot be fetched"):
+        run(tmp_path, give_up=["msgbatch_0"])
+    assert states(tmp_path)[0] == "submitted"
+    server.broken, said = {}, []
+    report = run(tmp_path, give_up=["msgbatch_0", "msgbatch_1"], say=said.append)  # an eager hand: it is fetched after all
+    assert report["requests"]["outcomes"] == {"answered": 3} and len(server.batches) == 3
+    assert any("batch 2 (msgbatch_1) is fetched: there is nothing to give up" in text for text in said)
+
+
+def test_a_run_killed_while_a_batch_is_let_go_goes_on_and_knows_what_it_may_have_cost(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(runs, "BATCH_REQUESTS", 2)
+    server.faults, server.broken = {"create": ["", "402", "402"]}, {"results msgbatch_0": "404"}
+    for ids in ([], ["msgbatch_0"]):
+        with pytest.raises(TeacherError, match="batch 2 was not accepted"):
+            run(tmp_path, give_up=ids)
+    lines = (tmp_path / "journal.jsonl").read_bytes().splitlines(keepends=True)
+    (tmp_path / "journal.jsonl").write_bytes(b"".join(lines[:-1]))
+    assert states(tmp_path) == ["given_up", "planned"]
+    with pytest.raises(TeacherError, match="nothing was submitted: 1 requests"):
+        run(tmp_path, max_usd=worst_usd() * 0.99)
+    assert states(tmp_path) == ["reconciled", "planned"] and len(server.batches) == 1
+    assert run(tmp_path)["requests"]["outcomes"] == {"answered": 1, "lost": 2} and len(server.batches) == 2
+
+
+def test_counts_that_are_none_count_nothing():
+    counts = SimpleNamespace(request_counts=SimpleNamespace(processing="3", succeeded=2, errored=None, canceled=-1))
+    assert {kind: n for kind, n in anthropic_batch._counts(counts).items() if n} == {"succeeded": 2}
+    assert not any(anthropic_batch._counts(SimpleNamespace()).values())
+
+
+def test_a_server_that_is_gone_is_not_waited_for_once_more_with_each_batch(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(runs, "BATCH_REQUESTS", 1)
+    slept, server.broken = [], {f"retrieve msgbatch_{n}": "500" for n in range(3)}
+    with pytest.raises(TeacherError, match=r"batch 1 \(msgbatch_0\), batch 2 \(msgbatch_1\), batch 3 \(msgbatch_2\) cannot"):
+        run(tmp_path, waits=Waits(0.0, 0.04, 2.0, sleep=slept.append))
+    assert server.calls.count("retrieve") == anthropic_batch.TRIES + 2
+    assert len(slept) == anthropic_batch.TRIES - 1  # between tries, and not after the last
 
 
 def test_results_that_stay_cut_stop_the_run_and_cost_nothing_more(server, tmp_path):
@@ -585,8 +731,29 @@ def test_usage_that_is_not_told_is_unknown_and_not_nothing():
     assert read_usage({"input_tokens": 10, "output_tokens": 3}) == (10, 3)
     assert read_usage({"input_tokens": 10, "output_tokens": 3, "cache_read_input_tokens": 100}) == (20, 3)
     assert read_usage({"input_tokens": 10, "output_tokens": 3, "cache_creation_input_tokens": 100}) == (135, 3)
+    assert read_usage({"input_tokens": 10, "output_tokens": 3, "cache_read_input_tokens": None}) == (10, 3)
     for usage in (None, {}, {"output_tokens": 3}, {"input_tokens": 10, "output_tokens": "3"}):
         assert read_usage(usage) is None
+
+
+@pytest.mark.parametrize("count", [-(10**9), 10**400, 10**9, True, False, 3.0, float("nan"), "3", [], {}])
+@pytest.mark.parametrize("key", ["input_tokens", "output_tokens", "cache_creation_input_tokens", "cache_read_input_tokens"])
+def test_usage_that_cannot_be_true_is_unknown(key, count):
+    assert read_usage({"input_tokens": 10, "output_tokens": 3} | {key: count}) is None
+
+
+def test_usage_that_cannot_be_true_does_not_lower_the_bill(server, tmp_path):
+    def boast(index: int, request: dict) -> dict:
+        result = good(request)
+        if index == 0:
+            result["message"]["usage"]["input_tokens"] = -(10**9)
+        return result
+
+    server.reply = boast
+    report = run(tmp_path)
+    assert report["usd"]["billed"] == pytest.approx(2 * (1000 * 0.5 + 400 * 2.5) / 1e6)
+    one = plan_of().estimate([(0, plan_of().max_tokens(0))]).worst_usd
+    assert report["tokens"]["replies_without_usage"] == 1 and report["usd"]["may_be_billed_besides"] == pytest.approx(one, abs=1e-6)
 
 
 # --- the journal
@@ -602,6 +769,42 @@ def test_a_batch_goes_through_its_states_in_order(tmp_path):
             BatchJournal(tmp_path / "journal.jsonl", "p", {})
     with BatchJournal(tmp_path / "journal.jsonl", "p", {}) as again:
         assert again.run == journal.run and [(b.state, b.asks) for b in again.batches] == [("submitting", [Ask(0, 0, 9)])]
+
+
+# Which state may follow which; the first is of a batch that is not there yet.
+STEPS = {
+    "": ["planned"],
+    "planned": ["submitting"],
+    "submitting": ["submitting", "submitted", "planned", "fetched"],
+    "submitted": ["ended", "given_up"],
+    "ended": ["fetched", "given_up"],
+    "fetched": ["reconciled"],
+    "given_up": ["reconciled"],
+    "reconciled": [],
+}
+WAYS = {state: ["planned", "submitting", "submitted", "ended", "fetched", "reconciled"] for state in STEPS}
+WAYS = {state: way[: way.index(state) + 1] if state in way else [] for state, way in WAYS.items()}
+WAYS["given_up"] = ["planned", "submitting", "submitted", "given_up"]
+
+
+@pytest.mark.parametrize("state", [state for state in STEPS if state])
+def test_a_batch_that_is_paid_for_never_goes_back(tmp_path, state):
+    for following in [following for following in STEPS if following]:
+        path = tmp_path / following / "journal.jsonl"
+        rows = [{"batch": 0, "state": known, "asks": [[0, 0, 9]]} for known in WAYS[state]]
+        write_rows(path, [{"run": "r", "plan": "p", "config": {}}, *rows])
+        with BatchJournal(path, "p", {}) as journal:
+            [batch] = journal.batches
+            if following in STEPS[state]:
+                journal.enter(batch, following)
+                assert batch.state == following
+            else:
+                with pytest.raises(RuntimeError, match=f"cannot go from {state} to {following}"):
+                    journal.enter(batch, following)
+        if following not in STEPS[state]:
+            write_rows(path, [{"run": "r", "plan": "p", "config": {}}, *rows, {"batch": 0, "state": following}])
+            with pytest.raises(Damaged, match="is no step"):
+                BatchJournal(path, "p", {})
 
 
 @pytest.mark.parametrize(
@@ -643,6 +846,36 @@ def test_the_published_run_is_estimated_at_what_it_cost():
     plan = Plan(find_model(DEFAULT_MODEL), 83_000, 5, 0, seeds)
     estimate = plan.estimate([(i, plan.max_tokens(i)) for i in range(0, plan.requests, 100)])
     assert 45 < estimate.usd * 100 < 70 and estimate.usd * 1.5 < estimate.worst_usd < estimate.usd * 4
+
+
+@pytest.mark.parametrize(
+    "name, listed_in, listed_out",  # US dollars per million tokens outside of a batch, from the models' pages
+    [
+        ("claude-haiku-4-5-20251001", 1.00, 5.00),
+        ("claude-haiku-4-5", 1.00, 5.00),
+        ("claude-haiku-5-5", 0.10, 0.50),
+        ("claude-sonnet-4-6", 3.00, 15.00),
+        ("claude-sonnet-5-5", 2.00, 10.00),
+    ],
+)
+def test_a_batch_costs_half_of_the_list_price(name, listed_in, listed_out):
+    assert MODELS[name].cost(1_000_000, 0) == listed_in / 2 and MODELS[name].cost(0, 1_000_000) == listed_out / 2
+
+
+def test_every_model_has_its_list_price_in_the_table_above():
+    [table] = [mark for mark in test_a_batch_costs_half_of_the_list_price.pytestmark if mark.name == "parametrize"]
+    assert {name for name, *_ in table.args[1]} == set(MODELS)
+
+
+@pytest.mark.parametrize("name, density", [("claude-haiku-4-5", 1.0), ("claude-haiku-5-5", 1.3)])
+def test_the_bound_holds_for_text_of_two_bytes_a_token(name, density):
+    """And for as many tokens more as the model makes of a text, whatever it writes up to `max_tokens`."""
+    long = tuple(Row(f"s{n}", "Ana has 3 apples. " * 200, ("3 + 4 = 7",), "7") for n in range(SHOTS))
+    plan = Plan(find_model(name), 5, 5, 0, long)
+    body = plan.params(0)
+    text = body["system"] + body["messages"][0]["content"] + json.dumps(body["output_config"]["format"]["schema"])
+    cost = plan.model.cost(len(text.encode()) / 2 * density, body["max_tokens"])
+    assert cost < plan.estimate([(0, body["max_tokens"])]).worst_usd < cost * 1.5
 
 
 def test_an_unknown_model_needs_prices():
@@ -735,6 +968,7 @@ def test_the_command_runs_and_tells_the_bill(server, seeds, tmp_path, monkeypatc
         (["--base-url", "http://127.0.0.1"], "--base-url means nothing to the teacher anthropic_batch"),
         (["--concurrency", "0"], "--concurrency means nothing"),
         (["--teacher", "openai_compatible", "--resend-lost"], "--resend-lost means nothing to the teacher openai_compatible"),
+        (["--teacher", "openai_compatible", "--give-up", "a"], "--give-up means nothing to the teacher openai_compatible"),
     ],
 )
 def test_a_wrong_call_is_one_sentence_before_anything_is_sent(server, seeds, tmp_path, monkeypatch, arguments, says):

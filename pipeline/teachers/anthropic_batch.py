@@ -11,6 +11,10 @@ server is asked for batches that are newer than the newest one before the sendin
 Only one whose results carry our custom ids is ours. Until that is settled nothing else is sent: a server that
 does not list it may list it later, so the run stops, and only `resend_lost` sends it a second time. What the lost
 sending may have cost counts against `max_usd` from then on.
+
+A batch that cannot be fetched keeps no other one from being fetched: the rest is written first, and then the run
+stops and names it. Only `give_up` lets it go. Its requests are "lost" then, which `again` may send once more, and
+what they may have cost counts against `max_usd` too.
 """
 
 from __future__ import annotations
@@ -18,7 +22,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,19 +33,16 @@ from mathtutor.io import sha256_file, write_rows
 from pipeline.teachers.journal import Batch, BatchJournal
 from pipeline.teachers.prices import CACHE_READ, CACHE_WRITE, dollars
 from pipeline.teachers.prompts import Plan, read_reply
-from pipeline.teachers.run import Outcome, Run, TeacherError
+from pipeline.teachers.run import Outcome, Run, TeacherError, is_count
 
 TRIES = 10  # of a call that costs nothing, and of a submission that was refused as too early
 FETCHES = 3  # downloads of results that do not add up
+UNDER_WAY = ("submitted", "ended", "fetched", "given_up")  # states of a batch that is paid for and not yet counted
 CALL_TIMEOUT, CREATE_TIMEOUT = 60.0, 600.0  # seconds
 
 # The server read the request and said no: there is no batch. Any other failure leaves that open.
 REFUSALS = {400, 401, 402, 403, 404, 405, 413, 422, 429}
 PASSING = {408, 409, 429}  # and everything from 500 on: worth another try where a call costs nothing
-
-
-class _Lost(TeacherError):
-    """A batch was sent, and nobody knows whether it was accepted: nothing else may be sent."""
 
 
 @dataclass(frozen=True)
@@ -85,11 +86,12 @@ def read_result(result: dict) -> Outcome:
 
 
 def read_usage(usage: dict | None) -> tuple[float, int] | None:
-    """(input tokens, caching weighed by its price; output tokens), or None when either is not told."""
+    """(input tokens, caching weighed by its price; output tokens), or None when one is not told or cannot be true."""
     usage = usage or {}
     counts = [usage.get("input_tokens"), usage.get("output_tokens")]
-    counts += [usage.get(key) or 0 for key in ("cache_creation_input_tokens", "cache_read_input_tokens")]
-    if not all(isinstance(count, int) for count in counts):
+    cached = [usage.get(key) for key in ("cache_creation_input_tokens", "cache_read_input_tokens")]
+    counts += [0 if count is None else count for count in cached]
+    if not all(map(is_count, counts)):
         return None
     return counts[0] + CACHE_WRITE * counts[2] + CACHE_READ * counts[3], counts[1]
 
@@ -101,6 +103,7 @@ def teach(
     max_usd: float,
     again: bool = False,
     resend_lost: bool = False,
+    give_up: Collection[str] = (),
     waits: Waits = Waits(),
     say: Callable[[str], None] = print,
 ) -> dict:
@@ -108,18 +111,21 @@ def teach(
 
     Nothing is submitted that could bring the run's bill above `max_usd`. With `again`, requests without a usable
     reply are sent once more, up to MAX_ATTEMPTS times in all. With `resend_lost`, a batch whose answer an earlier
-    run lost is sent once more when the server still does not list it.
+    run lost is sent once more when the server still does not list it. With `give_up`, the batches of these ids are
+    let go if they cannot be fetched now either.
 
-    Raises TeacherError, mathtutor.io.Busy or Damaged, ValueError for a folder of another plan, OSError.
+    Raises TeacherError, mathtutor.io.Busy or Damaged, ValueError for a folder of another plan or an id
+    that is no batch of this run, OSError.
     """
     with BatchJournal(folder / "journal.jsonl", plan.sha256, plan.config) as journal:
-        return _Run(plan, folder, max_usd, say, journal, key, waits).go(again, resend_lost)
+        return _Run(plan, folder, max_usd, say, journal, key, waits, frozenset(give_up)).go(again, resend_lost)
 
 
 @dataclass
 class _Run(Run):
     key: str
     waits: Waits
+    give_up: frozenset[str]
 
     source = "anthropic"
 
@@ -128,6 +134,7 @@ class _Run(Run):
 
         super().__post_init__()
         self.api = anthropic
+        self._tries = TRIES  # that the next harmless call has
         self.batches = anthropic.Anthropic(api_key=self.key, max_retries=0, timeout=CALL_TIMEOUT).messages.batches
 
     def outcome(self, result: dict) -> Outcome:
@@ -141,6 +148,7 @@ class _Run(Run):
         return batch.facts.get("lost", 0) * self.worst_usd(batch.asks)
 
     def go(self, again: bool, resend_lost: bool) -> dict:
+        self._check_given_up()
         answered = -1
         while True:
             try:
@@ -150,24 +158,34 @@ class _Run(Run):
                 stopped = self._over_budget(self.journal.of_state("planned"))
                 for batch in [] if stopped else self.journal.of_state("planned"):
                     self._submit(batch)
-            except _Lost as error:
+            except TeacherError as error:  # whatever keeps a batch from being sent, what is paid for is fetched
                 stopped = str(error)
-            if stopped and self.journal.of_state("submitted", "ended"):
+            if stopped and self.journal.of_state(*UNDER_WAY):
                 self.say(f"{stopped}. First comes what is under way")
-            self._collect()
+            unfetched = self._collect()
             report = self.write()
-            if stopped:
-                raise TeacherError(stopped)
+            if reasons := [reason for reason in (stopped, unfetched) if reason]:
+                raise TeacherError(". ".join(reasons))
             before, answered = answered, report["requests"]["outcomes"].get("answered", 0)
             if not self.unasked(again) or answered == before:  # a round that brought nothing is not repeated
                 return report
+
+    def _check_given_up(self) -> None:
+        known = {batch.facts.get("id"): batch for batch in self.journal.batches}
+        for id in sorted(self.give_up):
+            # One whose answer was lost has no id yet.
+            if id not in known and not self.journal.of_state("submitting"):
+                ids = ", ".join(id for id in known if id) or "none yet"
+                raise ValueError(f"--give-up {id}: no batch of this run has that id; the ids are {ids}")
+            if id in known and known[id].state in ("fetched", "reconciled") and "given_up" not in known[id].facts:
+                self.say(f"batch {known[id].number + 1} ({id}) is fetched: there is nothing to give up")
 
     def _over_budget(self, batches: list[Batch]) -> str | None:
         """Why these may not be submitted now, or None."""
         if not batches:
             return None
         billed = self.spent_usd()
-        under_way = self.journal.of_state("submitting", "submitted", "ended", "fetched")
+        under_way = self.journal.of_state("submitting", *UNDER_WAY)
         pending = sum(self.worst_usd(batch.asks) + self.lost_usd(batch) for batch in under_way)
         new = sum(self.worst_usd(batch.asks) for batch in batches)
         if billed + pending + new <= self.max_usd:
@@ -194,27 +212,35 @@ class _Run(Run):
 
     def _get(self, call: Callable[[], Any]) -> Any:
         """The value of a call that may be made again without harm."""
-        for attempt in range(TRIES):
+        tries, self._tries = self._tries, 1  # where the last call found nobody, the next one does not wait as long
+        for attempt in range(tries):
             try:
-                return call()
+                value = call()
+                self._tries = TRIES
+                return value
             except self.api.APIStatusError as error:
                 if error.status_code not in PASSING and error.status_code < 500:
+                    self._tries = TRIES
                     raise TeacherError(f"the API refused ({error.status_code}): {self._said(error)}") from None
                 failure = error
             except Exception as error:  # the library's own errors, the network's in mid-stream, bad JSON
                 failure = error
             wait = self._retry_after(failure, attempt)
-            if wait > self.waits.longest:
+            if wait > self.waits.longest or attempt + 1 == tries:
                 break
             self.waits.sleep(wait)
         raise TeacherError(
             f"the API does not answer as it should ({self._said(failure)}): run the same command again later"
         ) from None
 
+    def _newest(self) -> Any:
+        """The newest batch on the server, or None."""
+        return next(map(_batch, self.batches.list(limit=1)), None)
+
     def _newer(self, newest: str | None, since: str | None) -> list:
         """All batches on the server, newest first, that came after the batch `newest`, created at `since`."""
         found = []
-        for batch in self.batches.list(limit=100):
+        for batch in map(_batch, self.batches.list(limit=100)):
             # By the server's clock on both sides, so that ours may be wrong.
             if batch.id == newest or (since and batch.created_at < datetime.fromisoformat(since)):
                 break
@@ -229,7 +255,7 @@ class _Run(Run):
         for attempt in range(TRIES):
             since = {}  # of the first sending, which may yet appear
             if not lost:
-                newest = self._get(lambda: next(iter(self.batches.list(limit=1)), None))
+                newest = self._get(self._newest)
                 since = {"newest": newest and newest.id, "since": newest and newest.created_at.isoformat()}
             self.journal.enter(batch, "submitting", **since, lost=lost, time=datetime.now(UTC).isoformat(timespec="seconds"))
             try:
@@ -265,7 +291,7 @@ class _Run(Run):
     def _settle(self, batch: Batch, resend: bool = False) -> None:
         """Take a batch at "submitting" to "submitted": the server lists it, or `resend` has it sent once more.
 
-        Raises _Lost where it is not listed: silence never means that there is no batch.
+        Raises TeacherError where it is not listed: silence never means that there is no batch.
         """
         not_ours = {known.facts.get("id") for known in self.journal.batches}
         until = time.monotonic() + self.waits.settle
@@ -288,14 +314,14 @@ class _Run(Run):
                 self.waits.sleep(self.waits.poll)
             elif time.monotonic() >= until:
                 if not resend:
-                    raise _Lost(
+                    raise TeacherError(
                         f"batch {batch.number + 1} ({len(batch.asks):,} requests) was sent at {batch.facts['time']}, its answer "
                         "was lost, and the server does not list it so far. Nothing was sent again: run the same command later, "
                         "or, when the provider's console shows no such batch, with --resend-lost; if there is one after all, "
                         f"up to ${self.worst_usd(batch.asks):.2f} are paid twice"
                     )
                 if over := self._over_budget([batch]):
-                    raise _Lost(over)
+                    raise TeacherError(over)
                 self.say(f"batch {batch.number + 1}: not on the server; sending it once more")
                 self._submit(batch, batch.facts.get("lost", 0) + 1)
                 return
@@ -310,30 +336,70 @@ class _Run(Run):
                 return next(results)["custom_id"]
 
         try:
+            _check_kept(found)
             return self._get(first_id) in ids
         except TeacherError as error:
+            if found.id in self.give_up:
+                return True  # as far as anybody knows; what cannot be fetched is given up when it is collected
             raise TeacherError(
                 f"batch {batch.number + 1} was sent once and its answer was lost; {found.id} on the server may be it, but "
-                f"its results cannot be read: {error}. Nothing was sent again"
+                f"its results cannot be read: {error}. Nothing was sent again: run the same command later, or, to take "
+                f"it for this batch and for lost, with --give-up {found.id}"
             ) from None
 
     # --- collecting
 
-    def _collect(self) -> None:
-        """Take every submitted batch to "reconciled"."""
-        while pending := self.journal.of_state("submitted", "ended", "fetched"):
+    def _collect(self) -> str | None:
+        """Take every batch that can be fetched to "reconciled"; which ones cannot, why, and what to do, or None."""
+        failed: dict[int, str] = {}
+        while pending := [batch for batch in self.journal.of_state(*UNDER_WAY) if batch.number not in failed]:
             for batch in pending:
-                if batch.state == "submitted":
-                    found = self._get(lambda id=batch.facts["id"]: self.batches.retrieve(id))
-                    if found.processing_status == "ended":
-                        self.journal.enter(batch, "ended", counts=_counts(found))
-                if batch.state == "ended":
-                    self._fetch(batch)
-                if batch.state == "fetched":
-                    self.reconcile(batch)
-            if left := self.journal.of_state("submitted"):
+                try:
+                    self._advance(batch)
+                except TeacherError as error:
+                    failed[batch.number] = str(error)
+                    if batch.facts["id"] in self.give_up and self._is_heard():
+                        del failed[batch.number]
+                        self.journal.enter(batch, "given_up", given_up=str(error))
+                        self.reconcile(batch)
+                        self.say(f"batch {batch.number + 1} ({batch.facts['id']}) is given up: {error}")
+            if left := [batch for batch in self.journal.of_state("submitted") if batch.number not in failed]:
                 self.say(f"{len(left)} of {len(self.journal.batches)} batches under way")
                 self.waits.sleep(self.waits.poll)
+        return self._describe_failed(failed) if failed else None
+
+    def _advance(self, batch: Batch) -> None:
+        """Take one batch as far as it goes without waiting. Raises TeacherError where it cannot be fetched."""
+        if batch.state in ("submitted", "ended"):
+            found = self._get(lambda: _batch(self.batches.retrieve(batch.facts["id"])))
+            if batch.state == "submitted" and found.processing_status == "ended":
+                self.journal.enter(batch, "ended", counts=_counts(found))
+            if batch.state == "ended":
+                _check_kept(found)
+                self._fetch(batch)
+        if batch.state in ("fetched", "given_up"):
+            self.reconcile(batch)
+
+    def _is_heard(self) -> bool:
+        """Whether the server takes a call that is of no batch: else it is not this one that fails."""
+        try:
+            self._get(self._newest)
+        except TeacherError:
+            return False
+        return True
+
+    def _describe_failed(self, failed: dict[int, str]) -> str:
+        alike: dict[str, list[str]] = {}
+        for number, why in failed.items():
+            alike.setdefault(why, []).append(f"batch {number + 1} ({self.journal.batches[number].facts['id']})")
+        told = [f"{', '.join(names)} cannot be fetched: {why}" for why, names in alike.items()]
+        asks = [ask for number in failed for ask in self.journal.batches[number].asks]
+        return (
+            f"{'; '.join(told)}. All that could be fetched is in raw.jsonl, and nothing was sent again. Run the same command "
+            "again, with the key of the workspace that submitted it; what is lost for good is let go with --give-up ID: its "
+            f"requests ({len(asks):,} in all) then count as lost and as billed with up to ${self.worst_usd(asks):.4f}, and only "
+            "--again sends them once more, to be paid again"
+        )
 
     @contextmanager
     def _results(self, id: str) -> Iterator[Iterator[dict]]:
@@ -367,20 +433,32 @@ class _Run(Run):
             else:
                 break
         else:
-            raise TeacherError(
-                f"the results of batch {batch.number + 1} ({batch.facts['id']}) cannot be fetched whole: {why}. "
-                "They stay on the server for 29 days: run the same command again"
-            )
+            raise TeacherError(f"{why} in {FETCHES} downloads (they stay on the server for 29 days)")
         path = self.path(batch)
         # The server's order is any order.
         write_rows(path, [rows[self.id(ask)] for ask in batch.asks])
         self.journal.enter(batch, "fetched", sha256=sha256_file(path), other_lines=others)
 
 
+def _batch(answer: Any) -> Any:
+    """What the server describes as a batch. Raises ValueError for anything else, such as another site's page."""
+    kinds = {"id": str, "processing_status": str, "created_at": datetime}
+    if not all(isinstance(getattr(answer, name, None), kind) for name, kind in kinds.items()):
+        raise ValueError(f"an answer that is no batch: {answer!r:.60}")
+    return answer
+
+
 def _counts(batch) -> dict[str, int]:
     """Requests by what became of them; their sum is the size of the batch."""
     kinds = ("processing", "succeeded", "errored", "canceled", "expired")
-    return {kind: getattr(batch.request_counts, kind, 0) or 0 for kind in kinds}
+    counts = {kind: getattr(getattr(batch, "request_counts", None), kind, 0) for kind in kinds}
+    return {kind: count if is_count(count) else 0 for kind, count in counts.items()}
+
+
+def _check_kept(batch) -> None:
+    """Raises TeacherError where the server lists an ended batch and has dropped its results."""
+    if not batch.results_url:
+        raise TeacherError("the server keeps its results no longer (it does for 29 days)")
 
 
 def _split(chunks: Iterable[bytes]) -> Iterator[bytes]:

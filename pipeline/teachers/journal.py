@@ -5,7 +5,8 @@
     {"batch": 0, "state": "submitting", "newest": "msgbatch_1", "since": "2026-11-20T10:00:00+00:00"}
     {"batch": 0, "state": "submitted", "id": "msgbatch_2"}
 
-then "ended", "fetched", "reconciled". An ask is [index in the plan, attempt from 0, max_tokens]. A batch that
+then "ended", "fetched", "reconciled"; or "given_up" and "reconciled" where a batch cannot be fetched and somebody
+said so. An ask is [index in the plan, attempt from 0, max_tokens]. A batch that
 stands at "submitting" may or may not have been paid for: whoever opens the journal must find out. Where a server
 answers each request at once, "submitting" lasts until the last reply is there, and "fetched" follows.
 """
@@ -24,9 +25,10 @@ NEXT = {
     "": {"planned"},
     "planned": {"submitting"},
     "submitting": {"submitting", "submitted", "planned", "fetched"},
-    "submitted": {"ended"},
-    "ended": {"fetched"},
+    "submitted": {"ended", "given_up"},
+    "ended": {"fetched", "given_up"},
     "fetched": {"reconciled"},
+    "given_up": {"reconciled"},
     "reconciled": set(),
 }
 

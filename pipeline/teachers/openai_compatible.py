@@ -37,7 +37,7 @@ from mathtutor.progress import progress
 from pipeline.teachers.journal import Ask, Batch, BatchJournal
 from pipeline.teachers.prices import dollars
 from pipeline.teachers.prompts import JSON_RULE, SCHEMA, SYSTEM, Plan, read_reply
-from pipeline.teachers.run import Outcome, Run, TeacherError
+from pipeline.teachers.run import Outcome, Run, TeacherError, is_count
 
 TRIES = 8  # sendings of a request that fail for a passing reason: three minutes of waiting in all
 STOP_AFTER = 3  # requests that failed one after the other, whatever was tried
@@ -245,7 +245,7 @@ class _Run(Run):
 
     def usage(self, usage: Any) -> tuple[int, int] | None:
         counts = [usage.get(key) for key in ("prompt_tokens", "completion_tokens")] if isinstance(usage, dict) else [None]
-        return tuple(counts) if all(type(count) is int and 0 <= count < 10**9 for count in counts) else None
+        return tuple(counts) if all(map(is_count, counts)) else None
 
     def lost_usd(self, batch: Batch) -> float:
         lost: Counter[str] = Counter()

@@ -23,7 +23,7 @@ MAX_ATTEMPTS = 3  # sendings of one request, the first included
 
 # What may go better another time. An error of the request itself is the same for ever, but "your credit is too
 # low" comes as one of those.
-AGAIN = {"truncated", "unreadable", "expired", "canceled", "errored"}
+AGAIN = {"truncated", "unreadable", "expired", "canceled", "errored", "lost"}
 OWN_FAULTS = {"invalid_request_error", "not_found_error", "request_too_large"}
 FREE = ("errored", "canceled", "expired")  # outcomes that no server bills
 
@@ -32,9 +32,15 @@ class TeacherError(RuntimeError):
     """The run stops here; the message says what to do, and running the command again is always safe."""
 
 
+def is_count(value: object) -> bool:
+    """Whether a server may be believed that it counted this many: one wrong figure would make the bill meaningless."""
+    return type(value) is int and 0 <= value < 10**9
+
+
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one request. `kind`: answered, truncated, unreadable, refused, errored, canceled, expired."""
+    """What became of one request. `kind`: answered, truncated, unreadable, refused, errored, canceled, expired,
+    lost (with a batch that was given up: it was paid for, and nobody knows what it said)."""
 
     kind: str
     detail: str = ""
@@ -114,7 +120,9 @@ class Run:
         return self.folder / "results" / f"{batch.number + 1:04d}.jsonl"
 
     def read(self, batch: Batch) -> dict[str, Outcome]:
-        """The outcomes of a fetched batch by custom id."""
+        """The outcomes of a batch that is fetched or given up, by custom id."""
+        if "given_up" in batch.facts:
+            return {self.id(ask): Outcome("lost") for ask in batch.asks}
         if batch.number not in self._outcomes:
             path = self.path(batch)
             if not path.exists() or sha256_file(path) != batch.facts["sha256"]:
