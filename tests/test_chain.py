@@ -18,6 +18,7 @@ from pipeline.algebra import check_equations
 from pipeline.chain import AUDIT, STAGES, report_of, sift, sift_judged
 from pipeline.corpus import STAGES as CORPUS_STAGES
 from pipeline.corpus import References, count_overlaps
+from pipeline.decontaminate import GramIndex
 from pipeline.filter import RECIPE as FOREIGN
 from pipeline.fuzzy import near_twins
 from pipeline.masks import form, masked_words, skeleton
@@ -189,6 +190,11 @@ def test_a_test_problem_retold_is_found_in_any_case(told):
     references = References({"t": [OTHER, item]})
     for text in (item, item.replace("48", "60").replace("José", "Kurt").replace("Tom", "Olga")):
         assert drops([told(text)], references)[0][2] == "t#1"
+
+
+def test_accents_hide_no_words_in_a_row():
+    index = GramIndex(["Zoë’s café bakes 48 tarts a day."], n=7)
+    assert [index.overlaps(text) for text in ("Zoe\u0308’s cafe\u0301 bakes 48 tarts", "Zoe’s cafe bakes 48 tarts", "Zoe’s cafe bakes 49 tarts")] == [True, True, False]
 
 
 def test_an_unlike_problem_in_capitals_is_no_test_problem():
