@@ -17,16 +17,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from pipeline.masks import masked_words, told
+from pipeline.masks import bare, masked_words, told
 
 LEAST_TOLD = 3  # different words in a masked n-gram, or in a masked text shorter than that, without numbers, names and common words
 NUMBER = re.compile(r"\$?\d[\d,.]*")
 
 
 def words(text: str, mask_numbers: bool = False, mask_names: bool = False) -> list[str]:
+    """The words in lower case and without accents, masked where asked; `mask_names` masks numbers too."""
     if mask_names:
         return masked_words(text)
-    text = text.lower()
+    text = bare(text).lower()
     if mask_numbers:
         text = NUMBER.sub(" 0 ", text)
     return re.findall(r"[a-z0-9]+", text)

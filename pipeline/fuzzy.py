@@ -211,8 +211,21 @@ class Join:
             load += size
         yield begin, last, entries[np.searchsorted(texts, begin) :]
 
+    def all_pairs(self) -> Iterator[tuple[int, list[tuple[int, int]]]]:
+        """(how many texts, their pairs with earlier texts that reach the threshold), a piece at a time, where no text was judged."""
+        for first, last in self.blocks(0):
+            for begin, end, entries in self._pieces(self._enter(first, last), first, last):
+                yield end - begin, list(self._twins_among(*self._hopeful(begin, end, entries), begin, end))
+
     def _judge(self, first: int, last: int, entries: np.ndarray) -> int:
         """Decide texts first to last, whose rare entries these are; how many they were."""
+        for text, other in self._twins_among(*self._hopeful(first, last, entries), first, last):
+            if self.stays[text] and self.stays[other]:
+                self.stays[text], self.twins[text] = False, other
+        return last - first
+
+    def _hopeful(self, first: int, last: int, entries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(later texts, earlier texts that stay) of texts first to last: all pairs, by later text, that may reach the threshold."""
         words = self.vectors.words[entries]
         starts = self.index_starts[words]
         sizes = self.index_starts[words + 1] - starts
@@ -234,10 +247,7 @@ class Join:
         in_reach = shared + self.heads[cut + later] * self.heads[cut + earlier] >= self.least
         hopeful = np.flatnonzero(in_reach & (earlier < later) & self.stays[earlier])
         hopeful = hopeful[np.argsort(near[hopeful])]  # by later text, then by earlier
-        for text, other in self._twins_among(later[hopeful], earlier[hopeful], first, last):
-            if self.stays[text] and self.stays[other]:
-                self.stays[text], self.twins[text] = False, other
-        return last - first
+        return later[hopeful], earlier[hopeful]
 
     def _twins_among(self, later: np.ndarray, earlier: np.ndarray, first: int, last: int) -> Iterator[tuple[int, int]]:
         """Those pairs that reach the threshold, compared in full; every later text lies in first to last."""
@@ -323,3 +333,18 @@ def near_twins(
         for count in judged:
             advance(count)
     return join.twins
+
+
+def near_pairs(texts: Sequence[str], threshold: float) -> Iterator[tuple[int, int]]:
+    """All (later, earlier) texts whose cosine reaches the threshold, of which `near_twins` gives one for each text that goes.
+
+    The threshold lies above 0 and goes up to 1, else ValueError. On a terminal a bar tells how many texts are compared.
+    """
+    if not 0 < threshold <= 1:
+        raise ValueError(f"the threshold is a cosine above 0 and up to 1, not {threshold}")
+    if not len(texts):
+        return
+    with tqdm(total=len(texts), desc="relatives", unit="text", disable=None) as bar:
+        for count, pairs in Join(tfidf(texts), threshold).all_pairs():
+            yield from pairs
+            bar.update(count)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 import re
@@ -12,7 +13,7 @@ import pytest
 
 import pipeline.fuzzy
 from mathtutor.bank import load_bank
-from pipeline.fuzzy import near_twins
+from pipeline.fuzzy import near_pairs, near_twins
 from pipeline.teachers import composed, procedural
 
 
@@ -74,6 +75,17 @@ def test_random_texts_lose_what_comparing_every_pair_loses(seed, num_words, long
     similarity = cosines(texts)
     for threshold in THRESHOLDS:
         assert near_twins(texts, threshold) == naive(similarity, threshold), threshold
+
+
+@pytest.mark.parametrize("seed, num_words, longest", [(1, 12, 6), (2, 60, 12), (3, 400, 30), (4, 5, 3)])
+def test_all_near_pairs_are_those_that_comparing_every_pair_finds(monkeypatch, seed, num_words, longest):
+    texts = random_texts(seed, 250, num_words, longest)
+    similarity = np.tril(cosines(texts), -1)
+    for threshold, postings in itertools.product(THRESHOLDS, (1 << 17, 50)):
+        monkeypatch.setattr(pipeline.fuzzy, "POSTINGS", postings)
+        pairs = list(near_pairs(texts, threshold))
+        assert sorted(pairs) == list(zip(*map(np.ndarray.tolist, np.nonzero(similarity >= threshold)), strict=True)), threshold
+    assert list(near_pairs([], 0.5)) == []
 
 
 def test_problems_lose_what_comparing_every_pair_loses():
@@ -176,3 +188,5 @@ def test_what_stays_has_no_twins_left_by_the_same_vectors():
 def test_a_threshold_that_is_no_cosine_is_refused(threshold):
     with pytest.raises(ValueError, match="above 0 and up to 1"):
         near_twins([ANA], threshold)
+    with pytest.raises(ValueError, match="above 0 and up to 1"):
+        list(near_pairs([ANA], threshold))
