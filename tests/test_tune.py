@@ -35,7 +35,7 @@ from training.tuning.models import (
 )
 from training.tuning.recipe import TuneRecipe, load_tune_recipe
 from training.tuning.shrink import shrunken
-from training.tuning.tokens import encode, plan, split_items, steps_of, tokenize_items
+from training.tuning.tokens import encode, length_lines, plan, split_items, steps_of, tokenize_items
 from training.tuning.trainer import TuneTrainer, sft_config
 from training.tuning.watch import Watch, check_distribution
 
@@ -634,16 +634,39 @@ def test_a_problem_never_stands_on_both_sides_of_the_validation_split():
 
 def test_the_order_shows_every_row_once_a_round_whatever_the_steps(small):
     recipe = replace(small[0], train=replace(small[0].train, batch=4, epochs=3, steps=0))
-    assert steps_of(recipe, 10) == 9  # three times three batches, as the cards count
     order = plan(10, recipe, 9)
     assert order.shape == (36,) and sorted(order[:10]) == sorted(order[10:20]) == list(range(10))
     assert not np.array_equal(order[:10], order[10:20])
     assert np.array_equal(order[:20], plan(10, recipe, 5))  # a longer run begins like a shorter one
 
 
-def test_the_steps_of_the_cards_come_out():
-    for name, rows, steps in (("qwen3-8b-synth-50k", 50_418, 2_364), ("qwen3-4b-synth-35k", 34_818, 6_531)):
-        assert steps_of(recipe_of(name), rows) == steps
+@pytest.mark.parametrize(
+    "name, rows, steps",
+    [("qwen3-8b-synth-50k", 50_418, 2_364), ("qwen3-4b-synth-35k", 34_818, 6_531), ("qwen3-0.6b-full", 7_100, 3_552), ("qed-nano-sft", 4_281, 620),
+     ("qwen3-0.6b-lora-better", 320, 60), ("qwen3-0.6b-lora-better", 305, 60), ("qwen3-0.6b-lora-better", 54, 10), ("qwen3-0.6b-lora-better", 33, 6), ("qwen3-0.6b-lora-better", 4, 1)],
+)  # fmt: skip
+def test_the_steps_of_the_cards_come_out_and_a_small_set_is_not_seen_more_often_than_the_recipe_says(name, rows, steps):
+    assert steps_of(recipe_of(name), rows) == steps
+
+
+@pytest.mark.parametrize(
+    "rows, processes, says",
+    [(7_000, 1, []), (54, 1, ["10 updates may be too few to learn from: --set train.batch=5 --set train.micro_batch=1 gives 33 steps and 3.06 times"]),
+     (54, 2, ["--set train.batch=4 --set train.micro_batch=2 gives 42 steps"]),
+     (4, 1, ["each is seen 4.00 times, not 3, and 1 update may be too few", "--set train.batch=1 --set train.micro_batch=1 gives 12 steps and 3.00 times"])],
+)  # fmt: skip
+def test_a_small_set_is_told_its_passes_and_how_to_mend_them(rows, processes, says):
+    recipe = recipe_of("qwen3-0.6b-lora-better")
+    passes, *warning = length_lines(recipe, rows, steps_of(recipe, rows), processes)
+    assert passes.startswith("passes: ") and f"{rows:,} of them there" in passes
+    assert len(warning) == bool(says) and all(words in warning[0] for words in says)
+
+
+def test_the_last_step_is_logged_however_rarely_the_recipe_logs(tmp_path, monkeypatch):
+    monkeypatch.delenv("MATHTUTOR_DATA", raising=False)
+    more = ["watch.log_every=100", "watch.samples=0", "watch.tensorboard=false"]
+    tune.main(command("qwen3-0.6b-lora", tmp_path / "run", *(x for value in more for x in ("--set", value))))
+    assert [row["step"] for row in read_rows(tmp_path / "run" / "log.jsonl") if "loss" in row] == [1, 6]
 
 
 def trainer_for(recipe, tokenizer, tokens, folder: Path, steps: int = 1) -> TuneTrainer:
@@ -709,12 +732,24 @@ def test_the_parameter_counts_of_the_cards_come_out(name, trained, total):
 
 
 @pytest.mark.parametrize(
-    "name, says", [("qwen3-0.6b-full", "length: 3,552 steps of 12 for about 7,100 examples"), ("qwen3-8b-synth-50k", "data: data/synth-50k/clean.jsonl is not there yet")]
-)
+    "name, says", [("qwen3-0.6b-full", "length: 3,552 steps of 12 for about 7,100 examples"), ("qwen3-8b-synth-50k", "data: data/synth-50k/clean.jsonl is not there yet"),
+     ("tinymathreason-1b-sft", "the base runs/tinymathreason-1b-chat/merged is not there: run `python -m training.tune --recipe training/recipes/tinymathreason-1b-chat.yaml`, then `python -m training.merge --run runs/tinymathreason-1b-chat` first")],
+)  # fmt: skip
 def test_a_plan_counts_the_steps_and_names_the_file_that_is_missing(name, says, capsys, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     tune.main(["--recipe", str(FOLDER / f"{name}.yaml"), "--plan", "--device", "cpu"])
     assert says in capsys.readouterr().out
+
+
+def test_a_base_that_is_still_to_be_made_is_named_before_any_data_are_read(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("training.tuning.items.read_items", None)
+    call = ["--recipe", str(FOLDER / "tinymathreason-1b-sft.yaml"), "--device", "cpu"]
+    with pytest.raises(SystemExit, match="runs/tinymathreason-1b-chat/merged is not there: run `python -m training.tune"):
+        tune.main(call)
+    write_json(tmp_path / "runs" / "tinymathreason-1b-chat" / "run.json", {})
+    with pytest.raises(SystemExit, match="is not there: run `python -m training.merge --run runs/tinymathreason-1b-chat` first"):
+        tune.main(call)
 
 
 def test_the_plan_of_a_seed_says_its_size_length_and_measures(capsys):

@@ -116,24 +116,28 @@ def plan_lines(recipe: TuneRecipe, backend: str) -> list[str]:
     """What a run would do, from the recipe and the base's shape alone."""
     from training.tuning.items import sets_of, size_of
     from training.tuning.memory import check_model, describe
-    from training.tuning.models import config_of
+    from training.tuning.models import config_of, missing_base
+    from training.tuning.tokens import length_lines, steps_of
 
-    train, config = recipe.train, config_of(recipe)
+    train, config, lines = recipe.train, config_of(recipe), []
     check_model(config, recipe)
     missing = [one.path for one in sets_of(recipe.data) if is_local(one.path) and not Path(one.path).exists()]
     sizes = [size_of(one) for one in sets_of(recipe.data)]
     if train.steps:
         steps = f"{train.steps:,} steps"
-    elif all(sizes) and not train.packing:
-        examples = sum(sizes) - recipe.data.validation
-        steps = f"{train.epochs * -(-examples // train.batch):,} steps of {train.batch} for about {examples:,} examples"
+    elif all(sizes) and not train.packing and (examples := sum(sizes) - recipe.data.validation) > 0:
+        number = steps_of(recipe, examples)
+        steps = f"{number:,} steps of {train.batch} for about {examples:,} examples"
+        lines = length_lines(recipe, examples, number)[1:]
     else:
         steps = f"{train.epochs} times all examples, {train.batch} {'packed rows' if train.packing else 'examples'} a step"
     return [
         f"{recipe.name}: {recipe.method} of {recipe.model.base or recipe.model.shape.architecture + ' from nothing'} by {backend}",
         f"length: {steps}, up to {train.max_tokens:,} tokens {'a row' if train.packing else 'an example'}",
+        *lines,
         *describe(config, recipe),
         *measures(recipe, backend, on_gpu=True),
+        *([missing_base(recipe)] if missing_base(recipe) else []),
         *(f"data: {path} is not there yet: the run needs it" for path in missing),
     ]
 
@@ -183,6 +187,8 @@ class Prepared:
         from training.tuning.items import data_hash, read_items
         from training.tuning.tokens import split_items, tokenize_items
 
+        if missing := models.missing_base(recipe):  # before minutes of reading data
+            raise ValueError(missing)
         self.config = models.config_of(recipe)
         self.lines: list[str] = []
         memory.check_model(self.config, recipe)
@@ -264,6 +270,7 @@ def train(recipe: TuneRecipe, prepared: Prepared, folder: Path, crew, backend: s
     config = sft_config(recipe, folder, device=device, processes=crew.size, steps=steps, backend=backend)
     lines = measures(recipe, backend, device != "cpu")
     lines.append(f"run: {recipe.method} by {backend} on {crew.size} x {device.partition(':')[0]}, {steps:,} steps of {recipe.train.batch}")
+    lines += [] if recipe.is_text else tokens.length_lines(recipe, len(prepared.tokens.rows), steps, crew.size)
     print(*lines, sep="\n")
     stamp = {
         "recipe": recipe.identity(),

@@ -86,6 +86,7 @@ class Watch(TrainerCallback):
         self._bar.update()
         if not self.recipe.data.validation and state.global_step % self.recipe.watch.check_every == 0:
             self._answer(state.global_step)  # else when the validation loss is known
+        control.should_log |= state.global_step >= state.max_steps  # however rarely it logs, the card tells the last loss
         over = self._asked or time.monotonic() > self.deadline
         if args.world_size > 1:  # all stop together or none
             votes = torch.tensor(float(over), device=args.device)
