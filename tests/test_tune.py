@@ -20,6 +20,7 @@ from mathtutor.chat import END, conversation, render_conversation, render_prompt
 from mathtutor.engines import Sampling, gather, load_engine
 from mathtutor.io import hold_folder, read_json, read_rows, sha256_file, write_json, write_rows
 from training import merge, push, tune
+from training.crew import join
 from training.tuning import audit, copies, stream
 from training.tuning.backend import not_by_unsloth, resolve_backend
 from training.tuning.card import tuned_card
@@ -662,11 +663,14 @@ def test_a_small_set_is_told_its_passes_and_how_to_mend_them(rows, processes, sa
     assert len(warning) == bool(says) and all(words in warning[0] for words in says)
 
 
-def test_the_last_step_is_logged_however_rarely_the_recipe_logs(tmp_path, monkeypatch):
+def test_the_last_step_is_logged_however_rarely_the_recipe_logs_and_a_pipe_is_told_each_row(tmp_path, monkeypatch, capsys):
     monkeypatch.delenv("MATHTUTOR_DATA", raising=False)
-    more = ["watch.log_every=100", "watch.samples=0", "watch.tensorboard=false"]
+    more = ["watch.log_every=100", "watch.tensorboard=false"]
     tune.main(command("qwen3-0.6b-lora", tmp_path / "run", *(x for value in more for x in ("--set", value))))
     assert [row["step"] for row in read_rows(tmp_path / "run" / "log.jsonl") if "loss" in row] == [1, 6]
+    said = capsys.readouterr()
+    assert [int(step) for step in re.findall(r"^step (\d) of 6: loss [\d.]+, [\d,]+ tokens/s; \d+ s(?:, about \d+ s to go)?$", said.err, re.M)] == [1, 6]
+    assert re.findall(r"^step (\d): .*\n  ->", said.out, re.M) == ["3", "6"]
 
 
 def trainer_for(recipe, tokenizer, tokens, folder: Path, steps: int = 1) -> TuneTrainer:
@@ -720,6 +724,34 @@ def test_a_distribution_that_was_asked_for_and_does_not_happen_ends_the_run(monk
         monkeypatch.setenv(name, value)
     with pytest.raises(SystemExit, match=says):
         check_distribution(Trainer)
+
+
+@pytest.mark.parametrize(
+    "variables, refused",
+    [({"ACCELERATE_USE_CPU": "True", "MASTER_ADDR": "127.0.0.1"}, True), ({"ACCELERATE_USE_CPU": "True"}, False), ({"ACCELERATE_USE_CPU": "False", "MASTER_ADDR": "127.0.0.1"}, False)],
+)
+def test_processes_that_a_launcher_promised_and_did_not_start_end_the_run(monkeypatch, variables, refused):
+    for name in ("ACCELERATE_USE_CPU", "MASTER_ADDR", "WORLD_SIZE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    if refused:
+        with pytest.raises(SystemExit, match="several processes were asked for and one was started: .* use torchrun"):
+            join("cpu")
+    else:
+        assert join("cpu").size == 1
+
+
+@pytest.mark.parametrize("missing, warned", [(["lm_head.weight"], 0), (["lm_head.weight", "model.norm.weight"], 1)])
+def test_a_shared_output_layer_is_not_missed_when_a_run_is_resumed(small, tmp_path, monkeypatch, missing, warned):
+    from types import SimpleNamespace
+
+    recipe, tokenizer = small
+    one = replace(recipe, watch=replace(recipe.watch, tensorboard=False))
+    trainer, said = trainer_for(one, tokenizer, tokenize_items(ITEMS, tokenizer, one), tmp_path), []
+    monkeypatch.setattr("transformers.trainer.logger.warning", said.append)
+    trainer._issue_warnings_after_load(SimpleNamespace(missing_keys=list(missing), unexpected_keys=[]))
+    assert len(said) == warned and all("lm_head" not in words for words in said)
 
 
 # --- memory, plans, backends

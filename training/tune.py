@@ -30,6 +30,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "0")
 from safetensors import SafetensorError  # noqa: E402
 
 from mathtutor.io import Busy, Damaged, hold_folder, read_json, write_json  # noqa: E402
+from training.progress import lines_at_once  # noqa: E402
 from training.tuning.backend import not_by_unsloth, resolve_backend  # noqa: E402
 from training.tuning.recipe import RecipeError, TuneRecipe, is_local, load_tune_recipe, with_overrides  # noqa: E402
 
@@ -52,6 +53,7 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> None:
     args = parser().parse_args(arguments)
     started = time.monotonic()
+    lines_at_once()
     try:
         if args.minutes is not None and not args.minutes > 0:
             raise ValueError(f"--minutes must be above 0, not {args.minutes:g}")
