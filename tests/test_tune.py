@@ -121,8 +121,17 @@ def test_a_finished_run_is_not_run_again(runs, capsys):
 
 
 def test_a_folder_of_another_run_is_refused(runs):
-    with pytest.raises(SystemExit, match="was begun with another recipe: choose a new --out"):
-        tune.main(command("qwen3-0.6b-lora", runs("qwen3-0.6b-lora"), "--set", "train.learning_rate=1.0e-3"))
+    with pytest.raises(SystemExit, match=r"was begun with another recipe \(train.learning_rate: 1e-06 then, 0.001 now; lora.targets: \['q_proj', 'v_proj'\] then, \['q_proj'\] now\): choose a new"):
+        tune.main(command("qwen3-0.6b-lora", runs("qwen3-0.6b-lora"), "--set", "train.learning_rate=1.0e-3", "--set", "lora.targets=[q_proj]"))
+
+
+@pytest.mark.parametrize(
+    "before, now, found",
+    [({"a": {"b": 1}}, {"a": {"b": 2}}, ["a.b: 1 then, 2 now"]), ({"a": [{"b": 1}]}, {"a": [{"b": 2}]}, ["a[0].b: 1 then, 2 now"]), ({"a": 1}, {"a": 1}, []),
+     (None, {"a": 1}, []), ({"a": None}, {"a": {"b": 1}}, ["a: None then, {'b': 1} now"])],
+)  # fmt: skip
+def test_a_changed_recipe_is_told_by_its_keys_and_one_of_an_older_run_by_none(before, now, found):
+    assert tune.changes(before, now) == found
 
 
 def test_training_changes_what_its_method_trains_and_nothing_else(runs):
@@ -608,6 +617,13 @@ def test_a_row_of_another_shape_ends_with_its_place(small, tmp_path, rows, kind,
     write_rows(tmp_path / "set.jsonl", rows)
     with pytest.raises(ValueError, match=says):
         read_items(data_recipe(small, [{"path": str(tmp_path / "set.jsonl"), "kind": kind}]))
+
+
+@pytest.mark.parametrize("name, kind, says", [("x.csv", "pairs", "read_csv"), ("x.tsv", "messages", r"sep='\\t'"), ("x.json", "rows", "read_json"), ("x.xlsx", "gsm8k", "read_excel")])
+def test_a_file_of_another_format_gets_the_line_that_makes_one_of_ours(small, tmp_path, name, kind, says):
+    (tmp_path / name).write_text("prompt,reply\nP?,7\n")
+    with pytest.raises(ValueError, match=rf'(?s)this makes one of it:.*python -c "import pandas; .*{says}.*x.jsonl'):
+        read_items(data_recipe(small, [{"path": str(tmp_path / name), "kind": kind}]))
 
 
 def test_a_missing_file_and_a_report_of_other_rows_are_refused(small, tmp_path):

@@ -19,7 +19,7 @@ import signal
 import sys
 import time
 from collections import Counter
-from contextlib import ExitStack
+from contextlib import ExitStack, redirect_stdout
 from dataclasses import asdict
 from pathlib import Path
 
@@ -170,11 +170,11 @@ def run(recipe: TuneRecipe, args: argparse.Namespace, backend: str, device: str,
             if args.shrink:
                 shrunken(recipe, folder / "shrunk")
         else:
-            sys.stdout = stack.enter_context(open(os.devnull, "w"))
+            stack.enter_context(redirect_stdout(stack.enter_context(open(os.devnull, "w"))))
         crew.wait()
         if args.shrink:  # what --set says is said of the small sister
             recipe = with_overrides(shrunken(recipe, folder / "shrunk"), args.set)
-        check_stamp(folder, {"recipe": recipe.identity()})  # before the rows are read
+        check_stamp(folder, {"recipe": recipe.identity()}, recipe)  # before the rows are read
         prepared = Prepared(recipe, folder, crew, device, deadline, args.prepare)
         if prepared.tokens is None:
             return
@@ -281,9 +281,9 @@ def train(recipe: TuneRecipe, prepared: Prepared, folder: Path, crew, backend: s
         "tokenizer": tokenizer_hash(prepared.tokenizer),
         "backend": backend,
     }
-    check_stamp(folder, stamp)
+    check_stamp(folder, stamp, recipe)
     if crew.leads and not (folder / "stamp.json").exists():
-        write_json(folder / "stamp.json", stamp)
+        write_json(folder / "stamp.json", {**stamp, "values": recipe.deciding()})
     if (folder / "run.json").exists():
         print(f"finished already: {result_folder(folder, recipe)}")
         return
@@ -352,13 +352,27 @@ def train(recipe: TuneRecipe, prepared: Prepared, folder: Path, crew, backend: s
     crew.wait()
 
 
-def check_stamp(folder: Path, stamp: dict) -> None:
+def check_stamp(folder: Path, stamp: dict, recipe: TuneRecipe) -> None:
     """A folder holds one run: another recipe, other data or another tokenizer is refused."""
     path = folder / "stamp.json"
-    if path.exists():
-        there = read_json(path)
-        if different := [key for key in stamp if there.get(key) != stamp[key]]:
-            raise ValueError(f"{folder} was begun with another {', '.join(different)}: choose a new --out, or put it back as it was")
+    if not path.exists():
+        return
+    there = read_json(path)
+    if different := [key for key in stamp if there.get(key) != stamp[key]]:
+        changed = changes(there.get("values"), recipe.deciding()) if "recipe" in different else []
+        told = f" ({'; '.join(changed)})" if changed else ""
+        raise ValueError(f"{folder} was begun with another {', '.join(different)}{told}: choose a new --out, or put it back as it was")
+
+
+def changes(before, now, where: str = "") -> list[str]:
+    """The keys whose values differ, "train.batch: 4 then, 8 now"; none where `before`, of an older run, is not known."""
+    if before is None and not where or before == now:
+        return []
+    if isinstance(before, dict) and isinstance(now, dict):
+        return [line for key in {**before, **now} for line in changes(before.get(key), now.get(key), f"{where}.{key}".lstrip("."))]
+    if isinstance(before, list) and isinstance(now, list) and len(before) == len(now):
+        return [line for number, pair in enumerate(zip(before, now, strict=True)) for line in changes(*pair, f"{where}[{number}]")]
+    return [f"{where}: {str(before):.80} then, {str(now):.80} now"]
 
 
 def result_folder(folder: Path, recipe: TuneRecipe) -> Path:
