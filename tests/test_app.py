@@ -444,7 +444,7 @@ def test_a_port_that_is_none_ends_in_a_sentence(monkeypatch, port):
 
 
 @pytest.mark.parametrize(
-    "variable, file, says", [("MATHTUTOR_ENGINE", "adapter_config.json", "it is an adapter, not a model: merge it"), ("MATHTUTOR_COMPARE", "notes.txt", "no folder with a config.json")]
+    "variable, file, says", [("MATHTUTOR_ENGINE", "adapter_config.json", "it is an adapter, not a model: merge it"), ("MATHTUTOR_COMPARE", "notes.txt", "it is no folder with a config.json")]
 )
 def test_an_engine_that_is_no_model_ends_in_a_sentence_at_the_start(monkeypatch, tmp_path, variable, file, says):
     (tmp_path / file).write_text("{}")

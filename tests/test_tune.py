@@ -781,6 +781,8 @@ def test_the_parameter_counts_of_the_cards_come_out(name, trained, total):
 
 @pytest.mark.parametrize(
     "name, says", [("qwen3-0.6b-full", "length: 3,552 steps of 12 for about 7,100 examples"), ("qwen3-8b-synth-50k", "data: data/synth-50k/clean.jsonl is not there yet"),
+     ("qwen3-8b-synth-50k", "length: 3 times all examples: 46.9 steps of 64 for every 1,000, counted once the data are there"), ("qwen3-4b-synth-35k", "length: 6,531 steps of 16"),
+     ("qwen3-0.6b-lora-better", "length: at most 1,332 steps of 16 packed rows for about 7,100 examples"),
      ("tinymathreason-1b-sft", "the base runs/tinymathreason-1b-chat/merged is not there: run `python -m training.tune --recipe training/recipes/tinymathreason-1b-chat.yaml`, then `python -m training.merge --run runs/tinymathreason-1b-chat` first")],
 )  # fmt: skip
 def test_a_plan_counts_the_steps_and_names_the_file_that_is_missing(name, says, capsys, monkeypatch, tmp_path):

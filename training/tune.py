@@ -127,12 +127,12 @@ def plan_lines(recipe: TuneRecipe, backend: str) -> list[str]:
     sizes = [size_of(one) for one in sets_of(recipe.data)]
     if train.steps:
         steps = f"{train.steps:,} steps"
-    elif all(sizes) and not train.packing and (examples := sum(sizes) - recipe.data.validation) > 0:
+    elif all(sizes) and (examples := sum(sizes) - recipe.data.validation) > 0:
         number = steps_of(recipe, examples)
-        steps = f"{number:,} steps of {train.batch} for about {examples:,} examples"
-        lines = length_lines(recipe, examples, number)[1:]
+        steps = f"{'at most ' * train.packing}{number:,} steps of {train.batch}{' packed rows' * train.packing} for about {examples:,} examples"
+        lines = [] if train.packing else length_lines(recipe, examples, number)[1:]  # how many a row holds is known when they are packed
     else:
-        steps = f"{train.epochs} times all examples, {train.batch} {'packed rows' if train.packing else 'examples'} a step"
+        steps = f"{train.epochs} times all examples: {'at most ' * train.packing}{train.epochs * 1000 / train.batch:.3g} steps of {train.batch} for every 1,000, counted once the data are there"
     return [
         f"{recipe.name}: {recipe.method} of {recipe.model.base or recipe.model.shape.architecture + ' from nothing'} by {backend}",
         f"length: {steps}, up to {train.max_tokens:,} tokens {'a row' if train.packing else 'an example'}",

@@ -1,6 +1,6 @@
 """QLoRA of the Qwen3-8B and 4B shapes on one card: the seed systems' settings against ours, in one run.
 
-    python -m benchmarks.gpu --toy --out runs/gpu-toy                 # tries all of it on a processor, in a minute or two
+    python -m benchmarks.gpu --toy --out runs/gpu-toy                 # tries all of it on a processor, in some six minutes (--each 1: three)
     python -m benchmarks.gpu --seconds 540 --out runs/gpu             # on a card; the same command again goes on
     python -m benchmarks.gpu --table --out runs/gpu
 
