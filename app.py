@@ -20,7 +20,7 @@ import ui  # noqa: F401  sets Gradio's environment, which Gradio reads when it i
 import gradio as gr
 
 from mathtutor.engines import Engine, zero
-from mathtutor.engines.models import load_models
+from mathtutor.engines.models import load_models, no_model
 from mathtutor.strings import ENGLISH, Strings
 from mathtutor.tutoring import render
 from ui import about, api, check, compare, evidence, learn, practice, theme, wiring
@@ -89,6 +89,10 @@ def main() -> None:
     if os.environ.get("MATHTUTOR_LOCK", "") not in ("", HINTS):
         raise SystemExit(f"MATHTUTOR_LOCK must be {HINTS!r} or not set, not {os.environ['MATHTUTOR_LOCK'][:20]!r}")
     is_lent = zero.prepare(name for name, model in load_models().items() if model.engine.startswith("hf:") and not model.is_here)
+    for name in ("MATHTUTOR_ENGINE", "MATHTUTOR_COMPARE"):  # else every reply would say that the tutor could not wake up
+        kind, _, path = os.environ.get(name, "").partition(":")
+        if kind == "hf" and (reason := no_model(os.path.expanduser(path))):
+            raise SystemExit(f"{name}: the model {path} cannot be loaded: {reason}")
     tuned = LazyEngine(os.environ.get("MATHTUTOR_ENGINE", "pocket"))
     base = LazyEngine(os.environ.get("MATHTUTOR_COMPARE", "pocket-base"))
     demo = build_app(tuned, base)

@@ -93,6 +93,9 @@ def _override(raw: dict, override: str) -> str:
     name, equals, value = override.partition("=")
     if not equals:
         return f"--set {override!r}: write it as key.key=value"
+    if "[" in name:
+        whole = name.partition("[")[0]
+        return f"--set {override!r}: a part of a list cannot be set: write the list whole, --set '{whole}=[...]', or change it in a copy of the recipe"
     *parents, last = name.split(".")
     target = raw
     for parent in parents:
@@ -113,7 +116,7 @@ class _PlainLoader(yaml.SafeLoader):
         if any(key.tag == "tag:yaml.org,2002:merge" for key, _ in node.value):
             raise yaml.YAMLError(f"a merge key (<<) is not allowed here: write the values out{node.start_mark}")
         keys = [self.construct_object(key, deep) for key, _ in node.value]
-        twice = [key for key in keys if keys.count(key) > 1]
+        twice = [key for number, key in enumerate(keys) if keys[:number].count(key) == 1]
         if twice:
             raise yaml.YAMLError(f"key {', '.join(map(str, twice))} stands twice{node.start_mark}")
         return super().construct_mapping(node, deep)

@@ -443,6 +443,16 @@ def test_a_port_that_is_none_ends_in_a_sentence(monkeypatch, port):
         app.main()
 
 
+@pytest.mark.parametrize(
+    "variable, file, says", [("MATHTUTOR_ENGINE", "adapter_config.json", "it is an adapter, not a model: merge it"), ("MATHTUTOR_COMPARE", "notes.txt", "it is no folder with a config.json")]
+)
+def test_an_engine_that_is_no_model_ends_in_a_sentence_at_the_start(monkeypatch, tmp_path, variable, file, says):
+    (tmp_path / file).write_text("{}")
+    monkeypatch.setenv(variable, f"hf:{tmp_path}")
+    with pytest.raises(SystemExit, match=f"{variable}: the model .* cannot be loaded: {says}"):
+        app.main()
+
+
 @pytest.mark.parametrize("host", ["localhost", "0.0.0", "everybody", "::1]"])
 def test_a_host_that_is_none_ends_in_a_sentence(monkeypatch, host):
     monkeypatch.setenv("MATHTUTOR_HOST", host)

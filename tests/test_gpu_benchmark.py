@@ -160,7 +160,8 @@ def test_a_slice_with_a_record_is_skipped_and_one_command_goes_on(monkeypatch, t
     call(monkeypatch, "--toy", "--out", str(tmp_path), "--ways", "8b-seed", "8b-row")
     assert done == ["8b-seed", "8b-row"]
     shown = capsys.readouterr().out
-    assert "8b-seed: done before" in shown and "| 3,200 | 5.00 | 3.2 | at least 3 times; at most 10 GB (toy size: nothing is judged) |" in shown
+    assert re.search(r"way 1 of 1, 8b-seed: \d+ s, 1,000 tokens a second", shown)
+    assert "way 1 of 2, 8b-seed: done before" in shown and "| 3,200 | 5.00 | 3.2 | at least 3 times; at most 10 GB (toy size: nothing is judged) |" in shown
     assert "4b-long | 1 of up to 45,056 | not run yet | | | | fits one card |" in (tmp_path / "table.md").read_text()
 
 

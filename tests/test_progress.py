@@ -9,6 +9,7 @@ import pytest
 
 from mathtutor import progress as module
 from mathtutor.progress import counted, progress
+from training import progress as of_training
 
 
 @pytest.fixture
@@ -69,3 +70,27 @@ def test_a_terminal_gets_a_bar(monkeypatch, capsys):
 )
 def test_time_is_told_as_people_tell_it(seconds, words):
     assert module._told(seconds) == words
+
+
+def test_a_training_run_in_a_file_says_each_row_of_its_log_and_that_it_lives_between_them(monkeypatch, capsys):
+    clock = iter([0.0, *(20.0 * n for n in range(1, 30))])
+    monkeypatch.setattr(of_training.time, "monotonic", lambda: next(clock))
+    bar = of_training.Progress(1240, 1000)
+    for _ in range(3):
+        bar.advance()
+    bar.tell("loss 0.310, 1,840 tokens/s")
+    bar.write("a sample")
+    of_training.Progress(9, 0, shown=False).tell("nothing")
+    said = capsys.readouterr()
+    assert said.out == "a sample\n" and len(said.err.splitlines()) == 2
+    assert re.fullmatch(r"step 1,002 of 1,240: 1 min 0 s, about [\dhmins ]+ to go", said.err.splitlines()[0])
+    assert re.fullmatch(r"step 1,003 of 1,240: loss 0.310, 1,840 tokens/s; [\dmins ]+, about [\dhmins ]+ to go", said.err.splitlines()[1])
+
+
+def test_a_training_run_on_a_terminal_gets_a_bar(monkeypatch, capsys):
+    monkeypatch.setattr(of_training.sys.stderr, "isatty", lambda: True, raising=False)
+    bar = of_training.Progress(2, 0)
+    bar.advance()
+    bar.tell("loss 0.310")
+    bar.close()
+    assert "1/2" in (said := capsys.readouterr().err) and "loss 0.310" in said and "of 2:" not in said

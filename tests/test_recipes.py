@@ -270,6 +270,8 @@ def test_an_override_is_checked_like_the_file(tmp_path):
     path = write(tmp_path)
     assert load_tune_recipe(path, ["train.steps=3"]).train.steps == 3
     assert load_tune_recipe(path, ["data.sets=[{path: x.jsonl, kind: pairs}]"]).data.sets == (Set("x.jsonl", "pairs"),)
+    with pytest.raises(RecipeError, match=r"a part of a list cannot be set: write the list whole, --set 'data.sets=\[...\]'"):
+        load_tune_recipe(path, ["data.sets[0].reply=answer"])
     with pytest.raises(RecipeError, match=r"did you mean steps\?"):
         load_tune_recipe(path, ["train.stesp=3"])
     with pytest.raises(RecipeError, match=r"did you mean steps\?"):

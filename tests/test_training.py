@@ -203,7 +203,7 @@ def test_a_name_can_name_a_folder(tmp_path, name, fine):
 @pytest.mark.parametrize(
     "text, says",
     [
-        ("name: a\nname: b\n", "name stands twice"),
+        ("name: a\nname: b\nname: c\n", "key name stands twice"),
         ("name: a\nsft: {<<: {steps: 1}}\n", r"a merge key \(<<\) is not allowed here: write the values out"),
         ("name: 2020-99-99\n", "is not YAML"),
         ("[" * 5000, "is not YAML"),

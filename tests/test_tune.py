@@ -20,6 +20,7 @@ from mathtutor.chat import END, conversation, render_conversation, render_prompt
 from mathtutor.engines import Sampling, gather, load_engine
 from mathtutor.io import hold_folder, read_json, read_rows, sha256_file, write_json, write_rows
 from training import merge, push, tune
+from training.crew import join
 from training.tuning import audit, copies, stream
 from training.tuning.backend import not_by_unsloth, resolve_backend
 from training.tuning.card import tuned_card
@@ -35,7 +36,7 @@ from training.tuning.models import (
 )
 from training.tuning.recipe import TuneRecipe, load_tune_recipe
 from training.tuning.shrink import shrunken
-from training.tuning.tokens import encode, plan, split_items, steps_of, tokenize_items
+from training.tuning.tokens import encode, length_lines, plan, split_items, steps_of, tokenize_items
 from training.tuning.trainer import TuneTrainer, sft_config
 from training.tuning.watch import Watch, check_distribution
 
@@ -120,8 +121,17 @@ def test_a_finished_run_is_not_run_again(runs, capsys):
 
 
 def test_a_folder_of_another_run_is_refused(runs):
-    with pytest.raises(SystemExit, match="was begun with another recipe: choose a new --out"):
-        tune.main(command("qwen3-0.6b-lora", runs("qwen3-0.6b-lora"), "--set", "train.learning_rate=1.0e-3"))
+    with pytest.raises(SystemExit, match=r"was begun with another recipe \(train.learning_rate: 1e-06 then, 0.001 now; lora.targets: \['q_proj', 'v_proj'\] then, \['q_proj'\] now\): choose a new"):
+        tune.main(command("qwen3-0.6b-lora", runs("qwen3-0.6b-lora"), "--set", "train.learning_rate=1.0e-3", "--set", "lora.targets=[q_proj]"))
+
+
+@pytest.mark.parametrize(
+    "before, now, found",
+    [({"a": {"b": 1}}, {"a": {"b": 2}}, ["a.b: 1 then, 2 now"]), ({"a": [{"b": 1}]}, {"a": [{"b": 2}]}, ["a[0].b: 1 then, 2 now"]), ({"a": 1}, {"a": 1}, []),
+     (None, {"a": 1}, []), ({"a": None}, {"a": {"b": 1}}, ["a: None then, {'b': 1} now"])],
+)  # fmt: skip
+def test_a_changed_recipe_is_told_by_its_keys_and_one_of_an_older_run_by_none(before, now, found):
+    assert tune.changes(before, now) == found
 
 
 def test_training_changes_what_its_method_trains_and_nothing_else(runs):
@@ -609,6 +619,13 @@ def test_a_row_of_another_shape_ends_with_its_place(small, tmp_path, rows, kind,
         read_items(data_recipe(small, [{"path": str(tmp_path / "set.jsonl"), "kind": kind}]))
 
 
+@pytest.mark.parametrize("name, kind, says", [("x.csv", "pairs", "read_csv"), ("x.tsv", "messages", r"sep='\\t'"), ("x.json", "rows", "read_json"), ("x.xlsx", "gsm8k", "read_excel")])
+def test_a_file_of_another_format_gets_the_line_that_makes_one_of_ours(small, tmp_path, name, kind, says):
+    (tmp_path / name).write_text("prompt,reply\nP?,7\n")
+    with pytest.raises(ValueError, match=rf'(?s)this makes one of it:.*python -c "import pandas; .*{says}.*x.jsonl'):
+        read_items(data_recipe(small, [{"path": str(tmp_path / name), "kind": kind}]))
+
+
 def test_a_missing_file_and_a_report_of_other_rows_are_refused(small, tmp_path):
     path = tmp_path / "clean.jsonl"
     recipe = data_recipe(small, [{"path": str(path), "kind": "rows"}])
@@ -634,16 +651,42 @@ def test_a_problem_never_stands_on_both_sides_of_the_validation_split():
 
 def test_the_order_shows_every_row_once_a_round_whatever_the_steps(small):
     recipe = replace(small[0], train=replace(small[0].train, batch=4, epochs=3, steps=0))
-    assert steps_of(recipe, 10) == 9  # three times three batches, as the cards count
     order = plan(10, recipe, 9)
     assert order.shape == (36,) and sorted(order[:10]) == sorted(order[10:20]) == list(range(10))
     assert not np.array_equal(order[:10], order[10:20])
     assert np.array_equal(order[:20], plan(10, recipe, 5))  # a longer run begins like a shorter one
 
 
-def test_the_steps_of_the_cards_come_out():
-    for name, rows, steps in (("qwen3-8b-synth-50k", 50_418, 2_364), ("qwen3-4b-synth-35k", 34_818, 6_531)):
-        assert steps_of(recipe_of(name), rows) == steps
+@pytest.mark.parametrize(
+    "name, rows, steps",
+    [("qwen3-8b-synth-50k", 50_418, 2_364), ("qwen3-4b-synth-35k", 34_818, 6_531), ("qwen3-0.6b-full", 7_100, 3_552), ("qed-nano-sft", 4_281, 620),
+     ("qwen3-0.6b-lora-better", 320, 60), ("qwen3-0.6b-lora-better", 305, 60), ("qwen3-0.6b-lora-better", 54, 10), ("qwen3-0.6b-lora-better", 33, 6), ("qwen3-0.6b-lora-better", 4, 1)],
+)  # fmt: skip
+def test_the_steps_of_the_cards_come_out_and_a_small_set_is_not_seen_more_often_than_the_recipe_says(name, rows, steps):
+    assert steps_of(recipe_of(name), rows) == steps
+
+
+@pytest.mark.parametrize(
+    "rows, processes, says",
+    [(7_000, 1, []), (54, 1, ["10 updates may be too few to learn from: --set train.batch=5 --set train.micro_batch=1 gives 33 steps and 3.06 times"]),
+     (54, 2, ["--set train.batch=4 --set train.micro_batch=2 gives 42 steps"]),
+     (4, 1, ["each is seen 4.00 times, not 3, and 1 update may be too few", "--set train.batch=1 --set train.micro_batch=1 gives 12 steps and 3.00 times"])],
+)  # fmt: skip
+def test_a_small_set_is_told_its_passes_and_how_to_mend_them(rows, processes, says):
+    recipe = recipe_of("qwen3-0.6b-lora-better")
+    passes, *warning = length_lines(recipe, rows, steps_of(recipe, rows), processes)
+    assert passes.startswith("passes: ") and f"{rows:,} of them there" in passes
+    assert len(warning) == bool(says) and all(words in warning[0] for words in says)
+
+
+def test_the_last_step_is_logged_however_rarely_the_recipe_logs_and_a_pipe_is_told_each_row(tmp_path, monkeypatch, capsys):
+    monkeypatch.delenv("MATHTUTOR_DATA", raising=False)
+    more = ["watch.log_every=100", "watch.tensorboard=false"]
+    tune.main(command("qwen3-0.6b-lora", tmp_path / "run", *(x for value in more for x in ("--set", value))))
+    assert [row["step"] for row in read_rows(tmp_path / "run" / "log.jsonl") if "loss" in row] == [1, 6]
+    said = capsys.readouterr()
+    assert [int(step) for step in re.findall(r"^step (\d) of 6: loss [\d.]+, [\d,]+ tokens/s; \d+ s(?:, about \d+ s to go)?$", said.err, re.M)] == [1, 6]
+    assert re.findall(r"^step (\d): .*\n  ->", said.out, re.M) == ["3", "6"]
 
 
 def trainer_for(recipe, tokenizer, tokens, folder: Path, steps: int = 1) -> TuneTrainer:
@@ -699,6 +742,34 @@ def test_a_distribution_that_was_asked_for_and_does_not_happen_ends_the_run(monk
         check_distribution(Trainer)
 
 
+@pytest.mark.parametrize(
+    "variables, refused",
+    [({"ACCELERATE_USE_CPU": "True", "MASTER_ADDR": "127.0.0.1"}, True), ({"ACCELERATE_USE_CPU": "True"}, False), ({"ACCELERATE_USE_CPU": "False", "MASTER_ADDR": "127.0.0.1"}, False)],
+)
+def test_processes_that_a_launcher_promised_and_did_not_start_end_the_run(monkeypatch, variables, refused):
+    for name in ("ACCELERATE_USE_CPU", "MASTER_ADDR", "WORLD_SIZE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    if refused:
+        with pytest.raises(SystemExit, match="several processes were asked for and one was started: .* use torchrun"):
+            join("cpu")
+    else:
+        assert join("cpu").size == 1
+
+
+@pytest.mark.parametrize("missing, warned", [(["lm_head.weight"], 0), (["lm_head.weight", "model.norm.weight"], 1)])
+def test_a_shared_output_layer_is_not_missed_when_a_run_is_resumed(small, tmp_path, monkeypatch, missing, warned):
+    from types import SimpleNamespace
+
+    recipe, tokenizer = small
+    one = replace(recipe, watch=replace(recipe.watch, tensorboard=False))
+    trainer, said = trainer_for(one, tokenizer, tokenize_items(ITEMS, tokenizer, one), tmp_path), []
+    monkeypatch.setattr("transformers.trainer.logger.warning", said.append)
+    trainer._issue_warnings_after_load(SimpleNamespace(missing_keys=list(missing), unexpected_keys=[]))
+    assert len(said) == warned and all("lm_head" not in words for words in said)
+
+
 # --- memory, plans, backends
 
 
@@ -709,12 +780,26 @@ def test_the_parameter_counts_of_the_cards_come_out(name, trained, total):
 
 
 @pytest.mark.parametrize(
-    "name, says", [("qwen3-0.6b-full", "length: 3,552 steps of 12 for about 7,100 examples"), ("qwen3-8b-synth-50k", "data: data/synth-50k/clean.jsonl is not there yet")]
-)
+    "name, says", [("qwen3-0.6b-full", "length: 3,552 steps of 12 for about 7,100 examples"), ("qwen3-8b-synth-50k", "data: data/synth-50k/clean.jsonl is not there yet"),
+     ("qwen3-8b-synth-50k", "length: 3 times all examples: 46.9 steps of 64 for every 1,000, counted once the data are there"), ("qwen3-4b-synth-35k", "length: 6,531 steps of 16"),
+     ("qwen3-0.6b-lora-better", "length: at most 1,332 steps of 16 packed rows for about 7,100 examples"),
+     ("tinymathreason-1b-sft", "the base runs/tinymathreason-1b-chat/merged is not there: run `python -m training.tune --recipe training/recipes/tinymathreason-1b-chat.yaml`, then `python -m training.merge --run runs/tinymathreason-1b-chat` first")],
+)  # fmt: skip
 def test_a_plan_counts_the_steps_and_names_the_file_that_is_missing(name, says, capsys, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     tune.main(["--recipe", str(FOLDER / f"{name}.yaml"), "--plan", "--device", "cpu"])
     assert says in capsys.readouterr().out
+
+
+def test_a_base_that_is_still_to_be_made_is_named_before_any_data_are_read(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("training.tuning.items.read_items", None)
+    call = ["--recipe", str(FOLDER / "tinymathreason-1b-sft.yaml"), "--device", "cpu"]
+    with pytest.raises(SystemExit, match="runs/tinymathreason-1b-chat/merged is not there: run `python -m training.tune"):
+        tune.main(call)
+    write_json(tmp_path / "runs" / "tinymathreason-1b-chat" / "run.json", {})
+    with pytest.raises(SystemExit, match="is not there: run `python -m training.merge --run runs/tinymathreason-1b-chat` first"):
+        tune.main(call)
 
 
 def test_the_plan_of_a_seed_says_its_size_length_and_measures(capsys):

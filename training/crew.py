@@ -58,7 +58,13 @@ class Crew:
 
 
 def join(device: str) -> Crew:
-    """The crew that torchrun has called together, or a crew of one."""
+    """The crew that torchrun has called together, or a crew of one. Raises SystemExit where a launcher promised more."""
+    on_cpu = os.environ.get("ACCELERATE_USE_CPU", "false").lower() == "true"
+    if on_cpu and "MASTER_ADDR" in os.environ and "WORLD_SIZE" not in os.environ:  # what accelerate leaves of --num_processes there
+        raise SystemExit(
+            "several processes were asked for and one was started: accelerate launch --cpu starts no more, and shards nothing. "
+            "On a CPU use torchrun --nproc-per-node 2 -m ..., which trains copies"
+        )
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
         return Crew()

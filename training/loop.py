@@ -14,7 +14,7 @@ import shutil
 import signal
 import sys
 import time
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -22,12 +22,12 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from tqdm import tqdm
 
 from mathtutor.io import Busy, Damaged, Journal, read_json, replace_folder, sha256_file, write_json
 from training.attention import by_products, suits
 from training.crew import Crew
 from training.data import Examples, batches_from, collate, hide_words
+from training.progress import Progress
 from training.recipe import Phase
 
 KEEP = 2  # checkpoints
@@ -165,7 +165,7 @@ def _train(model, examples, phase: Phase, folder: Path, log: Journal, pad, seed,
     started = saved = time.monotonic()
     deadline = started + minutes * 60 if minutes else math.inf
     batches = batches_from(examples, phase.batch_tokens, seed, state["epoch"], state["position"])
-    with tqdm(total=phase.steps, initial=state["step"], unit="step", disable=None if crew.leads else True, mininterval=1) as bar:
+    with closing(Progress(phase.steps, state["step"], shown=crew.leads)) as bar:
         losses, seen, since = state.pop("losses"), 0, time.monotonic()
         while state["step"] < phase.steps:
             epoch, position, indices = next(batches)
@@ -188,7 +188,7 @@ def _train(model, examples, phase: Phase, folder: Path, log: Journal, pad, seed,
                 "position": position,
                 "tokens": state["tokens"] + tokens,
             }
-            bar.update()
+            bar.advance()
             if state["step"] % LOG_EVERY == 0 or state["step"] == phase.steps:
                 now = time.monotonic()
                 row = {
@@ -202,7 +202,7 @@ def _train(model, examples, phase: Phase, folder: Path, log: Journal, pad, seed,
                 if not math.isfinite(row["loss"]):
                     raise _diverged(state["step"])
                 log.append(row)
-                bar.set_postfix(loss=f"{row['loss']:.3f}", tok_s=row["tokens_per_second"])
+                bar.tell(f"loss {row['loss']:.3f}, {row['tokens_per_second']:,} tokens/s")
                 losses, seen, since = [], 0, now
             if crew.size == 1:  # a crew has to agree, which it did with the gradients
                 over = stop.asked or time.monotonic() > deadline

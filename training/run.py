@@ -21,6 +21,7 @@ from mathtutor.problem import Row  # noqa: E402
 from training.crew import join  # noqa: E402
 from training.data import IGNORED, Examples, is_validation, show_mask, tokenize  # noqa: E402
 from training.loop import Compute  # noqa: E402
+from training.progress import lines_at_once  # noqa: E402
 from training.recipe import Phase, Recipe, RecipeError, load_recipe  # noqa: E402
 from training.tuning import audit as checks  # noqa: E402
 from training.tuning import memory  # noqa: E402
@@ -45,6 +46,7 @@ def parser(doc: str) -> argparse.ArgumentParser:
 
 def prepare(args: argparse.Namespace) -> tuple[Recipe, Path, Compute]:
     """(recipe, run folder, how to compute). Ends with a sentence on a wrong recipe."""
+    lines_at_once()
     try:
         recipe = load_recipe(args.recipe, args.set)
     except (RecipeError, OSError) as error:

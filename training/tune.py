@@ -19,7 +19,7 @@ import signal
 import sys
 import time
 from collections import Counter
-from contextlib import ExitStack
+from contextlib import ExitStack, redirect_stdout
 from dataclasses import asdict
 from pathlib import Path
 
@@ -30,6 +30,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "0")
 from safetensors import SafetensorError  # noqa: E402
 
 from mathtutor.io import Busy, Damaged, hold_folder, read_json, write_json  # noqa: E402
+from training.progress import lines_at_once  # noqa: E402
 from training.tuning.backend import not_by_unsloth, resolve_backend  # noqa: E402
 from training.tuning.recipe import RecipeError, TuneRecipe, is_local, load_tune_recipe, with_overrides  # noqa: E402
 
@@ -52,6 +53,7 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> None:
     args = parser().parse_args(arguments)
     started = time.monotonic()
+    lines_at_once()
     try:
         if args.minutes is not None and not args.minutes > 0:
             raise ValueError(f"--minutes must be above 0, not {args.minutes:g}")
@@ -116,24 +118,28 @@ def plan_lines(recipe: TuneRecipe, backend: str) -> list[str]:
     """What a run would do, from the recipe and the base's shape alone."""
     from training.tuning.items import sets_of, size_of
     from training.tuning.memory import check_model, describe
-    from training.tuning.models import config_of
+    from training.tuning.models import config_of, missing_base
+    from training.tuning.tokens import length_lines, steps_of
 
-    train, config = recipe.train, config_of(recipe)
+    train, config, lines = recipe.train, config_of(recipe), []
     check_model(config, recipe)
     missing = [one.path for one in sets_of(recipe.data) if is_local(one.path) and not Path(one.path).exists()]
     sizes = [size_of(one) for one in sets_of(recipe.data)]
     if train.steps:
         steps = f"{train.steps:,} steps"
-    elif all(sizes) and not train.packing:
-        examples = sum(sizes) - recipe.data.validation
-        steps = f"{train.epochs * -(-examples // train.batch):,} steps of {train.batch} for about {examples:,} examples"
+    elif all(sizes) and (examples := sum(sizes) - recipe.data.validation) > 0:
+        number = steps_of(recipe, examples)
+        steps = f"{'at most ' * train.packing}{number:,} steps of {train.batch}{' packed rows' * train.packing} for about {examples:,} examples"
+        lines = [] if train.packing else length_lines(recipe, examples, number)[1:]  # how many a row holds is known when they are packed
     else:
-        steps = f"{train.epochs} times all examples, {train.batch} {'packed rows' if train.packing else 'examples'} a step"
+        steps = f"{train.epochs} times all examples: {'at most ' * train.packing}{train.epochs * 1000 / train.batch:.3g} steps of {train.batch} for every 1,000, counted once the data are there"
     return [
         f"{recipe.name}: {recipe.method} of {recipe.model.base or recipe.model.shape.architecture + ' from nothing'} by {backend}",
         f"length: {steps}, up to {train.max_tokens:,} tokens {'a row' if train.packing else 'an example'}",
+        *lines,
         *describe(config, recipe),
         *measures(recipe, backend, on_gpu=True),
+        *([missing_base(recipe)] if missing_base(recipe) else []),
         *(f"data: {path} is not there yet: the run needs it" for path in missing),
     ]
 
@@ -164,11 +170,11 @@ def run(recipe: TuneRecipe, args: argparse.Namespace, backend: str, device: str,
             if args.shrink:
                 shrunken(recipe, folder / "shrunk")
         else:
-            sys.stdout = stack.enter_context(open(os.devnull, "w"))
+            stack.enter_context(redirect_stdout(stack.enter_context(open(os.devnull, "w"))))
         crew.wait()
         if args.shrink:  # what --set says is said of the small sister
             recipe = with_overrides(shrunken(recipe, folder / "shrunk"), args.set)
-        check_stamp(folder, {"recipe": recipe.identity()})  # before the rows are read
+        check_stamp(folder, {"recipe": recipe.identity()}, recipe)  # before the rows are read
         prepared = Prepared(recipe, folder, crew, device, deadline, args.prepare)
         if prepared.tokens is None:
             return
@@ -183,6 +189,8 @@ class Prepared:
         from training.tuning.items import data_hash, read_items
         from training.tuning.tokens import split_items, tokenize_items
 
+        if missing := models.missing_base(recipe):  # before minutes of reading data
+            raise ValueError(missing)
         self.config = models.config_of(recipe)
         self.lines: list[str] = []
         memory.check_model(self.config, recipe)
@@ -264,6 +272,7 @@ def train(recipe: TuneRecipe, prepared: Prepared, folder: Path, crew, backend: s
     config = sft_config(recipe, folder, device=device, processes=crew.size, steps=steps, backend=backend)
     lines = measures(recipe, backend, device != "cpu")
     lines.append(f"run: {recipe.method} by {backend} on {crew.size} x {device.partition(':')[0]}, {steps:,} steps of {recipe.train.batch}")
+    lines += [] if recipe.is_text else tokens.length_lines(recipe, len(prepared.tokens.rows), steps, crew.size)
     print(*lines, sep="\n")
     stamp = {
         "recipe": recipe.identity(),
@@ -272,9 +281,9 @@ def train(recipe: TuneRecipe, prepared: Prepared, folder: Path, crew, backend: s
         "tokenizer": tokenizer_hash(prepared.tokenizer),
         "backend": backend,
     }
-    check_stamp(folder, stamp)
+    check_stamp(folder, stamp, recipe)
     if crew.leads and not (folder / "stamp.json").exists():
-        write_json(folder / "stamp.json", stamp)
+        write_json(folder / "stamp.json", {**stamp, "values": recipe.deciding()})
     if (folder / "run.json").exists():
         print(f"finished already: {result_folder(folder, recipe)}")
         return
@@ -343,13 +352,27 @@ def train(recipe: TuneRecipe, prepared: Prepared, folder: Path, crew, backend: s
     crew.wait()
 
 
-def check_stamp(folder: Path, stamp: dict) -> None:
+def check_stamp(folder: Path, stamp: dict, recipe: TuneRecipe) -> None:
     """A folder holds one run: another recipe, other data or another tokenizer is refused."""
     path = folder / "stamp.json"
-    if path.exists():
-        there = read_json(path)
-        if different := [key for key in stamp if there.get(key) != stamp[key]]:
-            raise ValueError(f"{folder} was begun with another {', '.join(different)}: choose a new --out, or put it back as it was")
+    if not path.exists():
+        return
+    there = read_json(path)
+    if different := [key for key in stamp if there.get(key) != stamp[key]]:
+        changed = changes(there.get("values"), recipe.deciding()) if "recipe" in different else []
+        told = f" ({'; '.join(changed)})" if changed else ""
+        raise ValueError(f"{folder} was begun with another {', '.join(different)}{told}: choose a new --out, or put it back as it was")
+
+
+def changes(before, now, where: str = "") -> list[str]:
+    """The keys whose values differ, "train.batch: 4 then, 8 now"; none where `before`, of an older run, is not known."""
+    if before is None and not where or before == now:
+        return []
+    if isinstance(before, dict) and isinstance(now, dict):
+        return [line for key in {**before, **now} for line in changes(before.get(key), now.get(key), f"{where}.{key}".lstrip("."))]
+    if isinstance(before, list) and isinstance(now, list) and len(before) == len(now):
+        return [line for number, pair in enumerate(zip(before, now, strict=True)) for line in changes(*pair, f"{where}[{number}]")]
+    return [f"{where}: {str(before):.80} then, {str(now):.80} now"]
 
 
 def result_folder(folder: Path, recipe: TuneRecipe) -> Path:

@@ -1,6 +1,6 @@
 """QLoRA of the Qwen3-8B and 4B shapes on one card: the seed systems' settings against ours, in one run.
 
-    python -m benchmarks.gpu --toy --out runs/gpu-toy                 # tries all of it on a processor, in a minute or two
+    python -m benchmarks.gpu --toy --out runs/gpu-toy                 # tries all of it on a processor, in some six minutes (--each 1: three)
     python -m benchmarks.gpu --seconds 540 --out runs/gpu             # on a card; the same command again goes on
     python -m benchmarks.gpu --table --out runs/gpu
 
@@ -201,17 +201,18 @@ def run_slices(args: argparse.Namespace, names: list[str]) -> bool:
     for name, record in read_records(args.out).items():
         if record["device"] != device or record["toy"] != args.toy:
             raise SystemExit(f"{args.out / name}.json was measured on {record['device']}: choose another --out for {device}")
-    for name in names:
-        path = args.out / f"{name}.json"
+    for number, name in enumerate(names, start=1):
+        path, place = args.out / f"{name}.json", f"way {number} of {len(names)}, {name}"
         if path.exists():
-            print(f"{name}: done before" + (f", and failed; to try again remove {path}" if "failed" in read_json(path) else ""))
+            print(f"{place}: done before" + (f", and failed; to try again remove {path}" if "failed" in read_json(path) else ""))
             continue
         left = args.seconds - (time.monotonic() - started)
         if left < min(LONGEST_SLICE, args.seconds / 2):
             print(f"{left:.0f} seconds are left, too few for {name}: run the same command again")
             return False
         command = [sys.executable, "-m", "benchmarks.gpu", "--one", name, "--out", str(args.out), "--each", str(args.each)]
-        print(f"{name} ...", flush=True)
+        print(f"{place} ...", flush=True)
+        begun = time.perf_counter()
         try:
             code = subprocess.run([*command, *(["--toy"] if args.toy else [])], timeout=left).returncode
         except subprocess.TimeoutExpired:
@@ -219,6 +220,9 @@ def run_slices(args: argparse.Namespace, names: list[str]) -> bool:
             return False
         if code or not path.exists():
             raise SystemExit(f"{name} ended with status {code}: what it wrote stands above")
+        record = read_records(args.out)[name]
+        found = record["failed"] if "failed" in record else f"{record['tokens a second']:,.0f} tokens a second"
+        print(f"{place}: {time.perf_counter() - begun:.0f} s, {found}", flush=True)
     return True
 
 

@@ -45,6 +45,7 @@ from mathtutor.chat import (  # noqa: E402
     render_conversation,
 )
 from mathtutor.engines import Delta, Generation, Sampling  # noqa: E402
+from mathtutor.engines.models import ADAPTER, no_model  # noqa: E402
 from mathtutor.engines.qwen3 import Cache, Qwen3, is_supported  # noqa: E402
 from mathtutor.engines.rows import Row, Rules, draw  # noqa: E402
 from mathtutor.io import hash_of_weights  # noqa: E402
@@ -66,22 +67,6 @@ def _four_bit() -> BitsAndBytesConfig:
     )  # fmt: skip
 
 
-ADAPTER = "it is an adapter, not a model: merge it into its base first (python -m training.merge)"
-
-
-def _no_model(path: str) -> str:
-    """Why a path on this machine holds no model; "" where it does, and for a name on the hub."""
-    folder = Path(path)
-    if not folder.exists():
-        return "there is no such folder" if path.startswith(("/", ".", "~")) or path.count("/") > 1 else ""
-    if (folder / "adapter_config.json").exists():
-        return ADAPTER
-    if (folder / "config.json").exists():
-        return ""
-    made = next((name for name in ("merged", "tuned") if (folder / name / "config.json").exists()), None)
-    return f"the model lies one folder below, in {path}/{made}" if made else "it is no folder with a config.json"
-
-
 class HFEngine:
     """One model in memory. Safe to use from several threads, which then share the processor."""
 
@@ -96,7 +81,7 @@ class HFEngine:
         self.name, self.path = name or f"hf:{path}", path
         self.device = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
         self.batch_size = batch_size
-        if reason := _no_model(path):
+        if reason := no_model(path):
             raise ValueError(f"the model {path} could not be loaded: {reason}")
         try:
             with _LOADING:

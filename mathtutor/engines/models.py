@@ -28,6 +28,22 @@ LIBRARY = 0.6e9
 MOST_ON_A_PROCESSOR = 2000.0  # millions of parameters: beyond it a reply takes minutes
 
 
+ADAPTER = "it is an adapter, not a model: merge it into its base first (python -m training.merge)"
+
+
+def no_model(path: str) -> str:
+    """Why a path on this machine holds no model; "" where it does, and for a name on the hub."""
+    folder = Path(path)
+    if not folder.exists():
+        return "there is no such folder" if path.startswith(("/", ".", "~")) or path.count("/") > 1 else ""
+    if (folder / "adapter_config.json").exists():
+        return ADAPTER
+    if (folder / "config.json").exists():
+        return ""
+    made = next((name for name in ("merged", "tuned") if (folder / name / "config.json").exists()), None)
+    return f"the model lies one folder below, in {path}/{made}" if made else "it is no folder with a config.json"
+
+
 class TooLarge(ValueError):
     """This machine cannot hold the model; the sentence says what it can."""
 

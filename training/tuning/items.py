@@ -58,6 +58,7 @@ def read_items(recipe: TuneRecipe) -> tuple[list[Item], Counter]:
     for one in sets_of(recipe.data):
         own: list[Item] = []
         seen: set[str] = set()
+        check_format(one.path)
         for made in _READERS[one.kind](one, recipe.data):
             if isinstance(made, str):
                 dropped[made] += 1
@@ -239,9 +240,23 @@ def _text(row: Mapping, column: str, path: str | Path, number: int) -> str:
     return value
 
 
+READ = {".csv": "read_csv({!r})", ".tsv": "read_csv({!r}, sep='\\t')", ".json": "read_json({!r})", ".xlsx": "read_excel({!r})"}  # by pandas
+
+
+def check_format(path: str) -> None:
+    """Raises ValueError with the command that makes a .jsonl of a file in a known other format."""
+    kind = Path(path).suffix
+    if kind in READ:
+        target = str(Path(path).with_suffix(".jsonl"))
+        command = f"import pandas; pandas.{READ[kind].format(path)}.to_json({target!r}, orient='records', lines=True)"
+        raise ValueError(f'the set {path} is no .jsonl, .jsonl.gz or .parquet; this makes one of it:\n  python -c "{command}"')
+
+
 def load_hub(one: Set, streaming: bool = False):
     """A set of the hub, or a local file read as one. Raises ValueError with the hub's reason."""
     from datasets import load_dataset
+
+    check_format(one.path)
 
     try:
         if is_local(one.path) or Path(one.path).exists():

@@ -78,6 +78,16 @@ def made_by(base: str) -> TuneRecipe | None:
     return load_tune_recipe(path) if path is not None and path.exists() else None
 
 
+def missing_base(recipe: TuneRecipe) -> str:
+    """What to run first where the base is one that a recipe of this repository makes and it is not there yet, "" where nothing."""
+    base = Path(recipe.model.base)
+    maker = made_by(recipe.model.base)
+    if maker is None or (base / "config.json").exists():
+        return ""
+    train = "" if (base.parent / "run.json").exists() else f"`python -m training.tune --recipe training/recipes/{maker.name}.yaml`, then "
+    return f"the base {base} is not there: run {train}`python -m training.merge --run {base.parent}` first"
+
+
 def load_tokenizer(recipe: TuneRecipe, trained: Path | None = None):
     """The tokenizer, with `model.end` as its end and a chat template. `trained` is one made for a shape."""
     name = recipe.model.tokenizer or recipe.model.base or trained

@@ -167,11 +167,15 @@ class TuneRecipe:
         return {s.kind for s in self.data.sets} | ({"rows"} if self.data.rows.strip() else set())
 
     def identity(self) -> str:
-        """The hash of what decides the weights beside data and base, which are known by their content.
+        """The hash of `deciding`."""
+        return sha256_json(self.deciding())
+
+    def deciding(self) -> dict:
+        """What decides the weights beside data and base, which are known by their content, as JSON holds it.
 
         Logs, memory measures and the micro batch may change between slices.
         """
-        values = asdict(self)
+        values = json.loads(json.dumps(asdict(self)))
         for free in ("memory", "after", "license"):
             values.pop(free)
         values["train"].pop("micro_batch")
@@ -184,7 +188,7 @@ class TuneRecipe:
                 one.pop("context")
         for free in ("log_every", "samples", "sample_tokens", "tensorboard"):
             values["watch"].pop(free)
-        return sha256_json(values)
+        return values
 
 
 SHARE = Range(0, 1)

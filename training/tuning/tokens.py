@@ -6,9 +6,10 @@ processes see the same examples in the same step.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from datasets import Dataset, Features, List, Value
@@ -75,9 +76,45 @@ def tokenize_items(items: Sequence[Item], tokenizer, recipe: TuneRecipe) -> Toke
     return Tokens(rows, len(ids), learned, sum(map(len, ids)), dropped, dropped_tokens, longest, (ids[0], labels[0]))
 
 
+TOO_MUCH = 1 / 20  # of the rows, shown beyond `epochs`
+FEW_UPDATES = 30
+
+
 def steps_of(recipe: TuneRecipe, rows: int) -> int:
-    """Steps of the run: as many as the recipe says, or `epochs` times the batches that hold all rows once."""
-    return recipe.train.steps or recipe.train.epochs * -(-rows // recipe.train.batch)
+    """Steps of the run: as many as the recipe says, or `epochs` times the batches that hold all rows once.
+
+    Batches are always full, so that counts up to a batch too much an epoch. On a large set it is nothing, and the
+    cards count so; where it is more than a twentieth (below 20 batches an epoch) the nearest number of steps is taken.
+    """
+    batch, epochs = recipe.train.batch, recipe.train.epochs
+    if recipe.train.steps:
+        return recipe.train.steps
+    batches = -(-rows // batch)
+    if batches * batch <= (1 + TOO_MUCH) * rows:
+        return epochs * batches
+    return max(1, round(epochs * rows / batch))
+
+
+def length_lines(recipe: TuneRecipe, rows: int, steps: int, processes: int = 1) -> list[str]:
+    """How often the rows are seen, and how to mend it where that is not what the recipe says or the updates are few."""
+    train, seen = recipe.train, steps * recipe.train.batch / rows
+    what = "packed rows" if train.packing else "examples"
+    lines = [f"passes: {_counted(steps, 'step')} of {train.batch} {what}, {rows:,} of them there: each is seen {seen:.2f} times"]
+    wrong = [f"each is seen {seen:.2f} times, not {train.epochs}"] * (train.epochs > 0 and abs(seen - train.epochs) > TOO_MUCH * train.epochs)
+    wrong += [f"{_counted(steps, 'update')} may be too few to learn from"] * (train.epochs > 0 and steps < FEW_UPDATES)
+    batch = max(train.epochs * rows // FEW_UPDATES // processes, 1) * processes  # all processes share it
+    if wrong and batch < train.batch:
+        micro = math.gcd(batch // processes, train.micro_batch)
+        more = f" --set train.micro_batch={micro}" if micro != train.micro_batch else ""
+        gives = steps_of(replace(recipe, train=replace(train, batch=batch, micro_batch=micro)), rows)
+        lines.append(f"warning: {', and '.join(wrong)}: --set train.batch={batch}{more} gives {_counted(gives, 'step')} and {gives * batch / rows:.2f} times")
+    elif wrong:
+        lines.append(f"warning: {', and '.join(wrong)}: it wants more data, or a higher train.epochs")
+    return lines
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'s' * (number != 1)}"
 
 
 def plan(rows: int, recipe: TuneRecipe, steps: int) -> np.ndarray:

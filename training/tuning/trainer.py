@@ -88,6 +88,7 @@ def sft_config(recipe: TuneRecipe, folder: Path, *, device: str, processes: int,
         logging_first_step=True,
         logging_nan_inf_filter=False,  # an infinite loss must be seen
         average_tokens_across_devices=True,
+        ddp_find_unused_parameters=False,  # every trained weight has a part in every loss: the search costs time and a warning
         disable_tqdm=True,
         report_to=["tensorboard"] if recipe.watch.tensorboard else "none",
         **more,
@@ -143,6 +144,12 @@ class TuneTrainer(SFTTrainer):
         for name, p in self.model.named_parameters():
             if name in types and p.dtype != types[name]:
                 p.data = p.data.to(types[name])
+
+    def _issue_warnings_after_load(self, load_result):
+        # An output layer that is the embedding is saved as that alone: its missing name is no damage.
+        shared = getattr(self.model, "all_tied_weights_keys", {})
+        load_result.missing_keys[:] = [key for key in load_result.missing_keys if key not in shared]
+        super()._issue_warnings_after_load(load_result)
 
     def load_checkpoint_weights(self, checkpoint: Path) -> None:
         """Put the weights of a checkpoint into the model."""

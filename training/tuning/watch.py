@@ -11,18 +11,17 @@ from __future__ import annotations
 import math
 import os
 import signal
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import torch
-from tqdm import tqdm
 from transformers import TrainerCallback
 
 from mathtutor.chat import conversation, encode_conversation
 from mathtutor.io import Journal
 from mathtutor.maths.answers import is_correct, read_answer
+from training.progress import Progress
 from training.tuning.items import Item
 from training.tuning.recipe import TuneRecipe
 
@@ -58,7 +57,7 @@ class Watch(TrainerCallback):
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._note)
         self._started, self._first = time.monotonic(), state.global_step
-        self._bar = tqdm(total=state.max_steps, initial=state.global_step, unit="step", disable=None if self._leads else True, mininterval=1)
+        self._bar = Progress(state.max_steps, state.global_step, shown=self._leads)
         if state.global_step:
             self._say(f"resuming at step {state.global_step:,} of {state.max_steps:,}")
         self._judge(state, control)  # a run that was killed after it had stopped early stays stopped
@@ -78,14 +77,15 @@ class Watch(TrainerCallback):
 
     def _say(self, text: str) -> None:
         if self._leads:
-            self._bar.write(text, file=sys.stdout)
+            self._bar.write(text)
 
     # --- while it goes on
 
     def on_step_end(self, args, state, control, **_):
-        self._bar.update()
+        self._bar.advance()
         if not self.recipe.data.validation and state.global_step % self.recipe.watch.check_every == 0:
             self._answer(state.global_step)  # else when the validation loss is known
+        control.should_log |= state.global_step >= state.max_steps  # however rarely it logs, the card tells the last loss
         over = self._asked or time.monotonic() > self.deadline
         if args.world_size > 1:  # all stop together or none
             votes = torch.tensor(float(over), device=args.device)
@@ -101,7 +101,7 @@ class Watch(TrainerCallback):
             raise SystemExit(f"the numbers became infinite by step {state.global_step}: lower train.learning_rate; the last checkpoint is whole")
         done, seconds = state.global_step, time.monotonic() - self._started
         rate = (self.tokens_after[done] - self.tokens_after[self._first]) / max(seconds, 1e-9)
-        self._bar.set_postfix_str(f"loss {logs['loss']:.3f}, {rate:,.0f} tokens/s")
+        self._bar.tell(f"loss {logs['loss']:.3f}, {rate:,.0f} tokens/s")
         if self._leads:
             row = {"step": done, "loss": logs["loss"], "tokens": int(self.tokens_after[done]), "tokens_per_second": round(rate, 1)}
             row |= {key: logs[key] for key in ("learning_rate", "grad_norm", "mean_token_accuracy") if key in logs}
@@ -169,7 +169,7 @@ class Watch(TrainerCallback):
             right = bool(is_correct(reply, gold.value).correct) if gold.value is not None else None
             self._samples.append({"step": step, "problem": item.problem, "reply": reply, "cut_off": cut_off, "right": right})
             if item is self.problems[0]:
-                self._say(f"  {item.problem[:100]}\n  -> {' '.join(reply.split())[:160]}")
+                self._say(f"step {step:,}: {item.problem[:100]}\n  -> {' '.join(reply.split())[:160]}")
         model.train(was_training)
 
 
