@@ -344,7 +344,7 @@ def near_pairs(texts: Sequence[str], threshold: float) -> Iterator[tuple[int, in
         raise ValueError(f"the threshold is a cosine above 0 and up to 1, not {threshold}")
     if not len(texts):
         return
-    with tqdm(total=len(texts), desc="relatives", unit="text", disable=None) as bar:
+    with progress(len(texts), 0, "texts", name="relatives") as advance:
         for count, pairs in Join(tfidf(texts), threshold).all_pairs():
             yield from pairs
-            bar.update(count)
+            advance(count)
