@@ -18,6 +18,8 @@ PASSES = [
     "Ana has 3 apples and buys 4 more. Count her apples.",
     "Ben has 5 marbles, wins 3 and loses 2. Ana wonders about the rest.",
     "x + 5 = 12 and y = 3x",
+    "Prove that the sum of 2 odd numbers is even.",
+    "Let n > 3 be an integer. Verify that n - 1 is below n.",
     "She pays $10 and then $12. How much is that?",
     "A hunter killed 3 deer and 4 hares. How many animals is that?",
     "A man died 30 years ago at the age of 70. How many years ago was he born?",

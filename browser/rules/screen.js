@@ -114,6 +114,7 @@ const IS_A_SUM = pattern(
 const ASKS = pattern(
   String.raw`\?|=\s*$|\b(?:how|what|which|who|whose|when|where|find|solve|calculate|compute|determine|work (?:it )?out|figure (?:it )?out|give|tell|` +
     String.raw`estimate|simplify|evaluate|convert|change|write|show|express|count|name|state|list|add|subtract|multiply|divide|round|decide|compare|` +
+    String.raw`prove|disprove|verify|explain|justify|deduce|factori[sz]e|expand|arrange|choose|complete|describe|` +
     String.raw`(?:needs?|wants?|like) to know|wonder\w*|help)\b`,
   { ignoreCase: true },
 );

@@ -99,10 +99,11 @@ _ASKS_FOR_A_NUMBER = re.compile(
     re.IGNORECASE,
 )
 
-# Any way to ask for something: not one problem of GSM8K, SVAMP, the typed ones or the bank's is without it.
+# Any way to ask for something: not one problem of GSM8K, SVAMP, the typed ones, the bank's or the proof benchmark is without it.
 _ASKS = re.compile(
     r"\?|=\s*$|\b(?:how|what|which|who|whose|when|where|find|solve|calculate|compute|determine|work (?:it )?out|figure (?:it )?out|give|tell|"
     r"estimate|simplify|evaluate|convert|change|write|show|express|count|name|state|list|add|subtract|multiply|divide|round|decide|compare|"
+    r"prove|disprove|verify|explain|justify|deduce|factori[sz]e|expand|arrange|choose|complete|describe|"
     r"(?:needs?|wants?|like) to know|wonder\w*|help)\b",
     re.IGNORECASE,
 )
