@@ -28,10 +28,11 @@ from fractions import Fraction
 from functools import cache
 from pathlib import Path
 
+from eval import logistic
 from eval.intervals import wilson
 from mathtutor.chat import conversation, split_reply
 from mathtutor.engines import Engine, Sampling, load_engine
-from mathtutor.io import Journal, read_json, read_rows, sha256_file, write_atomic, write_json
+from mathtutor.io import Journal, read_json, read_rows, sha256_file, write_json
 from mathtutor.maths.answers import is_correct, read_gold, read_last_number
 from mathtutor.progress import progress
 from mathtutor.sources import DATA_VARIABLE, load_source
@@ -185,38 +186,15 @@ def _traced(item: Item) -> list[Traced]:
 
 def fit(items: Sequence[Item], ridge: float = RIDGE) -> tuple[float, dict[str, float]]:
     """(bias, weights): a discrete hazard model, logistic regression of "this is the first wrong line" over all lines up to it."""
-    import numpy as np
-
     traces = [(_traced(item), item.wrong) for item in items]
-    names = sorted({sign for traced, wrong in traces for line in traced[: wrong + 1] for sign in line.signs})
-    place = {name: at for at, name in enumerate(names)}
-    rows, targets = [], []
-    for traced, wrong in traces:
-        for at, line in enumerate(traced[: wrong + 1]):
-            row = np.zeros(len(names) + 1)
-            row[-1] = 1
-            for sign, there in line.signs.items():
-                row[place[sign]] = there
-            rows.append(row)
-            targets.append(at == wrong)
-    x, y = np.array(rows), np.array(targets, float)
-    w, pull = np.zeros(len(names) + 1), np.full(len(names) + 1, ridge)
-    pull[-1] = 0.01
-    for _ in range(25):
-        p = 1 / (1 + np.exp(-x @ w))
-        w += np.linalg.solve((x * (p * (1 - p))[:, None]).T @ x + np.diag(pull), x.T @ (y - p) - pull * w)
-    return round(float(w[-1]), 3), {name: round(float(w[at]), 3) for name, at in place.items()}
+    lines = [(line.signs, at == wrong) for traced, wrong in traces for at, line in enumerate(traced[: wrong + 1])]
+    return logistic.fit([signs for signs, _ in lines], [is_wrong for _, is_wrong in lines], ridge)
 
 
 _WEIGHTS_DOC = """How much each sign of `signs` says that a line is the first wrong one: see `diagnosis.hazards`.
 
 Written by `python -m eval.locate --fit mathtutor/tutoring/weights.py`; not to be edited by hand.
 """
-
-
-def write_weights(path: Path, bias: float, weights: dict[str, float]) -> None:
-    lines = "".join(f'    "{name}": {weight},\n' for name, weight in sorted(weights.items(), key=lambda pair: -pair[1]))
-    write_atomic(path, f'"""{_WEIGHTS_DOC}"""\n\nBIAS = {bias}\nWEIGHTS: dict[str, float] = {{\n{lines}}}\n')
 
 
 def in_folds(items: Sequence[Item], folds: int) -> Iterator[dict]:
@@ -248,7 +226,7 @@ def main(argv: list[str] | None = None) -> None:
     if args.fit:
         if args.out or args.engine or args.folds is not None or args.limit is not None or args.data != "stepverify":
             raise SystemExit("--fit weighs the signs on all of stepverify/dev: it goes with no other option")
-        write_weights(args.fit, *fit(load_stepverify()))
+        logistic.write_weights(args.fit, _WEIGHTS_DOC, *fit(load_stepverify()))
         print(f"weights written to {args.fit}")
         return
     if args.out is None:

@@ -11,32 +11,18 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
+from eval.logistic import fit, write_weights
 from eval.metrics import is_right
 from eval.records import Run, key_of, load_run
 from eval.rerank import check_run, describe, rerank
-from mathtutor.io import Damaged, write_atomic
+from mathtutor.io import Damaged
 from mathtutor.tutoring import verifier
 
 RIDGE = 1.0  # pull of the weights towards zero
 FOLDS = 10
 OWN = ("file:", "bank-known")  # problems that were not made to measure others by
-
-
-def fit(signs: Sequence[dict[str, float]], right: Sequence[bool], ridge: float = RIDGE) -> tuple[float, dict[str, float]]:
-    """(bias, weights) of the logistic regression of "this reply is right", by Newton's method."""
-    names = sorted({name for each in signs for name in each})
-    x = np.array([[each.get(name, 0.0) for name in names] + [1.0] for each in signs])
-    y = np.array(right, float)
-    w, pull = np.zeros(len(names) + 1), np.array([ridge] * len(names) + [0.01])
-    for _ in range(25):
-        p = 1 / (1 + np.exp(-x @ w))
-        w += np.linalg.solve((x * (p * (1 - p))[:, None]).T @ x + np.diag(pull), x.T @ (y - p) - pull * w)
-    return round(float(w[-1]), 3), {name: round(float(value), 3) for name, value in zip(names, w, strict=False)}
 
 
 def folded(run: Run, signs: dict, right: dict) -> dict[tuple[str, int], float]:
@@ -45,7 +31,7 @@ def folded(run: Run, signs: dict, right: dict) -> dict[tuple[str, int], float]:
     found = {}
     for number in range(FOLDS):
         others = [key for key in signs if fold[key[0]] != number]
-        weights = fit([signs[key] for key in others], [right[key] for key in others])
+        weights = fit([signs[key] for key in others], [right[key] for key in others], RIDGE)
         found |= {key: verifier.log_chance(each, *weights) for key, each in signs.items() if fold[key[0]] == number}
     return found
 
@@ -63,11 +49,6 @@ _DOC = """How much each sign of `verifier` says that a reply is right: see `veri
 
 Written by `python -m eval.verify RUNS --fit mathtutor/tutoring/verifier_weights.py`; not to be edited by hand.
 """
-
-
-def write_weights(path: Path, bias: float, weights: dict[str, float]) -> None:
-    lines = "".join(f'    "{name}": {weight},\n' for name, weight in sorted(weights.items(), key=lambda pair: -pair[1]))
-    write_atomic(path, f'"""{_DOC}"""\n\nBIAS = {bias}\nWEIGHTS: dict[str, float] = {{\n{lines}}}\n')
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -89,7 +70,7 @@ def main(argv: list[str] | None = None) -> None:
     except (ValueError, Damaged, OSError) as error:
         raise SystemExit(str(error)) from error
     if args.fit:
-        write_weights(args.fit, *fit(all_signs, all_right))
+        write_weights(args.fit, _DOC, *fit(all_signs, all_right, RIDGE))
         print(f"weights written to {args.fit}")
 
 

@@ -90,11 +90,12 @@ class _Lines:
         if self._total is not None and count > self._begun:
             left = passed * (self._total - count) / (count - self._begun)
         of = "" if self._total is None else f" of {self._total:,}"
-        to_go = f", about {_told(left)} to go" if left else ""
-        print(f"{self._head}{count:,}{of} {self._unit} after {_told(passed)}{to_go}", file=sys.stderr, flush=True)
+        to_go = f", about {duration(left)} to go" if left else ""
+        print(f"{self._head}{count:,}{of} {self._unit} after {duration(passed)}{to_go}", file=sys.stderr, flush=True)
 
 
-def _told(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """ "4 min 2 s"."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"

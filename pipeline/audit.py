@@ -228,6 +228,10 @@ def in_all(verdicts: Verdicts, rows: Sequence[Row]) -> dict[str, int]:
     return {"rows": len(rows), "dropped": len(set().union(*verdicts.values()))}
 
 
+def _overlapping(rows: Sequence[Row], settings: Corpus, references: References) -> int:
+    return sum(item is not None for item in corpus.Overlap(settings, references)([row.problem for row in rows]))
+
+
 def found_retellings(settings: Corpus, references: References) -> dict[str, dict[str, dict[str, int]]]:
     """Set -> change -> how many of its problems, so retold, the comparison with test sets finds."""
     find = corpus.Overlap(settings, references)
@@ -309,6 +313,7 @@ def audit(path: Path, with_data: bool) -> dict:
         "test_grams": recipe.corpus.test_grams,
         "filters": {stage: s.to_dict() for stage, s in scores.items()},
         "filters_at_test_grams": {ours.corpus.test_grams: {stage: of_ours[stage].to_dict() for stage in ("test_overlap", "all")}},
+        "gsm8k_train_overlap_at_test_grams": {ours.corpus.test_grams: _overlapping(gold, ours.corpus, references)} if with_data else "not compared",
         "gsm8k_train": costs or "not compared",
         "retellings_found": found_retellings(recipe.corpus, references),
         "retold_by_hand": found_by_hand(recipe.corpus, references) if with_data else "not compared",

@@ -13,8 +13,8 @@ Both cosines are of TF-IDF vectors whose weights depend on all different texts a
 relatives, and relatives of relatives, stand on one side, all of them and not most, for every pair is compared (`pipeline.fuzzy.near_pairs`).
 What is not: that no row has a remote relative. Below those cosines two problems may still be told alike; a text whose
 form has fewer than LEAST words or is not English has relatives by its words alone; and the same sums told in
-another story are no relation at all. Lower cosines are no remedy, for soon everything is a relative of a relative: of the 52,594
-texts of synth-50k that are no near-twins the largest cluster has 1,247, but some 7,500 at a WORDS of 0.7 and 10,800 with a FORM of 0.8 too.
+another story are no relation at all. Lower cosines are no remedy, for
+soon everything is a relative of a relative (docs/LAB.md).
 
 A cluster larger than the room for validation trains. So a set of a few stories, often told, may get no validation rows.
 Near-twins are gone before: a recipe that splits must drop them.

@@ -69,7 +69,7 @@ def test_a_terminal_gets_a_bar(monkeypatch, capsys):
     "seconds, words", [(0.4, "0 s"), (59, "59 s"), (61, "1 min 1 s"), (7261, "2 h 1 min")]
 )
 def test_time_is_told_as_people_tell_it(seconds, words):
-    assert module._told(seconds) == words
+    assert module.duration(seconds) == words
 
 
 def test_a_training_run_in_a_file_says_each_row_of_its_log_and_that_it_lives_between_them(monkeypatch, capsys):

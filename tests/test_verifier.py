@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from eval import verify
+from eval.logistic import fit
 from eval.records import load_run
 from eval.rerank import main as rerank_main
 from mathtutor.io import read_json
@@ -70,7 +71,7 @@ def test_the_shipped_weights_are_those_of_the_committed_run(tmp_path, capsys):
 
 def test_a_rule_that_was_planted_is_learned():
     signs = [{"good": 1.0} if n % 3 else {"bad": 1.0} for n in range(90)]
-    bias, weights = verify.fit(signs, [bool(n % 3) for n in range(90)])
+    bias, weights = fit(signs, [bool(n % 3) for n in range(90)], ridge=1.0)
     assert log_chance({"good": 1.0}, bias, weights) > math.log(0.8) > math.log(0.3) > log_chance({"bad": 1.0}, bias, weights)
 
 

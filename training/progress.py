@@ -12,7 +12,7 @@ import time
 
 from tqdm import tqdm
 
-EVERY = 30.0  # seconds between two lines at most
+from mathtutor.progress import EVERY, duration
 
 
 class Progress:
@@ -56,12 +56,6 @@ class Progress:
         passed, made = self._last - self._started, self._done - self._first
         to_go = f", about {duration(passed * (self._total - self._done) / made)} to go" if 0 < made and self._done < self._total else ""
         print(f"step {self._done:,} of {self._total:,}: {self._said + '; ' if self._said else ''}{duration(passed)}{to_go}", file=sys.stderr, flush=True)
-
-
-def duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 def lines_at_once() -> None:
