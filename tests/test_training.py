@@ -1000,9 +1000,20 @@ def test_a_missing_gpu_is_told(work, tmp_path):
         run_here(command("training.pretrain", work, str(tmp_path), "--device", "cuda"))
 
 
-@pytest.mark.parametrize("asked, in_hardware, used", [("auto", True, True), ("auto", False, False), ("bf16", True, True), ("bf16", False, True), ("fp32", True, False)])
+@pytest.mark.parametrize(
+    "asked, in_hardware, used",
+    [
+        ("auto", "_is_amx_tile_supported", True),
+        ("auto", "_is_avx512_bf16_supported", True),
+        ("auto", None, False),
+        ("bf16", "_is_amx_tile_supported", True),
+        ("bf16", None, True),
+        ("fp32", "_is_avx512_bf16_supported", False),
+    ],
+)
 def test_half_precision_is_used_where_it_is_fast_and_its_imitation_is_told(monkeypatch, tmp_path, capsys, asked, in_hardware, used):
-    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: in_hardware)
+    for has in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"):
+        monkeypatch.setattr(torch.cpu, has, lambda has=has: has == in_hardware)
     options = ["--recipe", str(ROOT / "training/recipes/pocket.yaml"), "--out", str(tmp_path), "--device", "cpu", "--precision", asked]
     _, _, compute = prepare(parser("").parse_args(options))
     assert compute.bf16 == used

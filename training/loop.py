@@ -91,7 +91,9 @@ class Compute:
     @property
     def has_bf16(self) -> bool:
         """Whether the hardware multiplies in bfloat16 itself; where it does not, asking for it costs several times the time."""
-        return torch.cuda.is_bf16_supported(including_emulation=False) if self.device == "cuda" else torch.cpu._is_amx_tile_supported()
+        if self.device == "cuda":
+            return torch.cuda.is_bf16_supported(including_emulation=False)
+        return torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
 
     def autocast(self) -> torch.autocast:
         return torch.autocast(self.device, dtype=torch.bfloat16, enabled=self.bf16)

@@ -68,6 +68,8 @@ class Phase:
     clip: float = 1.0
     max_tokens: int = 512  # longer rows are dropped and counted, never cut
     word_dropout: float = 0.0  # in half of the examples, up to this share of the problem's words is hidden
+    rename: float = 0.0  # share of the rows that are told with other things in place of theirs (training/vary.py)
+    spell: float = 0.0  # share of the rows whose numbers below 100 stand in words in the problem, all or half of them
     learn_problem: bool = False  # sft: learn the problem's own words as well as the reply
     shares: dict[str, float] = field(default_factory=dict)  # source, or source/number of steps -> how often such a row is seen an epoch
     method: Literal["full", "lora"] = "full"
@@ -104,6 +106,8 @@ RANGES: dict[type, dict[str, Range]] = {
         "clip": Range(0, above=True),
         "max_tokens": Range(1),
         "word_dropout": Range(0, 1, below=True),
+        "rename": Range(0, 1),
+        "spell": Range(0, 1),
         "lora_rank": Range(1),
         "lora_alpha": Range(1),
         "checkpoint_minutes": Range(0),

@@ -27,6 +27,7 @@ from training.tuning import audit as checks  # noqa: E402
 from training.tuning import memory  # noqa: E402
 from training.tuning.items import Item  # noqa: E402
 from training.tuning.recipe import Data, Lora, Memory, Model, Train, TuneRecipe  # noqa: E402
+from training.vary import Varied  # noqa: E402
 
 
 def parser(doc: str) -> argparse.ArgumentParser:
@@ -181,8 +182,9 @@ def say_memory(config, phase: Phase, compute: Compute) -> None:
 def examples_for(phase_name: str, recipe: Recipe, tokenizer) -> tuple[Examples, Examples | None, str]:
     phase = getattr(recipe, phase_name)
     training, validation, data_hash = load_rows(recipe)
+    vary = Varied(training, phase.rename, phase.spell, recipe.seed)
     try:
-        examples = tokenize(training, tokenizer, phase_name, phase.max_tokens, phase.shares, phase.learn_problem)
+        examples = tokenize([vary(row) for row in training], tokenizer, phase_name, phase.max_tokens, phase.shares, phase.learn_problem)
         held = tokenize(validation, tokenizer, phase_name, phase.max_tokens) if validation else None
     except ValueError as error:
         raise SystemExit(f"{phase_name}: {error}") from error
