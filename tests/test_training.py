@@ -45,7 +45,7 @@ from training.data import (
     tokenize,
     write_prose,
 )
-from training.loop import rate_factor, token_loss
+from training.loop import dropout, rate_factor, token_loss
 from training.recipe import RANGES, Data, Model, Phase, Recipe, RecipeError, Tokenizer, load_recipe
 from training.run import audit, examples_for, keep_records, load_rows, parser, prepare
 from training.tokenizer import load_or_train
@@ -368,6 +368,21 @@ def test_the_loss_is_that_of_transformers(model, tiny_tokenizer, phase):
     assert loss.item() == pytest.approx(model(**batch).loss.item(), rel=1e-5)
 
 
+def test_dropout_is_of_training_alone_and_leaves_no_trace(model):
+    model, ids = copy.deepcopy(model), torch.arange(5, 36).view(1, 31)
+
+    def hidden() -> torch.Tensor:
+        return model.model(input_ids=ids, use_cache=False)[0]
+
+    usual = hidden()
+    with dropout(model, 0.3):
+        torch.testing.assert_close(hidden(), usual)
+        model.train()
+        first, second = hidden(), hidden()
+        assert not torch.allclose(first, usual) and not torch.allclose(first, second)
+    torch.testing.assert_close(hidden(), usual)
+
+
 @pytest.mark.parametrize("time", [1, 2, 31])
 def test_attention_by_products_is_that_of_torch(model, time):
     ids = torch.arange(5, 5 + 3 * time).view(3, time)
@@ -596,7 +611,10 @@ pretrain.main()
 """
 
 
-OPTIMIZERS = {"adamw": [], "muon": ["--set", "pretrain.optimizer=muon"]}
+OPTIMIZERS = {
+    "adamw": [],
+    "muon": [part for value in ("optimizer=muon", "dropout=0.2", "rename=0.5", "spell=0.5") for part in ("--set", f"pretrain.{value}")],
+}
 
 
 @pytest.fixture(scope="module")

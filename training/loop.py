@@ -14,11 +14,13 @@ import shutil
 import signal
 import sys
 import time
-from contextlib import closing, nullcontext
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -113,6 +115,28 @@ def token_loss(model: torch.nn.Module, batch: dict[str, torch.Tensor], compiled:
     return head_loss(core.lm_head, hidden[:, :-1][wanted], labels[wanted]), int(wanted.sum())
 
 
+@contextmanager
+def dropout(model: torch.nn.Module, share: float) -> Iterator[None]:
+    """Drop this share of what each attention and MLP adds to the stream while `model` trains.
+
+    Qwen3 has none of its own, for nobody trains it on the same stories twenty times; a tiny model knows them by heart.
+    """
+    core = model.get_base_model() if hasattr(model, "get_base_model") else model
+
+    def drop(module, _, output):
+        if isinstance(output, tuple):  # attention: (what it adds, weights)
+            return (torch.nn.functional.dropout(output[0], share, module.training), *output[1:])
+        return torch.nn.functional.dropout(output, share, module.training)
+
+    parts = [part for layer in core.model.layers for part in (layer.self_attn, layer.mlp)] if share else []
+    handles = [part.register_forward_hook(drop) for part in parts]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
 @cache
 def _compiled(function):
     return torch.compile(function, dynamic=True)
@@ -140,7 +164,7 @@ def train(
     try:
         products = compute.device == "cpu" and compute.bf16 and suits(model.config, phase.max_tokens)
         attention = by_products(model) if products else nullcontext()
-        with attention, Journal(folder / "log.jsonl") if compute.crew.leads else _NoLog() as log:
+        with attention, dropout(model, phase.dropout), Journal(folder / "log.jsonl") if compute.crew.leads else _NoLog() as log:
             return _train(model, examples, phase, folder, log, pad, seed, stamp, validation, minutes, compute)
     except (Busy, Damaged, OSError) as error:
         raise SystemExit(str(error)) from error
@@ -175,6 +199,8 @@ def _train(model, examples, phase: Phase, folder: Path, log: Journal, pad, seed,
             for optimizer, rate in zip(optimizers, full_rates, strict=True):
                 for group in optimizer.param_groups:
                     group["lr"] = rate * factor
+            if phase.dropout:  # what is dropped follows from the step, so a run that goes on drops the same
+                torch.manual_seed(int(np.random.SeedSequence([seed, state["step"], crew.rank]).generate_state(1)[0]))
             batch = _batch(examples, compute.crew.share(indices), pad, phase.word_dropout, (seed, state["step"]))
             loss, over = _gradients(model, examples, indices, batch, compute, stop.asked or time.monotonic() > deadline)
             torch.nn.utils.clip_grad_norm_(model.parameters(), phase.clip)

@@ -68,6 +68,7 @@ class Phase:
     clip: float = 1.0
     max_tokens: int = 512  # longer rows are dropped and counted, never cut
     word_dropout: float = 0.0  # in half of the examples, up to this share of the problem's words is hidden
+    dropout: float = 0.0  # of what attention and MLP add to the stream, in training alone
     rename: float = 0.0  # share of the rows that are told with other things in place of theirs (training/vary.py)
     spell: float = 0.0  # share of the rows whose numbers below 100 stand in words in the problem, all or half of them
     learn_problem: bool = False  # sft: learn the problem's own words as well as the reply
@@ -106,6 +107,7 @@ RANGES: dict[type, dict[str, Range]] = {
         "clip": Range(0, above=True),
         "max_tokens": Range(1),
         "word_dropout": Range(0, 1, below=True),
+        "dropout": Range(0, 1, below=True),
         "rename": Range(0, 1),
         "spell": Range(0, 1),
         "lora_rank": Range(1),
