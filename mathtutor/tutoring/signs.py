@@ -111,6 +111,7 @@ def trace(path: Path, lines: Sequence[str], finished: bool = True) -> list[Trace
 
 SUSPECT = ("sum regrouped", "sum to known value", "sum to some value", "sum to given value", "told regrouped")
 BAD = ("sum out", "sum with odd number", "told odd", "letters, odd")
+PAIR = 0.4
 NOTHING_WORKED = ("words", "told again", "told given", "letters", "told stated")
 
 
@@ -154,11 +155,24 @@ def _signs(view: _View) -> dict[str, float]:
         "is the last line": not view.after,
         "last but one": len(view.after) == 1,
     }
-    for group in (_of_use, _of_the_end, _of_what_follows, _of_mending, _of_letters, _of_words):
+    for group in (_of_neighbours, _of_use, _of_the_end, _of_what_follows, _of_mending, _of_letters, _of_words):
         there |= group(view)
     if here.kind != "sum as in solution":
         there |= {f"near miss: {name}": name for mine in here.steps for step in path.steps if (name := near_miss(mine, step))}
     return {name: sign if isinstance(sign, float) else 1.0 for name, sign in there.items() if sign}
+
+
+def _of_neighbours(view: _View) -> dict[str, object]:
+    """The kinds of the lines before and after, and each beside the line's own kind. Such pairs are many and seldom
+    seen, so one counts for less: its weight is pulled towards zero as if by 1 / PAIR**2 times the ridge."""
+    there: dict[str, object] = {}
+    if view.before:
+        before = view.before[-1].kind
+        there |= {f"after a line of: {before}": True, f"{before}, then {view.here.kind}": PAIR}
+    if view.after:
+        after = view.after[0].kind
+        there |= {f"before a line of: {after}": True, f"this {view.here.kind}, then {after}": PAIR}
+    return there
 
 
 def _of_use(view: _View) -> dict[str, object]:
