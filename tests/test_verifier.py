@@ -52,7 +52,7 @@ def test_signs_are_read_from_numbers_and_sums(text, there, absent):
 
 
 def test_a_reply_that_uses_the_whole_story_is_believed_before_one_that_stops_early():
-    assert chance(LAWNS, WHOLE) > 5 * chance(LAWNS, HALF) > 0
+    assert chance(LAWNS, WHOLE) > 2 * chance(LAWNS, HALF) > 0
     assert math.exp(log_chance(signs_of(LAWNS, WHOLE))) == pytest.approx(chance(LAWNS, WHOLE))
 
 
@@ -144,7 +144,7 @@ def test_the_verifier_chooses_among_the_samples_of_a_run(tmp_path, capsys):
     shutil.copytree(RUN, folder)
     rerank_main([str(folder), "--scorer", "verifier"])
     found = read_json(folder / "rerank.json")
-    assert found["scorer"] == "verifier" and found["majority"]["correct"] == 134 and found["weighted"]["correct"] > 140
+    assert found["scorer"] == "verifier" and found["majority"]["correct"] == load_run(RUN).summary["correct"] < found["weighted"]["correct"]
     said = capsys.readouterr().out
     assert "scored by verifier" in said and "all tries agree, not weighed" in said
     assert found["trust"]["trusted"] == verifier_weights.TRUSTED and found["trust"]["all_agree"]["n"] > 0

@@ -76,6 +76,12 @@ def test_where_nothing_may_be_trusted_no_answer_is_given_for_its_chance(monkeypa
     assert weighed([GOOD] * 5, [1.0] * 5).standing is Standing.DOUBTFUL
 
 
+def test_an_answer_without_a_majority_is_not_given_however_likely(monkeypatch):
+    monkeypatch.setattr(tries, "TRUSTED", 0.3)
+    two, three = weighed([GOOD] * 2 + [OTHER] * 3, [1.0] * 2 + [LOW] * 3), weighed([GOOD] * 3 + [OTHER] * 2, [1.0] * 3 + [LOW] * 2)
+    assert (two.mean_chance, two.standing, three.standing) == (pytest.approx(0.4), Standing.DOUBTFUL, Standing.AGREED)
+
+
 def test_each_try_has_one_chance():
     with pytest.raises(ValueError, match="zip"):
         assert weighed([GOOD] * 5, [HIGH] * 4).standing
