@@ -1,11 +1,12 @@
 """Logistic regression over named signs, and its weights as a module of Python.
 
     bias, weights = fit([{"one sum": 1.0}, {}], [True, False], ridge=1.0)
-    write_weights(path, "What the weights are.", bias, weights)
+    write_weights(path, "What the weights are.", bias, weights, {"TRUSTED": 0.4})
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -26,6 +27,8 @@ def fit(signs: Sequence[Mapping[str, float]], right: Sequence[bool], ridge: floa
     return round(float(w[-1]), 3), {name: round(float(value), 3) for name, value in zip(names, w, strict=False)}
 
 
-def write_weights(path: Path, doc: str, bias: float, weights: Mapping[str, float]) -> None:
+def write_weights(path: Path, doc: str, bias: float, weights: Mapping[str, float], more: Mapping[str, str | float | None] = {}) -> None:
+    """`more` are names and values that stand before the weights: what else was learned with them."""
+    head = "".join(f"{name} = {'None' if value is None else json.dumps(value)}\n" for name, value in more.items())
     lines = "".join(f'    "{name}": {weight},\n' for name, weight in sorted(weights.items(), key=lambda pair: -pair[1]))
-    write_atomic(path, f'"""{doc}"""\n\nBIAS = {bias}\nWEIGHTS: dict[str, float] = {{\n{lines}}}\n')
+    write_atomic(path, f'"""{doc}"""\n\n{head}BIAS = {bias}\nWEIGHTS: dict[str, float] = {{\n{lines}}}\n')

@@ -8,7 +8,8 @@
 A scorer gives each reply a number, higher where it is better: anything with `scores(items)` will do, so a trained
 verifier can take the place of a language model. Two ways of choosing are measured: the reply with the highest score,
 and the answer whose replies weigh most together (each weighs exp(score): a vote weighted by the scorer). Scores are
-kept in `scores-*.jsonl`, one journal a scorer, and are not computed again; `rerank.json` holds the figures.
+kept in `scores-*.jsonl`, one journal a scorer, and are not computed again; `rerank.json` holds the figures. By the verifier,
+they say too which answers the page would give as its own (`trust`), where the run is of the engine that its weights come from.
 """
 
 from __future__ import annotations
@@ -26,11 +27,13 @@ from eval.intervals import rate
 from eval.metrics import answer_of, coverage, is_right, vote, why_unscored
 from eval.modes import Mode
 from eval.records import Run, hash_of_reply, key_of, load_run
+from eval.trust import cases_of, told_trust, trust
 from mathtutor.chat import Conversation
 from mathtutor.engines import Sampling
 from mathtutor.io import Busy, Damaged, Journal, write_json
 from mathtutor.progress import progress
 from mathtutor.tutoring import verifier
+from mathtutor.tutoring.verifier_weights import ENGINE, TRUSTED
 
 OWN, VERIFIER = "logprob", "verifier"
 
@@ -183,6 +186,8 @@ def describe(found: Mapping, num_replies: int) -> str:
         curve = next((point for point in part.get("coverage", ()) if point["coverage"] == 0.8), None)
         at = f"; at 80% coverage {curve['accuracy']:.1%}" if curve else ""
         lines.append(f"  {title:<14}{part['accuracy']:.1%} (95% interval {low:.1%} to {high:.1%}){at}")
+    if "trust" in found:
+        lines += ["answers that the page would give as its own (most tries arrive at them, their sums check)", *told_trust(found["trust"])]
     return "\n".join(lines)
 
 
@@ -196,7 +201,10 @@ def main(argv: list[str] | None = None) -> None:
     try:
         run = load_run(args.run)
         check_run(run)
-        found = rerank(run, scores_of(run, args.scorer), args.scorer)
+        scores = scores_of(run, args.scorer)
+        found = rerank(run, scores, args.scorer)
+        if args.scorer == VERIFIER and run.stamp["engine"] == ENGINE:
+            found["trust"] = trust(cases_of(run, scores), TRUSTED)
     except (ValueError, Damaged, Busy, OSError) as error:
         raise SystemExit(str(error)) from error
     write_json(Path(args.run) / "rerank.json", found)

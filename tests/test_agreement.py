@@ -33,6 +33,22 @@ def test_the_first_of_two_equal_answers_leads_and_the_other_is_named():
 
 
 @pytest.mark.parametrize(
+    ("answers", "weights", "answer", "votes", "rivals"),
+    [
+        ([7, 7, 9], [0.1, 0.1, 0.6], 9, 1, (7,)),
+        ([7, 7, 9], [0.4, 0.4, 0.6], 7, 2, (9,)),
+        ([7, 9, 8], [0.2, 0.3, 0.1], 9, 1, (7, 8)),  # rivals in order of weight
+        ([8, 9], [0.5, 0.5], 8, 1, (9,)),
+        ([None, 7], [0.9, 0.0], 7, 1, ()),  # no answer weighs nothing
+        ([None], [0.9], None, 0, ()),
+    ],
+)
+def test_with_weights_the_answer_whose_tries_weigh_most_leads(answers, weights, answer, votes, rivals):
+    told = tally((None if a is None else Fraction(a) for a in answers), weights)
+    assert told == Agreement(answer, votes, len(answers), rivals)
+
+
+@pytest.mark.parametrize(
     ("answers", "settled"),
     [([7], False), ([7] * 4, False), ([7] * 5, True), ([7, 8], True), ([7, 7, None], True), ([None], True), ([], False)],
 )

@@ -130,17 +130,21 @@ def test_pocket_solves_the_examples_that_the_page_offers_and_its_tries_agree():
     from mathtutor.chat import conversation
     from mathtutor.engines import Sampling, load_engine
     from mathtutor.maths.answers import read_answer
-    from mathtutor.tutoring.tries import TEMPERATURE, K, tries_of
+    from mathtutor.tutoring.tries import TEMPERATURE, K, Standing, tries_of
+    from mathtutor.tutoring.verifier import chances_of
     from ui.examples import EXAMPLES
 
     engine, talks = load_engine("pocket"), [conversation(text) for text in EXAMPLES.values()]
     replies = dict(engine.replies(talks))
     found = {name: read_answer(replies[i].text).value for i, name in enumerate(EXAMPLES)}
     assert found == {"Toy cars": 54, "Bus": 34, "Pencils": 43, "Cookies": 6, "Sale": 30, "Secret number": 8}
+    sampling = Sampling(max_tokens=320, temperature=TEMPERATURE)
     for talk, (name, answer) in zip(talks, found.items(), strict=True):
-        tries = dict(engine.replies([talk] * K, Sampling(max_tokens=320, temperature=TEMPERATURE)))
-        agreement = tries_of([tries[i] for i in range(K)]).agreement
-        assert (name, agreement.answer, agreement.is_enough) == (name, answer, True)
+        replies = dict(engine.replies([talk] * K, sampling))
+        ordered = [replies[i] for i in range(K)]
+        tries = tries_of(ordered, K, chances_of(engine, sampling, EXAMPLES[name], ordered))
+        assert (name, tries.agreement.answer, tries.agreement.is_enough) == (name, answer, True)
+        assert (name, tries.standing) == (name, Standing.AGREED)
 
 
 @pytest.mark.skipif(not (POCKET / "tuned").exists(), reason="Pocket is not exported yet")

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from eval import verify
+from eval import trust, verify
 from eval.logistic import fit
 from eval.records import load_run
 from eval.rerank import main as rerank_main
 from mathtutor.io import read_json
 from mathtutor.tutoring import verifier, verifier_weights
+from mathtutor.tutoring.lesson import Lesson
+from mathtutor.tutoring.tries import Tries
 from mathtutor.tutoring.verifier import chance, log_chance, signs_of
 from tests.clock import seconds
 
@@ -50,7 +52,7 @@ def test_signs_are_read_from_numbers_and_sums(text, there, absent):
 
 
 def test_a_reply_that_uses_the_whole_story_is_believed_before_one_that_stops_early():
-    assert chance(LAWNS, WHOLE) > 5 * chance(LAWNS, HALF) > 0
+    assert chance(LAWNS, WHOLE) > 2 * chance(LAWNS, HALF) > 0
     assert math.exp(log_chance(signs_of(LAWNS, WHOLE))) == pytest.approx(chance(LAWNS, WHOLE))
 
 
@@ -63,10 +65,63 @@ def test_any_text_has_a_chance_and_takes_no_time(unit):
 
 def test_the_shipped_weights_are_those_of_the_committed_run(tmp_path, capsys):
     target = tmp_path / "weights.py"
-    verify.main([str(RUN), "--fit", str(target)])
+    verify.main([str(RUN), "--fit", str(target), "--out", str(tmp_path / "verify.json")])
     assert target.read_text(encoding="utf-8") == Path(verifier_weights.__file__).read_text(encoding="utf-8")
+    record = read_json(RUN / "verify.json")
+    assert read_json(tmp_path / "verify.json") == record  # so page and record cannot part
+    assert (record["weights"], record["trusted"]) == (verify.digest(verifier.BIAS, verifier.WEIGHTS), verifier_weights.TRUSTED)
+    assert [(run["engine"], run["revision"]) for run in record["runs"]] == [(verifier_weights.ENGINE, load_run(RUN).stamp["revision"])]
     said = capsys.readouterr().out
     assert "pocket-typed-5, 300 problems, 5 samples each, scored by the verifier, in 10 folds" in said and "weighted vote" in said
+
+
+GOOD, BAD = reply("5 * 8 = 40", answer="40"), reply("5 * 9 = 45", answer="45")
+
+
+def case(chance: float, right: bool, fold: int = 0, texts: tuple[str, ...] = (GOOD,) * 5) -> trust.Case:
+    lessons = tuple(Lesson(text, finish="stop") for text in texts)
+    return trust.Case(fold, Tries(lessons), Tries(lessons, (chance,) * len(lessons)), right, right)
+
+
+@pytest.mark.parametrize(
+    ("cases", "trusted"),
+    [
+        ([case(0.62, n % 10 < 9) for n in range(50)], 0.05),  # all are trusted where nine in ten are right
+        ([case(0.62, n % 10 < 9) for n in range(50)] + [case(0.32, n % 2 == 0) for n in range(50)], 0.35),
+        ([case(0.62, n % 10 < 8) for n in range(40)] + [case(0.32, False)] * 9, 0.35),  # just enough of both
+        ([case(0.62, n % 10 < 9) for n in range(39)] + [case(0.32, False)] * 20, None),  # too few to tell
+        ([case(0.62, n % 10 < 7) for n in range(99)], None),  # too seldom right
+        ([case(0.9, True, texts=(GOOD,) * 2 + (BAD,) * 2) for _ in range(50)], None),  # no majority: not given, whatever its chance
+        ([], None),
+    ],
+)
+def test_the_threshold_is_the_lowest_step_from_which_four_in_five_of_forty_answers_are_right(cases, trusted):
+    found = trust.table(cases)
+    assert found["trusted"] == trust.threshold(cases) == trusted
+    assert f"TRUSTED is {trusted}" in trust.told(found) and ("at_trusted" in found) is (trusted is not None)
+
+
+def test_a_table_says_how_many_answers_are_given_and_how_many_of_them_right():
+    cases = [case(0.62, n % 10 < 9, n % 10) for n in range(100)] + [case(0.32, False, n % 10) for n in range(30)]
+    cases += [case(0.62, True, n % 10, (GOOD,) * 4 + (BAD,)) for n in range(10)]  # 0.496 on the mean, right, and counted as no agreement
+    found = trust.table(cases)
+    steps = {part["mean_chance"]: (part["n"], part["correct"]) for part in found["steps"]}
+    assert (steps[0.3], steps[0.35], steps[0.65]) == ((140, 100), (110, 100), (0, 0))
+    assert (found["all_agree"]["n"], found["all_agree"]["correct"]) == (130, 90)
+    assert (found["all_agree_but_doubted"]["n"], found["all_agree_but_doubted"]["correct"]) == (30, 0)
+    assert found["at_trusted"]["correct"] == 100 and found["chosen_on_other_folds"]["n"] == 110
+    assert (found["at_trusted_though_not_all_agree"]["n"], found["at_trusted_though_not_all_agree"]["correct"]) == (10, 10)
+    low, high = found["at_trusted"]["interval"]
+    assert 0.82 < low < 100 / 110 < high < 0.97
+
+
+def test_weights_are_of_one_engine(monkeypatch):
+    other = load_run(RUN)
+    other.stamp["engine"] = "another"
+    runs = iter([load_run(RUN), other])
+    monkeypatch.setattr(verify, "load_run", lambda folder: next(runs))
+    with pytest.raises(SystemExit, match="the runs are of another, pocket: weights hold for the replies of one engine"):
+        verify.main([str(RUN), str(RUN)])
 
 
 def test_a_rule_that_was_planted_is_learned():
@@ -89,8 +144,10 @@ def test_the_verifier_chooses_among_the_samples_of_a_run(tmp_path, capsys):
     shutil.copytree(RUN, folder)
     rerank_main([str(folder), "--scorer", "verifier"])
     found = read_json(folder / "rerank.json")
-    assert found["scorer"] == "verifier" and found["majority"]["correct"] == 134 and found["weighted"]["correct"] > 140
-    assert "scored by verifier" in capsys.readouterr().out
+    assert found["scorer"] == "verifier" and found["majority"]["correct"] == load_run(RUN).summary["correct"] < found["weighted"]["correct"]
+    said = capsys.readouterr().out
+    assert "scored by verifier" in said and "all tries agree, not weighed" in said
+    assert found["trust"]["trusted"] == verifier_weights.TRUSTED and found["trust"]["all_agree"]["n"] > 0
 
 
 def test_the_journal_of_weights_names_known_signs():

@@ -45,8 +45,8 @@ class Check(TypedDict):
 
 
 class Agreement(TypedDict):
-    """`votes` of `tries` arrive at the first of `answers`; "agreed": all of them do, by sums that check; "computed": a sum without
-    a story, for which no model was asked."""
+    """`votes` of `tries` arrive at the first of `answers`; "agreed": all of them do, or of Pocket's most do in ways that are likely
+    right, by sums that check; "doubtful": `says` tells why; "computed": a sum without a story, for which no model was asked."""
 
     standing: Literal["agreed", "doubtful", "none", "computed"]
     votes: int
@@ -55,7 +55,7 @@ class Agreement(TypedDict):
 
 
 class Solution(TypedDict):
-    """`answer` is null unless all tries agree or it is computed; `checks` has one entry a step."""
+    """`answer` is null unless the tries are "agreed" or it is computed; `checks` has one entry a step."""
 
     steps: list[str]
     checks: list[Check]

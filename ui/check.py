@@ -4,7 +4,8 @@
 
 What the lines are laid beside is a worked solution of the bank, where the problem is one of its practice problems, what exact arithmetic gives for a sum without a story, else our
 own: several tries, out of sight, that must all arrive at one answer by sums that check. Where they do not, only the
-student's sums are checked, and the page says so.
+student's sums are checked, and the page says so. These tries are counted and never weighed by `verifier`: what its chances
+are worth was measured on five sampled tries, and here are three, the first of them the most likely reply.
 """
 
 from __future__ import annotations

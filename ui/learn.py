@@ -43,6 +43,7 @@ from mathtutor.tutoring.tries import (
     tries_of,
 )
 from mathtutor.tutoring.twins import twin as twin_of
+from mathtutor.tutoring.verifier import chances_of
 from ui import wiring
 from ui.desk import Desk, refusal, status, wait_for_turn
 from ui.language import Page, spoken
@@ -248,7 +249,8 @@ def coach(problem: object, calculator: object, desk: Desk, fresh: bool = False) 
         elif not replies:
             yield View(status(strings.PHASES[Phase.CUT_OFF], kind="retry"), busy=False)
         else:
-            yield opened(Work.of_tries(screening.problem, tries_of(replies, planned=K)), strings)
+            chances = chances_of(engine, sampling, screening.problem, replies)
+            yield opened(Work.of_tries(screening.problem, tries_of(replies, K, chances)), strings)
     except Full:
         yield View(status(strings.FULL, kind="hint"), first, busy=False)
 
@@ -270,6 +272,8 @@ def doubts(work: Work, strings: Strings = ENGLISH) -> str:
         return ""
     if work.solved is None:
         words = _no_way(work, strings)
+    elif work.tries.is_doubted:
+        words = strings.AGREE_DOUBTED.format(tries=work.tries.agreement.tries)
     else:
         words = strings.SUMS_FAIL if work.tries.agreement.is_enough else strings.DISAGREE
     return render.notice(f"{words} {strings.STRONGER}", "warn")
@@ -298,8 +302,8 @@ def certainty(work: Work, lesson: Lesson, strings: Strings = ENGLISH) -> tuple[s
         return (strings.COMPUTED_ANSWER,)
     agreement = work.tries.agreement
     if work.is_sure:
-        words = strings.AGREE.format(tries=agreement.tries)
-        return (words, strings.AGREE_NO_PROOF)
+        words = strings.AGREE if agreement.votes == agreement.tries else strings.MOST_AGREE
+        return (words.format(votes=agreement.votes, tries=agreement.tries), strings.AGREE_NO_PROOF)
     notes = _notes(lesson, None, strings)
     if agreement.rivals:
         given = [show(value) for value in (agreement.answer, *agreement.rivals)]

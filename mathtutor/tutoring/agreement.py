@@ -1,6 +1,7 @@
 """How far several tries at one problem agree: the answers of k replies counted, never a model's own confidence.
 
     tally([Fraction(7), Fraction(7), None])  ->  Agreement(answer=Fraction(7), votes=2, tries=3, rivals=())
+    tally([Fraction(7), Fraction(7), Fraction(9)], [0.1, 0.1, 0.6])  ->  Agreement(Fraction(9), 1, 3, (Fraction(7),))
 
 Agreement between samples tells right from wrong better than a model's probabilities do (self-consistency:
 Wang et al. 2023; its calibration: Kabra et al. 2024). A try without an answer counts as a try, not as a vote.
@@ -9,7 +10,7 @@ Wang et al. 2023; its calibration: Kabra et al. 2024). A try without an answer c
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
@@ -21,7 +22,8 @@ ENOUGH = Fraction(1)
 
 @dataclass(frozen=True)
 class Agreement:
-    """`answer` is what most tries arrive at, None where no try has one; `rivals` the others, most votes first."""
+    """`answer` leads, None where no try has one; `rivals` are the others, in their order. `votes` are the tries with `answer`,
+    where tries were weighed too."""
 
     answer: Fraction | None
     votes: int
@@ -30,7 +32,7 @@ class Agreement:
 
     @property
     def is_enough(self) -> bool:
-        """Whether the answer may be given as one's own. One try alone agrees with nobody: two must."""
+        """Whether so many tries arrive at the answer that, counted alone, it may be given as one's own. One try agrees with nobody: two must."""
         return self.votes >= 2 and self.votes >= ENOUGH * self.tries
 
     @property
@@ -45,11 +47,18 @@ class Agreement:
         return self.votes >= best or self.votes + left < best
 
 
-def tally(answers: Iterable[Fraction | None]) -> Agreement:
-    """Count the answers of all tries; of two with as many votes the one that came first leads."""
+def tally(answers: Iterable[Fraction | None], weights: Sequence[float] | None = None) -> Agreement:
+    """Count the answers of all tries; the one with most votes leads, or with `weights`, one a try, the one whose tries weigh
+    most together. Of equal ones the one that came first leads. Raises ValueError where there is not one weight a try."""
     given = list(answers)
     votes = Counter(answer for answer in given if answer is not None)
     if not votes:
         return Agreement(None, 0, len(given))
-    (answer, count), *rest = votes.most_common()
-    return Agreement(answer, count, len(given), tuple(rival for rival, _ in rest))
+    weight = {answer: float(count) for answer, count in votes.items()}
+    if weights is not None:
+        weight = dict.fromkeys(votes, 0.0)
+        for answer, each in zip(given, weights, strict=True):
+            if answer is not None:
+                weight[answer] += each
+    answer, *rest = sorted(weight, key=lambda each: -weight[each])
+    return Agreement(answer, votes[answer], len(given), tuple(rest))

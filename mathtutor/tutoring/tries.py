@@ -2,11 +2,14 @@
 
     tries = Tries(lessons)
     tries.standing   AGREED      all of them arrive at one answer, and the sums of the way that is shown check
+                                 (weighed: most of them arrive at it, they are likely right, and its sums check)
                      DOUBTFUL    there is an answer, and a reason not to trust it
                      NONE        no try came to an end
     tries.best       the lesson to show
 
-Agreement is counted, never asked of the model. Tries that agree can all be wrong: what is shown says so.
+Agreement is counted, never asked of the model. Tries that agree can all be wrong: what is shown says so. Where
+`verifier.chances_of` knows how likely each try is right, `Tries(lessons, chances)` weighs them instead: all may agree and
+still be doubted, and four of five may be given as one's own.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ from mathtutor.maths.checks import State
 from mathtutor.tutoring.agreement import Agreement, tally
 from mathtutor.tutoring.hints import Solved
 from mathtutor.tutoring.lesson import Lesson
+from mathtutor.tutoring.verifier_weights import TRUSTED
 
 K = 5  # tries at one problem
 TEMPERATURE = 0.7  # of a try: the most likely reply alone would agree with itself
@@ -59,11 +63,22 @@ def is_sound(lesson: Lesson) -> bool:
 
 @dataclass(frozen=True)
 class Tries:
+    """`chances`: how likely each try is right, from 0 to 1, one a try; None where nobody knows and tries count alike."""
+
     lessons: tuple[Lesson, ...]
+    chances: tuple[float, ...] | None = None
 
     @cached_property
     def agreement(self) -> Agreement:
-        return tally(self._value(lesson) for lesson in self.lessons)
+        return tally((self._value(lesson) for lesson in self.lessons), self.chances)
+
+    @cached_property
+    def mean_chance(self) -> float | None:
+        """How likely the answer is right: the chances of the tries with it, over all tries. None where none are known."""
+        if self.chances is None:
+            return None
+        mine = (chance for lesson, chance in zip(self.lessons, self.chances, strict=True) if self._value(lesson) is not None and self._value(lesson) == self.agreement.answer)
+        return sum(mine) / max(1, len(self.lessons))
 
     @staticmethod
     def _value(lesson: Lesson) -> Fraction | None:
@@ -71,7 +86,7 @@ class Tries:
 
     @cached_property
     def best(self) -> Lesson | None:
-        """Of the tries with the answer that most have, the one whose sums bear it out best; None without any."""
+        """Of the tries with the answer that leads, the one whose sums bear it out best; None without any."""
         leading = [x for x in self.lessons if self._value(x) is not None and self._value(x) == self.agreement.answer]
         return max(leading, key=_soundness, default=None)
 
@@ -79,10 +94,21 @@ class Tries:
     def standing(self) -> Standing:
         if self.best is None:
             return Standing.NONE
-        return Standing.AGREED if self.agreement.is_enough and is_sound(self.best) else Standing.DOUBTFUL
+        if self.chances is None:
+            return Standing.AGREED if self.agreement.is_enough and is_sound(self.best) else Standing.DOUBTFUL
+        return Standing.AGREED if TRUSTED is not None and self.is_likely(TRUSTED) else Standing.DOUBTFUL
+
+    def is_likely(self, trusted: float) -> bool:
+        """Whether most of the weighed tries arrive at the answer, with a mean chance of at least `trusted`, by sums that check."""
+        return self.best is not None and self.agreement.is_majority and self.mean_chance >= trusted and is_sound(self.best)
+
+    @property
+    def is_doubted(self) -> bool:
+        """Whether tries that would be enough by their number, with sums that check, were found unlikely to be right."""
+        return self.standing is Standing.DOUBTFUL and self.agreement.is_enough and is_sound(self.best)
 
     def solved(self, problem: str) -> Solved | None:
-        """The best try as a solved problem. None without any, and where the tries go as many ways that none has a majority."""
+        """The best try as a solved problem. None without any, and where no more than half of the tries arrive at its answer."""
         if self.best is None or not self.agreement.is_majority:
             return None
         return Solved(problem, tuple(card.text for card in self.best.cards), self.agreement.answer)
@@ -94,7 +120,9 @@ def lesson_of_steps(solved: Solved) -> Lesson:
     return Lesson(f"{THINK}\n{lines}\n{END_THINK}\n\nThe answer is {show(solved.answer)}.", finish="stop")
 
 
-def tries_of(generations: Sequence[Generation], planned: int = 0) -> Tries:
-    """The tries at one problem; where `planned` were begun, those that never came to an end are tries without an answer."""
+def tries_of(generations: Sequence[Generation], planned: int = 0, chances: Sequence[float] | None = None) -> Tries:
+    """The tries at one problem, with the chance of each where it is known; where `planned` were begun, those that never came
+    to an end are tries without an answer."""
     missing = max(0, planned - len(generations))
-    return Tries(tuple(lesson_of(generation) for generation in generations) + (Lesson(),) * missing)
+    lessons = tuple(lesson_of(generation) for generation in generations) + (Lesson(),) * missing
+    return Tries(lessons, None if chances is None else (*chances, *(0.0,) * missing))

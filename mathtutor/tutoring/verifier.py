@@ -5,20 +5,23 @@
 A small model's commonest fault is to stop too early: half of the story is never used. Named signs of that kind, weighed
 by logistic regression on replies to problems of our own (`verifier_weights`), say which of several tries to believe:
 each votes with its chance in place of 1. What the words mean is not looked at.
+
+Chances are asked for by `chances_of`, which gives none for replies of a kind that the weights were not learned from.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from math import exp, log1p
 
 from mathtutor.chat import split_reply
+from mathtutor.engines import Engine, Generation, Sampling
 from mathtutor.maths.answers import read_answer
 from mathtutor.maths.checks import State, verify
 from mathtutor.tutoring.hints import numbers_in, sums_of
-from mathtutor.tutoring.verifier_weights import BIAS, WEIGHTS
+from mathtutor.tutoring.verifier_weights import BIAS, ENGINE, TRUSTED, WEIGHTS
 
 MOST = 6  # sums, and things counted, that tell apart
 FREE = frozenset(map(Fraction, (1, 2, 3, 4, 7, 10, 12, 24, 30, 52, 60, 100, 365, 1000)))  # of units, halves and shares
@@ -65,6 +68,18 @@ def signs_of(problem: str, reply: str) -> dict[str, float]:
 def chance(problem: str, reply: str) -> float:
     """How likely the reply is right, from 0 to 1: what its signs were worth on the replies that the weights come from."""
     return exp(log_chance(signs_of(problem, reply)))
+
+
+def chances_of(engine: Engine, sampling: Sampling, problem: str, replies: Sequence[Generation]) -> tuple[float, ...] | None:
+    """The chance of each reply, in their order; None where the weights say nothing of such replies and tries are only counted.
+
+    The weights were learned from one model's replies (ENGINE), written with the calculator: another model, and this one
+    without it, goes wrong in other ways. Nor are there chances where no mean chance was found from which answers may be
+    trusted (TRUSTED is None). An engine that is loaded later shows a name for people: what it loads is its `spec`.
+    """
+    if TRUSTED is None or getattr(engine, "spec", engine.name) != ENGINE or not sampling.calculator:
+        return None
+    return tuple(chance(problem, reply.text) for reply in replies)
 
 
 def log_chance(signs: Mapping[str, float], bias: float = BIAS, weights: Mapping[str, float] = WEIGHTS) -> float:

@@ -1,8 +1,11 @@
 """How much each sign of `verifier` says that a reply is right: see `verifier.chance`.
 
+ENGINE wrote the replies; TRUSTED is the mean chance from which an answer is given as one's own, None where there is none.
 Written by `python -m eval.verify RUNS --fit mathtutor/tutoring/verifier_weights.py`; not to be edited by hand.
 """
 
+ENGINE = "pocket"
+TRUSTED = 0.35
 BIAS = -3.24
 WEIGHTS: dict[str, float] = {
     "share of the numbers that are used": 2.701,
