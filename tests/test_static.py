@@ -400,7 +400,7 @@ NUMBERS = [
     ("$83.00", "right", "83: that is what I get too."),
     ("eighty three cars", "right", "83: that is what I get too."),
     ("36", "part", "36 is what I find in step 1. There is more to do."),
-    ("12", "other", "I get another number than 12. Look at the story again, or take the next step."),
+    ("12", "other", "I get a different number from 12. Look at the story again, or take the next step."),
     ("5 or 6", "hint", strings.SAID_UNREADABLE),
     ("", "hint", strings.SAID_NOTHING),
 ]
