@@ -103,6 +103,35 @@ def agreements(runs: Sequence[Run], strings: Strings = ENGLISH) -> str:
     return "".join(parts)
 
 
+def trusts(found: Evidence, strings: Strings = ENGLISH) -> str:
+    """What Learn gives as its own by weighing several tries, run by run, a sentence where that is not on record; "" without such runs."""
+    parts = []
+    for run in found.runs:
+        if not run.agreement or run.engine != "pocket":
+            continue
+        name, trust = name_of(run.benchmark, strings), found.trusts.get(run.folder)
+        if trust is None:
+            parts.append(f"<p>{escape(strings.EVIDENCE_NO_TRUST.format(name=name))}</p>")
+            continue
+        rows = [
+            (
+                strings.EVIDENCE_TRUST_WAYS[way],
+                f"{part.n:,} / {trust.problems:,}",
+                f"{part.correct:,} / {part.n:,}",
+                f"{percent(part.accuracy)}{track(part.accuracy, *part.interval)}" if part.n else "",
+                f"{percent(part.interval[0])} – {percent(part.interval[1])}" if part.n else "",
+            )
+            for way, part in trust.ways.items()
+        ]
+        parts.append(table(strings.EVIDENCE_TRUST.format(name=name), strings.EVIDENCE_TRUST_HEADS, rows, seen=True))
+        if trust.trusted is None:
+            parts.append(f"<p>{strings.EVIDENCE_TRUST_COUNTED}</p>")
+        elif trust.folds is not None:
+            parts.append(f"<p>{strings.EVIDENCE_TRUST_FOLDS.format(folds=trust.folds)}</p>")
+        parts.append(_command(trust.command, strings))
+    return f"<p>{strings.EVIDENCE_TRUSTS_INTRO}</p>{''.join(parts)}" if parts else ""
+
+
 def locations(found: Sequence[Share], strings: Strings = ENGLISH) -> str:
     return _shares(found, strings.EVIDENCE_LOCATIONS, strings.EVIDENCE_LOCATION_HEADS, strings)
 
@@ -209,6 +238,7 @@ def figures(found: Evidence, strings: Strings) -> str:
         f'<section class="mt-about mt-evidence" aria-label="{strings.EVIDENCE_FIGURES_LABEL}">'
         f"<h2>{strings.EVIDENCE_RESULTS}</h2>{results(found.runs, strings)}"
         f"<h2>{strings.EVIDENCE_AGREEMENTS.format(tries=K)}</h2>{agreements(found.runs, strings) or f'<p>{strings.EVIDENCE_NO_AGREEMENT}</p>'}"
+        f"<h2>{strings.EVIDENCE_TRUSTS}</h2>{trusts(found, strings) or f'<p>{strings.EVIDENCE_NO_AGREEMENT}</p>'}"
         f"<h2>{strings.EVIDENCE_LOCATIONS}</h2>{locations(found.locations, strings)}"
         f"<h2>{strings.EVIDENCE_ALARMS}</h2>{alarms(found.alarms, strings)}"
         f"<h2>{strings.EVIDENCE_TRAINING}</h2>{losses(found.losses, strings)}"

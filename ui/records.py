@@ -2,6 +2,7 @@
 
     evals/pocket-svamp/run.json, summary.json          -> Run
     evals/pocket-typed/results.jsonl (wrong rows)      -> Failure
+    evals/pocket-svamp-5/rerank.json, verify.json      -> Trust
     assets/models/pocket/sft-log.jsonl                 -> losses
     assets/models/pocket/data.json                     -> funnel
 
@@ -68,6 +69,33 @@ class Share:
     command: str
 
 
+@dataclass(frozen=True)
+class Part:
+    """Of `n` answers so many are right; `accuracy` and `interval` are shares."""
+
+    n: int
+    correct: int
+    accuracy: float
+    interval: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Trust:
+    """Of a run with several tries a problem: which answers Learn gives as its own, and how many of them are right.
+
+    `ways` are "given" by weighing the tries, those of them "apart" on which not all tries agree, "doubted" (all agree, and
+    weighing holds the answer back) and "counted" (all agree); "counted" alone where `trusted`, the threshold, is None.
+    `folds`: into how many parts the problems are parted where the threshold was chosen on themselves; "given" is then what
+    the threshold of the other parts gives.
+    """
+
+    problems: int
+    trusted: float | None
+    ways: dict[str, Part]
+    command: str
+    folds: int | None = None
+
+
 @dataclass
 class Evidence:
     """All that the tab shows. `losses` are (tokens seen, loss on families never trained on)."""
@@ -76,6 +104,7 @@ class Evidence:
     failures: dict[str, list[Failure]] = field(default_factory=dict)  # by the name of the benchmark
     locations: list[Share] = field(default_factory=list)
     alarms: list[Share] = field(default_factory=list)
+    trusts: dict[str, Trust] = field(default_factory=dict)  # by the folder of the run
     losses: list[tuple[int, float]] = field(default_factory=list)
     funnel: list[dict[str, Any]] = field(default_factory=list)  # {"stage", "in", "dropped", "out"}
     funnel_command: str = ""
@@ -88,6 +117,9 @@ def evidence(root: Path = ROOT) -> Evidence:
     found = Evidence()
     for summary in sorted((root / "evals").glob("*/summary.json")):
         _attempt(found, summary, lambda path: _read_run(found, path))
+    for name in ("rerank", "verify"):  # the record in folds, where there is one, takes the place of the other
+        for path in sorted((root / "evals").glob(f"*/{name}.json")):
+            _attempt(found, path, lambda path: _read_trust(found, path))
     model = root / "assets" / "models" / "pocket"
     _attempt(found, model / "sft-log.jsonl", lambda path: found.losses.extend(_losses(path)))
     _attempt(found, model / "data.json", lambda path: _read_funnel(found, path))
@@ -105,7 +137,7 @@ def evidence(root: Path = ROOT) -> Evidence:
 def _attempt(found: Evidence, path: Path, read) -> None:
     try:
         read(path)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         found.missing.append(f"{path.parent.name}/{path.name}: {type(error).__name__}")
 
 
@@ -179,6 +211,30 @@ def failures(path: Path, most: int = MOST_FAILURES) -> list[Failure]:
                 )
             )
     return sorted(found, key=lambda failure: (-failure.agree, len(failure.question)))[:most]
+
+
+def _part(found: dict[str, Any]) -> Part:
+    low, high = found["interval"]
+    return Part(int(found["n"]), int(found["correct"]), float(found["accuracy"]), (float(low), float(high)))
+
+
+def _read_trust(found: Evidence, path: Path) -> None:
+    """A record of `eval.verify` (in folds), or of `eval.rerank` where it weighed the tries as Learn does."""
+    record, folder = read_json(path), path.parent.name
+    if path.stem == "verify":
+        judged, problems, folds, given = record, record["problems"], int(record["rule"]["folds"]), "chosen_on_other_folds"
+        runs = " ".join(f"evals/{run['run']}" for run in record["runs"])
+        command = f"python -m eval.verify {runs} --out evals/{folder}/verify.json"
+    else:
+        command = f"python -m eval.rerank evals/{folder} --scorer {record['scorer']}"
+        if "trust" not in record:  # scored by another than Learn's verifier
+            return
+        judged, problems, folds, given = record["trust"], record["majority"]["n"], None, "at_trusted"
+    names = {"counted": "all_agree"}
+    if judged["trusted"] is not None:
+        names = {"given": given, "apart": "at_trusted_though_not_all_agree", "doubted": "all_agree_but_doubted"} | names
+    trusted = None if judged["trusted"] is None else float(judged["trusted"])
+    found.trusts[folder] = Trust(int(problems), trusted, {way: _part(judged[name]) for way, name in names.items()}, command, folds)
 
 
 def _losses(path: Path) -> list[tuple[int, float]]:
