@@ -84,6 +84,14 @@ def test_votes_for_right_and_for_clearer_are_counted_apart(right, clearer, expec
     assert ("<table" in votes.table()) == bool(votes.rounds)
 
 
+@pytest.mark.parametrize("right", ["Left", "Right", "Both", "Neither"])
+@pytest.mark.parametrize("clearer", ["Left", "Right", "No difference"])
+def test_one_model_on_both_sides_is_right_and_clearer_at_most_once_a_round(right, clearer):
+    votes = Votes().add({"left": "Pocket", "right": "Pocket"}, right, clearer)
+    assert votes.rounds == {"Pocket": 1}
+    assert votes.counts["Pocket", "right"] == (right != "Neither") and votes.counts["Pocket", "clearer"] == (clearer != "No difference")
+
+
 def test_a_table_of_votes_escapes_the_names():
     assert "<img" not in Votes().add({"left": "<img>", "right": "b"}, "Left", None).table()
 
@@ -137,9 +145,14 @@ def test_a_proof_is_what_follows_the_reasoning_and_hostile_text_is_read_in_no_ti
         as_markdown(text)
 
 
-def test_problems_are_drawn_from_the_sets_that_are_here(monkeypatch, tmp_path):
+@pytest.mark.parametrize("named", [False, True])
+def test_problems_are_drawn_from_the_sets_that_are_here(monkeypatch, tmp_path, named):
+    """Those that come with the page, where no folder is named, as on a Space, and where an empty one is."""
     items.sets.cache_clear()
-    monkeypatch.setenv("MATHTUTOR_DATA", str(tmp_path))  # an empty folder: the published sets are not offered
+    if named:
+        monkeypatch.setenv("MATHTUTOR_DATA", str(tmp_path))
+    else:
+        monkeypatch.delenv("MATHTUTOR_DATA", raising=False)
     assert items.sets() == ("typed", "bank")
     for name in items.sets():
         item = draw(name, random.Random(1))

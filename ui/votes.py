@@ -31,10 +31,10 @@ class Votes:
         if right not in RIGHT and clearer not in CLEARER:
             return self
         rounds, counts = Counter(self.rounds), Counter(self.counts)
-        for title in set(titles.values()):
-            rounds[title] += 1
+        models = set(titles.values())  # one where both sides are the same: no model is right twice in a round
+        rounds.update(models)
         if right == BOTH:
-            counts.update((title, "right") for title in titles.values())
+            counts.update((title, "right") for title in models)
         elif right in SIDE_OF:
             counts[titles[SIDE_OF[right]], "right"] += 1
         if clearer in SIDE_OF:
