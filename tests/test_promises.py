@@ -71,23 +71,45 @@ def test_a_reply_says_one_number_or_none_wherever_it_is_cut(reply, phase, answer
 
 
 @pytest.mark.promises(10)
-@pytest.mark.parametrize(
-    ("folder", "least", "bound"),
-    [("locate-right", 200, 0.05), ("locate-begun", 200, 0.05), ("locate-gold", 300, 0.05), ("locate-qwen", 300, 0.05)],
-)
-def test_right_work_is_left_alone_and_evidence_says_how_often_it_is_not(folder, least, bound, measured):
+@pytest.mark.parametrize(("folder", "least"), [("locate-right", 200), ("locate-begun", 200), ("locate-gold", 300), ("locate-qwen", 300)])
+def test_right_work_is_left_alone_and_evidence_says_how_often_it_is_not(folder, least, measured):
     summary = read_json(ROOT / "evals" / folder / "summary.json")
     shown = tab.figures(evidence(), strings)
-    assert summary["n"] >= least and summary["alarm_rate"] <= bound
+    assert summary["n"] >= least
     assert f"{summary['alarms']:,} / {summary['n']:,}" in shown and folder in shown
     measured(f"{folder}: {summary['alarms']} of {summary['n']} right works doubted")
 
 
+FOUND_AT_LEAST = 0.5  # of the first wrong lines, by weights that the problems did not choose
+DOUBTED_AT_MOST = 0.05  # of right works, in every record
+LOCATED = {path.parent.name: read_json(path) for path in sorted((ROOT / "evals").glob("locate-*/summary.json"))}
+DOUBTED = {name: summary for name, summary in LOCATED.items() if "alarms" in summary}
+
+
 @pytest.mark.promises(10)
-def test_evidence_shows_how_often_the_first_wrong_line_is_found(measured):
-    summary = read_json(ROOT / "evals" / "locate-stepverify-folds" / "summary.json")
+@pytest.mark.parametrize("folder", DOUBTED)
+def test_in_no_record_is_more_right_work_doubted_than_promised(folder):
+    assert DOUBTED[folder]["alarms"] <= DOUBTED_AT_MOST * DOUBTED[folder]["n"]
+
+
+@pytest.mark.promises(10)
+def test_the_first_wrong_line_is_found_as_often_as_promised_and_evidence_says_how_often(measured):
+    summary = LOCATED["locate-stepverify-folds"]
+    assert summary["folds"] and summary["engine"] is None and summary["exact"] >= FOUND_AT_LEAST * summary["n"]
     assert f"{summary['exact']:,} / {summary['n']:,}" in tab.figures(evidence(), strings)
     measured(f"first wrong line found in {summary['exact']} of {summary['n']}")
+
+
+@pytest.mark.promises(10)
+def test_the_table_of_the_documentation_has_the_figures_on_record():
+    (row,) = (line for line in (ROOT / "docs" / "PROMISES.md").read_text(encoding="utf-8").splitlines() if line.startswith("| 10 |"))
+    found, doubted = LOCATED["locate-stepverify-folds"], [DOUBTED[f"locate-{name}"] for name in ("right", "begun", "gold", "qwen")]
+    counts = strings.listed([f"{each['alarms']} of {each['n']}" for each in doubted])
+    told = [
+        f"first wrong line in {found['exact']} of {found['n']} in folds, at least {FOUND_AT_LEAST:.0%} promised",
+        f"right work doubted in {counts}, at most {DOUBTED_AT_MOST:.0%} promised",
+    ]
+    assert len(DOUBTED) == 4 and [words for words in told if words not in row] == []
 
 
 # --- 13: figures follow from their rows
