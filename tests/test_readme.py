@@ -75,6 +75,53 @@ def test_what_the_verifier_gains_is_on_record(run, n):
     assert f"{found['any_right']['accuracy']:.1%}" in README
 
 
+def of_right(part: dict) -> str:
+    low, high = part["interval"]
+    return f"{part['correct']:,} of {part['n']:,} right = {part['accuracy']:.1%} ({100 * low:.1f} to {100 * high:.1f})"
+
+
+@pytest.mark.parametrize(
+    ("run", "record", "words"),
+    [
+        ("typed", "verify", "typed problems, each fold by the threshold of the others,"),
+        ("svamp", "rerank", "SVAMP"),
+        ("bank", "rerank", "held-out families"),
+        ("gsm8k", "rerank", "GSM8K test"),
+    ],
+)
+def test_how_much_of_what_learn_gives_as_its_own_is_right_is_on_record(run, record, words):
+    found = read_json(ROOT / "evals" / f"pocket-{run}-5" / f"{record}.json")
+    assert f"{words} {of_right(found['chosen_on_other_folds'] if record == 'verify' else found['trust']['at_trusted'])}" in " ".join(README.split())
+
+
+def test_how_often_the_first_wrong_line_is_found_is_on_record():
+    """With Pocket's own solutions too, once that is on record; before, it is said that it is not."""
+    folds, fitted = (read_json(ROOT / "evals" / f"locate-stepverify{name}" / "summary.json") for name in ("-folds", ""))
+    (low, high), own = folds["exact_interval"], ROOT / "evals" / "locate-stepverify-pocket" / "summary.json"
+    told = [
+        f"succeeds in {folds['exact_rate']:.1%} of {folds['n']} wrong solutions ({100 * low:.1f} to {100 * high:.1f}; `{folds['command']}`, gold solution at hand)",
+        f"on the {fitted['n']} that its weights were fitted to it is {fitted['exact_rate']:.1%}",
+        with_own_solutions(read_json(own) if own.exists() else None),
+    ]
+    assert [words for words in told if words not in " ".join(README.split())] == []
+
+
+def with_own_solutions(found: dict | None) -> str:
+    command = "python -m eval.locate --data stepverify --engine pocket --out evals/locate-stepverify-pocket"
+    if found is None:
+        return f"There, but with Pocket's own solution beside the work where it is right, nothing is on record yet (`{command}`)."
+    low, high = found["exact_interval"]
+    return (
+        f"There, but with Pocket's own solution beside the work where it is right ({found['own_solutions']} of {found['n']}), "
+        f"it is {found['exact_rate']:.1%} ({100 * low:.1f} to {100 * high:.1f}; `{found['command']}`)."
+    )
+
+
+def test_the_sentence_on_own_solutions_has_the_figures_of_its_record():
+    found = {"own_solutions": 40, "n": 501, "exact_rate": 0.6, "exact_interval": [0.55, 0.65], "command": "python -m eval.locate"}
+    assert with_own_solutions(found).endswith("where it is right (40 of 501), it is 60.0% (55.0 to 65.0; `python -m eval.locate`).")
+
+
 @pytest.mark.parametrize("size", ["10000", "83000", "300000", "1000000"])
 def test_the_growth_of_the_filters_is_the_one_on_record(size):
     near, chain = (read_json(ROOT / "benchmarks" / "records" / f"{name}.json") for name in ("fuzzy-curve", "chain"))
