@@ -82,8 +82,8 @@ def test_right_work_is_left_alone_and_evidence_says_how_often_it_is_not(folder, 
 
 FOUND_AT_LEAST = 0.5  # of the first wrong lines, by weights that the problems did not choose
 DOUBTED_AT_MOST = 0.05  # of right works, in every record
-LOCATED = {path.parent.name: read_json(path) for path in sorted((ROOT / "evals").glob("locate-*/summary.json"))}
-DOUBTED = {name: summary for name, summary in LOCATED.items() if "alarms" in summary}
+SUMMARIES = {path.parent.name: read_json(path) for path in sorted((ROOT / "evals").glob("*/summary.json"))}
+DOUBTED = {name: summary for name, summary in SUMMARIES.items() if "alarms" in summary}
 
 
 @pytest.mark.promises(10)
@@ -94,7 +94,7 @@ def test_in_no_record_is_more_right_work_doubted_than_promised(folder):
 
 @pytest.mark.promises(10)
 def test_the_first_wrong_line_is_found_as_often_as_promised_and_evidence_says_how_often(measured):
-    summary = LOCATED["locate-stepverify-folds"]
+    summary = SUMMARIES["locate-stepverify-folds"]
     assert summary["folds"] and summary["engine"] is None and summary["exact"] >= FOUND_AT_LEAST * summary["n"]
     assert f"{summary['exact']:,} / {summary['n']:,}" in tab.figures(evidence(), strings)
     measured(f"first wrong line found in {summary['exact']} of {summary['n']}")
@@ -103,7 +103,7 @@ def test_the_first_wrong_line_is_found_as_often_as_promised_and_evidence_says_ho
 @pytest.mark.promises(10)
 def test_the_table_of_the_documentation_has_the_figures_on_record():
     (row,) = (line for line in (ROOT / "docs" / "PROMISES.md").read_text(encoding="utf-8").splitlines() if line.startswith("| 10 |"))
-    found, doubted = LOCATED["locate-stepverify-folds"], [DOUBTED[f"locate-{name}"] for name in ("right", "begun", "gold", "qwen")]
+    found, doubted = SUMMARIES["locate-stepverify-folds"], [DOUBTED[f"locate-{name}"] for name in ("right", "begun", "gold", "qwen")]
     counts = strings.listed([f"{each['alarms']} of {each['n']}" for each in doubted])
     told = [
         f"first wrong line in {found['exact']} of {found['n']} in folds, at least {FOUND_AT_LEAST:.0%} promised",
