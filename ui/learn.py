@@ -31,7 +31,7 @@ from mathtutor.tutoring import render
 from mathtutor.tutoring.hints import Hint, Rung, Solved, asked, ladder
 from mathtutor.tutoring.lesson import Lesson, Phase, better, feed, wants_second_try
 from mathtutor.tutoring.replies import Says, judge
-from mathtutor.tutoring.screen import Finding, screen
+from mathtutor.tutoring.screen import Finding, screen, screen_answer
 from mathtutor.tutoring.sums import solve_sum
 from mathtutor.tutoring.tries import (
     TEMPERATURE,
@@ -351,7 +351,16 @@ def whole(work: Work | None, problem: object, strings: Strings = ENGLISH) -> Vie
 
 
 def check(typed: object, work: Work | None, problem: object, calculator: object, desk: Desk) -> Iterator[View]:
-    """Views of a number being checked; a problem that is not on the desk yet is solved first."""
+    """Views of a number being checked; a problem that is not on the desk yet is solved first.
+
+    What is no number but a cry for help, or something private, is answered by our words and goes no further.
+    """
+    finding = screen_answer(typed)
+    if finding is not Finding.OK:
+        card = refusal(finding, desk.strings)[1] or render.feedback(desk.strings.FINDINGS[finding], "hint")
+        still = View(busy=False) if work is None else _shown(work, "", desk.strings)
+        yield replace(still, status="", feedback=card)
+        return
     if work is None or screen(problem).problem != work.problem:
         for view in coach(problem, calculator, desk):
             yield view
@@ -373,7 +382,7 @@ def _as_typed(typed: object, value: Fraction) -> str:
 def checked_view(typed: object, work: Work, strings: Strings = ENGLISH) -> View:
     """The work after the student's number."""
     if work.solved is None:
-        words = strings.SAID_NO_WAY.format(value=str(typed)[:40]) if str(typed or "").strip() else strings.SAID_NOTHING
+        words = strings.SAID_NO_WAY if str(typed or "").strip() else strings.SAID_NOTHING
         return _shown(work, strings.NO_HINTS, strings, "retry", render.feedback(words, "hint"))
     reply = judge(typed, work.solved, work.blank)
     value = _as_typed(typed, reply.value) if reply.value is not None else ""
