@@ -65,7 +65,7 @@ ENGLISH_WORDS = re.compile(
     re.IGNORECASE,
 )
 # What stands in a Spanish text in English, said to be so or read by no one.
-IN_ENGLISH = re.compile(r'<span lang="en">.*?</span>|<code>.*?</code>|\{\w+\}|`[^`]*`')
+IN_ENGLISH = re.compile(r'<span lang="en">.*?</span>|<code>.*?</code>|\{\w+\}|`[^`]*`|\ue000.*?\ue001')
 
 
 def test_there_is_english_and_one_more():
