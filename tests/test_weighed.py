@@ -135,6 +135,7 @@ def told(html: str) -> str:
         ([GOOD] * 4 + [OTHER], [HIGH] * 5, True, "MOST_AGREE"),
         ([GOOD] * 5, [LOW] * 5, False, "AGREE_DOUBTED"),
         ([GOOD] * 4 + [OTHER], [LOW] * 5, False, "DISAGREE"),
+        ([GOOD] * 4 + [LOST], [LOW] * 5, False, "SOME_LOST"),  # no try gives another answer
         ([SLIP] * 5, [HIGH] * 5, False, "SUMS_FAIL"),
         ([SLIP] * 5, [LOW] * 5, False, "SUMS_FAIL"),
         ([GOOD] * 3 + [OTHER] * 2, [LOW] * 3 + [HIGH] * 2, False, "SPLIT"),
@@ -152,7 +153,7 @@ def test_the_lines_under_an_answer_and_the_doubts_are_literally_true(texts, chan
         assert learn.doubts(work, said) == ""
     else:
         assert expected.format(tries=5) in told(learn.doubts(work, said)) and said.STRONGER in told(learn.doubts(work, said))
-        others = (said.AGREE, said.MOST_AGREE, said.AGREE_DOUBTED, said.DISAGREE, said.SUMS_FAIL, said.SPLIT)
+        others = (said.AGREE, said.MOST_AGREE, said.AGREE_DOUBTED, said.DISAGREE, said.SOME_LOST, said.SUMS_FAIL, said.SPLIT)
         assert not any(each.format(votes=5, tries=5) in told(learn.doubts(work, said)) for each in others if each != expected)
 
 

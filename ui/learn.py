@@ -291,8 +291,10 @@ def doubts(work: Work, strings: Strings = ENGLISH) -> str:
         words = _no_way(work, strings)
     elif work.tries.is_doubted:
         words = strings.AGREE_DOUBTED.format(tries=work.tries.agreement.tries)
+    elif work.tries.agreement.is_enough:
+        words = strings.SUMS_FAIL
     else:
-        words = strings.SUMS_FAIL if work.tries.agreement.is_enough else strings.DISAGREE
+        words = strings.DISAGREE if work.tries.agreement.rivals else strings.SOME_LOST
     return render.notice(f"{words} {strings.STRONGER}", "warn")
 
 
