@@ -51,7 +51,7 @@ TABLE = [
     ([SLIP] * 5, [HIGH] * 5, 5, Standing.DOUBTFUL, 7, 5, 0.9, True),  # likely, and its sums fail
     ([SLIP] * 4 + [GOOD], [HIGH] * 5, 5, Standing.AGREED, 7, 5, 0.9, True),  # the sound way is shown
     ([GOOD] + [SLIP] * 4, [LOW] + [HIGH] * 4, 5, Standing.DOUBTFUL, 7, 5, 0.74, True),  # and must be likely itself
-    ([GOOD] * 3 + [SLIP] * 2, [HIGH, LOW, LOW] + [HIGH] * 2, 5, Standing.AGREED, 7, 5, 0.58, True),
+    ([GOOD] * 3 + [SLIP] * 2, [LOW, HIGH, LOW] + [HIGH] * 2, 5, Standing.AGREED, 7, 5, 0.58, True),  # of the sound ones the likeliest
     ([GOOD] * 2, [HIGH] * 2, 5, Standing.DOUBTFUL, 7, 2, 0.36, False),  # a try that never came to an end has no chance
     ([LOST] * 5, [HIGH] * 5, 5, Standing.NONE, None, 0, 0.0, False),
     ([], [], 5, Standing.NONE, None, 0, 0.0, False),
