@@ -4,7 +4,7 @@
 import { show } from "./rules/arithmetic.js";
 import { NOTHING, WRONG, checkStep } from "./rules/checks.js";
 import { ANSWERED, Lesson, STOPPED, THINKING, feed, judge, sumsOf } from "./rules/lesson.js";
-import { OK, WORRY, clean, screen } from "./rules/screen.js";
+import { OK, PERSONAL, WORRY, clean, screen } from "./rules/screen.js";
 import { parseSteps } from "./rules/steps.js";
 import * as strings from "./strings.js";
 import { words } from "./strings.js";
@@ -227,6 +227,14 @@ function showWhole() {
 
 function check(event) {
   event.preventDefault();
+  const { finding } = screen(at("typed").value);
+  at("answer").querySelector(".mt-worry")?.remove();
+  if (finding === WORRY) {
+    sayOf();
+    at("answer").prepend(worry());
+    return;
+  }
+  if (finding === PERSONAL) return sayOf(strings.refusal(finding));
   if (isOther()) return;
   const is = judge(at("typed").value, work.lesson);
   work.tried = work.tried || is.value !== null;

@@ -187,7 +187,7 @@ def describe(found: Mapping, num_replies: int) -> str:
         at = f"; at 80% coverage {curve['accuracy']:.1%}" if curve else ""
         lines.append(f"  {title:<14}{part['accuracy']:.1%} (95% interval {low:.1%} to {high:.1%}){at}")
     if "trust" in found:
-        lines += ["answers that the page would give as its own (most tries arrive at them, their sums check)", *told_trust(found["trust"])]
+        lines += ["answers that the page would give as its own (most tries arrive at them, all where few numbers are given; their sums check)", *told_trust(found["trust"])]
     return "\n".join(lines)
 
 

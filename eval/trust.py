@@ -18,11 +18,11 @@ from eval.intervals import rate
 from eval.metrics import is_right
 from eval.records import Run, key_of
 from mathtutor.tutoring.lesson import Lesson
-from mathtutor.tutoring.tries import Standing, Tries
+from mathtutor.tutoring.tries import Standing, Tries, num_given
 
 FOLDS = 10
 STEPS = tuple(number / 20 for number in range(1, 20))  # mean chances; some hundred problems cannot tell finer ones apart
-SHARE, FEWEST = 0.8, 40  # of the answers that are given, so many must be right; and of how many that must be seen
+SHARE, FEWEST = 0.85, 40  # of the answers that are given, so many must be right; and of how many that must be seen
 
 
 def fold_of(problem: str) -> int:
@@ -47,7 +47,8 @@ def cases_of(run: Run, scores: Mapping[tuple[str, int], float]) -> list[Case]:
     for problem, rows in run.by_problem().items():
         lessons = tuple(Lesson(row["reply"], finish=row["finish"]) for row in rows)
         right = {lesson for lesson, row in zip(lessons, rows, strict=True) if is_right(row, run.readings)}
-        counted, weighed = Tries(lessons), Tries(lessons, tuple(exp(scores[key_of(row)]) for row in rows))
+        chances, numbers = tuple(exp(scores[key_of(row)]) for row in rows), num_given(rows[0]["question"])
+        counted, weighed = Tries(lessons), Tries(lessons, chances, numbers)
         found.append(Case(fold_of(problem), counted, weighed, counted.best in right, weighed.best in right))
     return found
 
@@ -117,7 +118,7 @@ def told_trust(found: Mapping) -> list[str]:
 
 def told(found: Mapping) -> str:
     """A table as lines for people."""
-    lines = [f"answers given as one's own, of {found['problems']} problems in {FOLDS} folds (most tries arrive at them, their sums check)"]
+    lines = [f"answers given as one's own, of {found['problems']} problems in {FOLDS} folds (most tries arrive at them, all where few numbers are given; their sums check)"]
     lines += [_line(f"mean chance {part['mean_chance']:.2f} or more", part) for part in found["steps"]]
     lines += [_line("chosen on the other folds", found["chosen_on_other_folds"]), *told_trust(found)]
     if found["trusted"] is None:

@@ -79,7 +79,7 @@ def test_checks_work_for_a_program(client):
 
 def test_makes_a_twin_for_a_program(client):
     made = client.predict(APPLES, api_name="/twin")
-    assert made["problem"] != APPLES and "apples" in made["problem"] and made["says"] == strings.TWIN_READY
+    assert made["problem"] != APPLES and "apples" in made["problem"] and made["says"] == f"{strings.TWIN_READY} {strings.TWIN_ANSWER}"
     first = made["steps"][0]
     assert str(evaluate(first[first.index("has ") + 4 : first.index(" =")]).value) == made["answer"]
 
@@ -122,6 +122,8 @@ def test_is_a_set_of_tools_by_mcp(url):
     tools, called, checked = by_mcp(url, act)
     assert {tool.name for tool in tools} == {"solve", "check_work", "twin"}
     assert all(tool.description and tool.inputSchema["properties"]["problem"]["description"] for tool in tools)
+    for false in ("all tries agree", "not guessed"):
+        assert not any(false in " ".join(tool.description.split()) for tool in tools), false
     assert not called.isError and json.loads(called.content[0].text) == SOLVED
     assert not checked.isError and json.loads(checked.content[0].text)["line"] == 1
 

@@ -19,6 +19,7 @@ from mathtutor.strings import ENGLISH as strings
 from mathtutor.tutoring.hints import Solved
 from mathtutor.tutoring.lesson import Phase
 from mathtutor.tutoring.screen import Finding
+from mathtutor.tutoring.sums import solve_sum
 from tests.browser import PATIENCE, eventually, serve
 from ui import wiring
 from ui.desk import Desk
@@ -335,6 +336,17 @@ def test_no_way_is_no_way():
         assert "right" not in told(view) and view.work.solved is None
 
 
+@pytest.mark.parametrize("reply", ["The answer is 7.", "<think>\nIt must be so.\n</think>\n\nThe answer is 7."])
+def test_an_answer_without_steps_is_shown_after_the_last_hint(reply):
+    work = coached([reply])
+    assert work.solved is not None and strings.FIRST_TRY in told(whole(work, APPLES))
+    while work.shown < len(work.hints):
+        assert not work.may_see_all
+        work = hint(work, APPLES).work
+    shown = told(whole(work, APPLES))
+    assert strings.WHOLE_DOUBTFUL in shown and f"{strings.ONE_WAY_GIVES} 7" in shown and strings.FIRST_TRY not in shown
+
+
 def test_another_problem_in_the_box_is_not_mixed_up_with_the_one_on_the_desk():
     work = coached(REPLIES)
     for view in (hint(work, PENS), whole(work, PENS), twin(work, PENS)):
@@ -354,14 +366,45 @@ def test_checks_it_another_way_and_says_where_the_two_differ():
     assert strings.FIRST_TRY in told(early) and "12" not in told(early)
 
 
-def test_a_twin_lies_on_the_desk_with_its_own_hints_and_a_computed_answer():
+def test_a_twin_lies_on_the_desk_with_its_own_hints_and_says_whose_way_it_follows():
     view = twin(coached(REPLIES), APPLES)
     assert view.problem and view.problem != APPLES and strings.TWIN_READY in told(view)
     work = view.work
     assert work.problem == view.problem and work.tries is None and work.shown == 1
     right = checked_view(str(work.solved.answer), work)
-    assert strings.SAID_SAME_COMPUTED.format(value=work.solved.answer) in told(right)
-    assert strings.COMPUTED_ANSWER in told(whole(right.work, view.problem))
+    assert strings.SAID_SAME.format(value=work.solved.answer) in told(right) and "is right" not in told(right)
+    shown = told(whole(right.work, view.problem))
+    assert strings.TWIN_ANSWER in shown and strings.COMPUTED_ANSWER not in shown
+    again = twin(work, view.problem).work  # a twin of the twin is no surer
+    assert not again.is_certain and strings.SAID_SAME.format(value=again.solved.answer) in told(checked_view(str(again.solved.answer), again))
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: solve_sum("What is 12 * 7 + 30?"), lambda: Solved.of_instance(next(iter(load_bank().values())).instantiate(0, 0))], ids=["sum", "bank"]
+)
+def test_only_what_is_computed_and_its_twins_are_called_right(make):
+    solved = make()
+    work = Work.of_solved(solved)
+    made = twin(work, solved.problem).work
+    for each in (work, made) if made.problem != work.problem else (work,):
+        right = checked_view(str(each.solved.answer), each)
+        assert strings.SAID_SAME_COMPUTED.format(value=each.solved.answer) in told(right)
+        assert strings.COMPUTED_ANSWER in told(whole(right.work, each.problem))
+
+
+@pytest.mark.parametrize(
+    ("replies", "can"),
+    [
+        ([REPLIES[APPLES]] * 5, True),
+        ([REPLIES[APPLES]] * 4 + [OTHER], False),
+        (["<think>\nStep 1: 3 + 4 = 8\n</think>\n\nThe answer is 8."], False),
+        ([LOST_REPLY], False),
+    ],
+)
+def test_a_twin_is_built_only_on_a_way_on_which_all_tries_agree(replies, can):
+    work = coached(replies)
+    view = twin(work, APPLES)
+    assert work.may_twin is can is (view.problem is not None) and (strings.NO_TWIN in told(view)) is not can
 
 
 def test_hints_that_the_writer_of_a_problem_made_are_taken_as_they_are():

@@ -193,6 +193,19 @@ def test_reads_an_amount_told_in_two_units(typed, says):
     assert judge(typed, RIDE).says is says
 
 
+@pytest.mark.parametrize(
+    ("typed", "rivals", "says", "value"),
+    [
+        ("45", [], Says.OTHER, 45), ("45", [Fraction(45)], Says.RIVAL, 45), ("45 people", [Fraction(2), Fraction(45)], Says.RIVAL, 45),
+        ("3 hours and 30 minutes", [Fraction(210)], Says.RIVAL, 210), ("50%", [Fraction(1, 2)], Says.RIVAL, Fraction(1, 2)),
+        ("34", [Fraction(34)], Says.SAME, 34), ("27", [Fraction(27)], Says.PARTWAY, 27),  # of our own way there is more to say
+    ],
+)  # fmt: skip
+def test_a_number_that_another_try_finds_is_a_rival(typed, rivals, says, value):
+    reply = judge(typed, BUS, rivals=rivals)
+    assert (reply.says, reply.value) == (says, value)
+
+
 def test_a_typical_mistake_is_answered_in_the_writers_words(instances):
     for instance in instances[:50]:
         solved = Solved.of_instance(instance)

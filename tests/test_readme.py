@@ -189,7 +189,7 @@ def test_pocket_solves_the_examples_that_the_page_offers_and_its_tries_agree():
     for talk, (name, answer) in zip(talks, found.items(), strict=True):
         replies = dict(engine.replies([talk] * K, sampling))
         ordered = [replies[i] for i in range(K)]
-        tries = tries_of(ordered, K, chances_of(engine, sampling, EXAMPLES[name], ordered))
+        tries = tries_of(ordered, K, chances_of(engine, sampling, EXAMPLES[name], ordered), EXAMPLES[name])
         assert (name, tries.agreement.answer, tries.agreement.is_enough) == (name, answer, True)
         assert (name, tries.standing) == (name, Standing.AGREED)
 

@@ -418,6 +418,22 @@ def test_a_number_of_one_s_own_is_judged(one):
     assert "is not the one I worked on" in one.inner_text("#words") and not one.locator("#steps li").count()
 
 
+def test_a_cry_for_help_in_the_box_for_an_answer_is_heard_and_not_echoed(one):
+    solve(one, CARS, watch=False, wait="#next:not([disabled])")
+    one.fill("#typed", "12")
+    one.press("#typed", "Enter")
+    one.click("#whole")
+    answer = one.inner_text("#answer")
+    for typed in ("5, and I want to kill myself", "quiero morir"):
+        one.fill("#typed", typed)
+        one.press("#typed", "Enter")
+        assert strings.WORRY_TITLE in one.inner_text("#answer") and one.locator(".mt-worry").count() == 1 and one.is_hidden("#feedback")
+        assert "kill" not in one.inner_text("#answer") and answer in one.inner_text("#answer")  # which stays
+    one.fill("#typed", "call me on 555-123-4567")
+    one.press("#typed", "Enter")
+    assert one.inner_text("#feedback").endswith(strings.FINDINGS["personal"]) and not one.locator(".mt-worry").count()
+
+
 # --- what is said, and when
 
 

@@ -19,6 +19,7 @@ from mathtutor.tutoring.diagnosis import Kind, Mark, Verdict
 from mathtutor.tutoring.hints import Rung
 from mathtutor.tutoring.lesson import Phase
 from mathtutor.tutoring.screen import MAX_CHARS, Finding
+from training.static import words as written_words
 from training.static import words_named
 from ui import practice, votes
 from ui.conformance import CRITERIA
@@ -65,7 +66,7 @@ ENGLISH_WORDS = re.compile(
     re.IGNORECASE,
 )
 # What stands in a Spanish text in English, said to be so or read by no one.
-IN_ENGLISH = re.compile(r'<span lang="en">.*?</span>|<code>.*?</code>|\{\w+\}|`[^`]*`')
+IN_ENGLISH = re.compile(r'<span lang="en">.*?</span>|<code>.*?</code>|\{\w+\}|`[^`]*`|\ue000.*?\ue001')
 
 
 def test_there_is_english_and_one_more():
@@ -127,6 +128,15 @@ def test_every_case_has_its_words(language):
     )
     # a comma between thousands is a decimal point to a child in Spain or Argentina: Spanish writes 2000
     assert str(MAX_CHARS) in strings.FINDINGS[Finding.TOO_LONG].replace(",", "")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_an_example_of_a_question_is_english_and_says_so(language):
+    words = strings_of(language).FINDINGS[Finding.NO_QUESTION]
+    asked = "How many are left?"
+    assert f"“{asked}”" in unmarked(words)
+    assert language == "en" or f'<span lang="en">{asked}</span>' in as_html(words)
+    assert unmarked(written_words()) == written_words()  # of the page without a server, which knows no such signs
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -10,12 +10,14 @@ import pytest
 
 from eval import trust, verify
 from eval.logistic import fit
-from eval.records import load_run
+from eval.records import key_of, load_run
 from eval.rerank import main as rerank_main
+from mathtutor.engines import Generation
 from mathtutor.io import read_json
 from mathtutor.tutoring import verifier, verifier_weights
+from mathtutor.tutoring.hints import numbers_in
 from mathtutor.tutoring.lesson import Lesson
-from mathtutor.tutoring.tries import Tries
+from mathtutor.tutoring.tries import Tries, tries_of
 from mathtutor.tutoring.verifier import chance, log_chance, signs_of
 from tests.clock import seconds
 
@@ -78,9 +80,9 @@ def test_the_shipped_weights_are_those_of_the_committed_run(tmp_path, capsys):
 GOOD, BAD = reply("5 * 8 = 40", answer="40"), reply("5 * 9 = 45", answer="45")
 
 
-def case(chance: float, right: bool, fold: int = 0, texts: tuple[str, ...] = (GOOD,) * 5) -> trust.Case:
+def case(chance: float, right: bool, fold: int = 0, texts: tuple[str, ...] = (GOOD,) * 5, given: int = 4) -> trust.Case:
     lessons = tuple(Lesson(text, finish="stop") for text in texts)
-    return trust.Case(fold, Tries(lessons), Tries(lessons, (chance,) * len(lessons)), right, right)
+    return trust.Case(fold, Tries(lessons), Tries(lessons, (chance,) * len(lessons), given), right, right)
 
 
 @pytest.mark.parametrize(
@@ -92,6 +94,9 @@ def case(chance: float, right: bool, fold: int = 0, texts: tuple[str, ...] = (GO
         ([case(0.62, n % 10 < 9) for n in range(39)] + [case(0.32, False)] * 20, None),  # too few to tell
         ([case(0.62, n % 10 < 7) for n in range(99)], None),  # too seldom right
         ([case(0.9, True, texts=(GOOD,) * 2 + (BAD,) * 2) for _ in range(50)], None),  # no majority: not given, whatever its chance
+        ([case(0.9, True, texts=(GOOD,) * 4 + (BAD,), given=2) for _ in range(50)], None),  # so few numbers: all must agree
+        ([case(0.9, True, texts=(GOOD,) * 4 + (BAD,), given=3) for _ in range(50)], 0.05),
+        ([case(0.9, True, given=2) for _ in range(50)], 0.05),
         ([], None),
     ],
 )
@@ -113,6 +118,15 @@ def test_a_table_says_how_many_answers_are_given_and_how_many_of_them_right():
     assert (found["at_trusted_though_not_all_agree"]["n"], found["at_trusted_though_not_all_agree"]["correct"]) == (10, 10)
     low, high = found["at_trusted"]["interval"]
     assert 0.82 < low < 100 / 110 < high < 0.97
+
+
+def test_what_is_measured_is_given_by_the_page_s_own_rule():
+    run = load_run(RUN)
+    scores = {key_of(row): math.log(chance(row["question"], row["reply"])) for row in run.rows}
+    for found, rows in zip(trust.cases_of(run, scores), run.by_problem().values(), strict=True):
+        question, chances = rows[0]["question"], [math.exp(scores[key_of(row)]) for row in rows]
+        mine = tries_of([Generation(row["reply"], 9, 0.1, row["finish"]) for row in rows], len(rows), chances, question)
+        assert (found.weighed.given, found.weighed.standing) == (mine.given, mine.standing) and mine.given == len(numbers_in(question))
 
 
 def test_weights_are_of_one_engine(monkeypatch):

@@ -20,6 +20,7 @@ from ui.desk import Desk
 from ui.streams import LazyEngine
 
 APPLES = "Ana has 3 apples and buys 4 more. How many has she now?"
+DAYS = "On day 5 Ana has 3 apples and buys 4 more. How many has she now?"  # one number more: most tries may be enough
 GOOD = "<think>\nStep 1: 3 + 4 = 7\n</think>\n\nThe answer is 7."
 SLIP = "<think>\nStep 1: 3 + 4 = 8\nStep 2: 8 - 1 = 7\n</think>\n\nThe answer is 7."
 OTHER = "<think>\nStep 1: 3 * 4 = 12\n</think>\n\nThe answer is 12."
@@ -35,8 +36,8 @@ def trusted(monkeypatch):
     monkeypatch.setattr(verifier, "ENGINE", "pocket")
 
 
-def weighed(texts, chances, planned=0):
-    return tries_of([Generation(text, 9, 0.1, "stop") for text in texts], planned, chances)
+def weighed(texts, chances, planned=0, problem=DAYS):
+    return tries_of([Generation(text, 9, 0.1, "stop") for text in texts], planned, chances, problem)
 
 
 TABLE = [
@@ -48,7 +49,9 @@ TABLE = [
     ([GOOD] * 3 + [OTHER] * 2, [LOW] * 3 + [HIGH] * 2, 5, Standing.DOUBTFUL, 12, 2, 0.36, False),  # the likelier way has no majority
     ([GOOD] * 2 + [OTHER] + [LOST] * 2, [1.0] * 2 + [LOW] * 3, 3, Standing.DOUBTFUL, 7, 2, 0.4, False),
     ([SLIP] * 5, [HIGH] * 5, 5, Standing.DOUBTFUL, 7, 5, 0.9, True),  # likely, and its sums fail
-    ([GOOD] + [SLIP] * 4, [LOW] + [HIGH] * 4, 5, Standing.AGREED, 7, 5, 0.74, True),  # the sound way is shown
+    ([SLIP] * 4 + [GOOD], [HIGH] * 5, 5, Standing.AGREED, 7, 5, 0.9, True),  # the sound way is shown
+    ([GOOD] + [SLIP] * 4, [LOW] + [HIGH] * 4, 5, Standing.DOUBTFUL, 7, 5, 0.74, True),  # and must be likely itself
+    ([GOOD] * 3 + [SLIP] * 2, [LOW, HIGH, LOW] + [HIGH] * 2, 5, Standing.AGREED, 7, 5, 0.58, True),  # of the sound ones the likeliest
     ([GOOD] * 2, [HIGH] * 2, 5, Standing.DOUBTFUL, 7, 2, 0.36, False),  # a try that never came to an end has no chance
     ([LOST] * 5, [HIGH] * 5, 5, Standing.NONE, None, 0, 0.0, False),
     ([], [], 5, Standing.NONE, None, 0, 0.0, False),
@@ -132,6 +135,7 @@ def told(html: str) -> str:
         ([GOOD] * 4 + [OTHER], [HIGH] * 5, True, "MOST_AGREE"),
         ([GOOD] * 5, [LOW] * 5, False, "AGREE_DOUBTED"),
         ([GOOD] * 4 + [OTHER], [LOW] * 5, False, "DISAGREE"),
+        ([GOOD] * 4 + [LOST], [LOW] * 5, False, "SOME_LOST"),  # no try gives another answer
         ([SLIP] * 5, [HIGH] * 5, False, "SUMS_FAIL"),
         ([SLIP] * 5, [LOW] * 5, False, "SUMS_FAIL"),
         ([GOOD] * 3 + [OTHER] * 2, [LOW] * 3 + [HIGH] * 2, False, "SPLIT"),
@@ -140,7 +144,7 @@ def told(html: str) -> str:
 )
 def test_the_lines_under_an_answer_and_the_doubts_are_literally_true(texts, chances, is_sure, words, language, monkeypatch):
     said = strings_of(language)
-    *_, last = learn.coach(APPLES, True, desk(texts, monkeypatch, chances))
+    *_, last = learn.coach(DAYS, True, desk(texts, monkeypatch, chances))
     work, expected = last.work, getattr(said, words)
     assert work.is_sure is is_sure
     if is_sure:
@@ -149,22 +153,65 @@ def test_the_lines_under_an_answer_and_the_doubts_are_literally_true(texts, chan
         assert learn.doubts(work, said) == ""
     else:
         assert expected.format(tries=5) in told(learn.doubts(work, said)) and said.STRONGER in told(learn.doubts(work, said))
-        others = (said.AGREE, said.MOST_AGREE, said.AGREE_DOUBTED, said.DISAGREE, said.SUMS_FAIL, said.SPLIT)
+        others = (said.AGREE, said.MOST_AGREE, said.AGREE_DOUBTED, said.DISAGREE, said.SOME_LOST, said.SUMS_FAIL, said.SPLIT)
         assert not any(each.format(votes=5, tries=5) in told(learn.doubts(work, said)) for each in others if each != expected)
 
 
 @pytest.mark.parametrize(
-    ("texts", "chances", "standing", "votes", "answer", "words"),
+    ("problem", "texts", "chances", "standing", "votes", "answer", "words", "twin"),
     [
-        ([GOOD] * 4 + [OTHER], [HIGH] * 5, "agreed", 4, "7", strings.MOST_AGREE.format(votes=4, tries=5)),
-        ([GOOD] * 5, [LOW] * 5, "doubtful", 5, None, strings.AGREE_DOUBTED.format(tries=5)),
+        (DAYS, [GOOD] * 5, [HIGH] * 5, "agreed", 5, "7", strings.AGREE.format(tries=5), True),
+        (DAYS, [GOOD] * 4 + [OTHER], [HIGH] * 5, "agreed", 4, "7", strings.MOST_AGREE.format(votes=4, tries=5), False),  # sure, and no twin
+        (DAYS, [GOOD] * 5, [LOW] * 5, "doubtful", 5, None, strings.AGREE_DOUBTED.format(tries=5), False),
+        (APPLES, [GOOD] * 5, [HIGH] * 5, "agreed", 5, "7", strings.AGREE.format(tries=5), True),
+        (APPLES, [GOOD] * 4 + [OTHER], [HIGH] * 5, "doubtful", 4, None, strings.DISAGREE, False),  # 3 + 4 and 3 * 4 are weighed alike
     ],
 )
-def test_a_program_is_told_the_same(texts, chances, standing, votes, answer, words, monkeypatch):
+def test_a_program_is_told_the_same(problem, texts, chances, standing, votes, answer, words, twin, monkeypatch):
     now = desk(texts, monkeypatch, chances)
-    found = solution_of(APPLES, now)
+    found = solution_of(problem, now)
     assert (found["agreement"]["standing"], found["agreement"]["votes"], found["answer"]) == (standing, votes, answer)
-    assert words in found["says"] and (twin_of(APPLES, now)["problem"] is not None) is (answer is not None)
+    made = twin_of(problem, now)
+    assert words in found["says"] and (made["problem"] is not None) is twin
+    assert made["says"] == (f"{strings.TWIN_READY} {strings.TWIN_ANSWER}" if twin else strings.NO_TWIN)
+
+
+def test_with_few_numbers_most_tries_are_not_enough_and_nobody_counted_is_few():
+    four = [GOOD] * 4 + [OTHER]
+    standings = [weighed(four, [HIGH] * 5, problem=problem).standing for problem in (DAYS, APPLES, "3 + 4", "")]
+    assert standings == [Standing.AGREED, *[Standing.DOUBTFUL] * 3]
+    assert weighed([GOOD] * 5, [HIGH] * 5, problem=APPLES).standing is Standing.AGREED
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(
+    ("texts", "is_most"), [([GOOD] * 5, False), ([GOOD] * 4 + [OTHER], True), ([GOOD] * 3 + [OTHER] * 2, True), ([GOOD] * 4 + [LOST], True)]
+)
+def test_being_sure_with_most_tries_is_told_at_the_start(texts, is_most, language, monkeypatch):
+    said, votes = strings_of(language), texts.count(GOOD)
+    now = Desk(desk(texts, monkeypatch, [HIGH] * votes + [0.5] * (5 - votes)).engines, strings=said)
+    *_, last = learn.coach(DAYS, True, now)
+    assert last.work.is_sure
+    assert told(last.status) == (said.READY_MOST.format(votes=votes, tries=5) if is_most else said.READY_SURE)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(
+    ("typed", "chances", "words"),
+    [
+        ("12", [HIGH] * 5, "SAID_RIVAL"),
+        ("12 apples", [LOW] * 5, "SAID_RIVAL"),  # unsure as well: most found another number
+        ("7", [HIGH] * 5, "SAID_SAME"),
+        ("9", [HIGH] * 5, "SAID_OTHER"),
+        ("9", [LOW] * 5, "SAID_OTHER_DOUBTFUL"),
+    ],
+)
+def test_a_number_that_other_tries_find_is_not_called_different_from_ours(typed, chances, words, language, monkeypatch):
+    said = strings_of(language)
+    *_, last = learn.coach(DAYS, True, desk([GOOD] * 3 + [OTHER] * 2, monkeypatch, chances))
+    view = learn.checked_view(typed, last.work, said)
+    assert getattr(said, words).format(value=typed.split()[0]) in told(view.feedback)
+    assert words == "SAID_SAME" or "7" not in told(view.feedback) and "mt-says-other" in view.feedback
 
 
 def test_the_page_weighs_what_pocket_wrote_and_counts_what_others_did(monkeypatch):

@@ -111,7 +111,7 @@ def mean_lines(folder: Path) -> list[str]:
     made = read_json(path)
     return [
         f"The tuned weights are a mean (`python -m training.mean`): {made['share_of_second']:g} of those that this training ended with "
-        f"(sha256 {made['second'][:16]}) and {1 - made['share_of_second']:g} of those that it began with (sha256 {made['first'][:16]}).",
+        f"(sha256 {made['second'][:16]}) and {1 - made['share_of_second']:g} of earlier ones, from which it came by one or more trainings (sha256 {made['first'][:16]}).",
         "",
     ]
 

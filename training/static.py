@@ -23,7 +23,7 @@ import shutil
 from pathlib import Path
 
 from mathtutor.io import read_json, replace_folder, sha256_file, write_json
-from mathtutor.strings import LANGUAGES, strings_of
+from mathtutor.strings import LANGUAGES, strings_of, unmarked
 from training.onnx import plain_qwen3, write_whole
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -116,7 +116,8 @@ def words_named() -> list[str]:
 def words() -> str:
     """words.js: what the page says, in every language."""
     said = {language: {name: getattr(strings_of(language), name) for name in words_named()} for language in LANGUAGES}
-    return f"/* By training.static, from assets/words. */\nexport const WORDS = {json.dumps(said, ensure_ascii=False, indent=1)};\n"
+    whole = unmarked(json.dumps(said, ensure_ascii=False, indent=1))  # this page makes no elements of English parts
+    return f"/* By training.static, from assets/words. */\nexport const WORDS = {whole};\n"
 
 
 def write(model: Path, out: Path) -> dict[str, int]:

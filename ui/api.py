@@ -88,7 +88,8 @@ class CheckedWork(TypedDict):
 
 
 class Twin(TypedDict):
-    """The same story with other numbers, its answer worked out; all empty where we cannot be sure of one."""
+    """The same story with other numbers, its answer worked out as the first problem's was: where that way is wrong, so is this.
+    All empty where the tries at the first one do not all agree."""
 
     problem: str | None
     steps: list[str]
@@ -188,8 +189,10 @@ def twin_of(problem: object, desk: Desk, locked: bool = False, request: gr.Reque
     if made.problem is None:
         return Twin(problem=None, steps=[], answer=None, says=_said(made))
     solved = made.work.solved
-    steps, answer = ([], None) if locked else (list(solved.steps), show(solved.answer))
-    return Twin(problem=solved.problem, steps=steps, answer=answer, says=_said(made))
+    if locked:
+        return Twin(problem=solved.problem, steps=[], answer=None, says=_said(made))
+    says = _said(made) if made.work.is_certain else f"{_said(made)} {strings.TWIN_ANSWER}"
+    return Twin(problem=solved.problem, steps=list(solved.steps), answer=show(solved.answer), says=says)
 
 
 class JsonTools(GradioMCPServer):
@@ -206,7 +209,8 @@ def build(desk: Desk) -> None:
     """Declare the endpoints, inside open `gr.Blocks`. Their names and docstrings are what an MCP client sees."""
 
     def solve(problem: str, request: gr.Request) -> Solution:
-        """Solve a grade-school word problem in checked steps, several times over, and give the answer only where all tries agree.
+        """Solve a grade-school word problem in checked steps, several times over, and give the answer only where the page is sure
+        of its tries (all agree, or most do and are likely right).
 
         Args:
             problem: the whole word problem in English, with its numbers, at most 2,000 characters
@@ -223,7 +227,8 @@ def build(desk: Desk) -> None:
         return checked_work_of(problem, lines, desk, request)
 
     def twin(problem: str, request: gr.Request) -> Twin:
-        """Make a twin of a word problem: the same story with other numbers, and an answer that is worked out and not guessed.
+        """Make a twin of a word problem: the same story with other numbers, its answer worked out as the first one was, if every try
+        at that one agrees. Where that way is wrong, so is the twin's answer.
 
         Args:
             problem: the whole word problem in English, with its numbers, at most 2,000 characters

@@ -31,7 +31,7 @@ from mathtutor.tutoring import render
 from mathtutor.tutoring.hints import Hint, Rung, Solved, asked, ladder
 from mathtutor.tutoring.lesson import Lesson, Phase, better, feed, wants_second_try
 from mathtutor.tutoring.replies import Says, judge
-from mathtutor.tutoring.screen import Finding, screen
+from mathtutor.tutoring.screen import Finding, screen, screen_answer
 from mathtutor.tutoring.sums import solve_sum
 from mathtutor.tutoring.tries import (
     TEMPERATURE,
@@ -58,13 +58,15 @@ WARM = 0.7  # temperature of a second try: the greedy one would only repeat the 
 class Work:
     """A problem on the desk: how it was solved, and how much of that has been shown.
 
-    `tries` is None where the answer was computed and not found by a model.
+    `tries` is None where no model was asked for it: a bare sum, a problem of the bank, or a twin. `follows_own_way`: a twin
+    of a problem that tries of ours solved, worked out as they did; it is wrong where they are.
     """
 
     solved: Solved | None
     problem: str
     hints: tuple[Hint, ...]
     tries: Tries | None = None
+    follows_own_way: bool = False
     shown: int = 1  # rungs
     tried: bool = False  # the student has given a number
     is_whole: bool = False  # the whole solution has been shown
@@ -72,8 +74,12 @@ class Work:
 
     @classmethod
     def of_solved(cls, solved: Solved) -> Work:
-        """Of a problem whose answer is computed: an instance of the bank, or a twin."""
+        """Of a problem whose answer is computed: a bare sum, or an instance of the bank."""
         return cls(solved, solved.problem, ladder(solved))
+
+    def of_twin(self, made: Solved) -> Work:
+        """Of a twin that was made of this work."""
+        return replace(Work.of_solved(made), follows_own_way=not self.is_certain)
 
     @classmethod
     def of_tries(cls, problem: str, tries: Tries) -> Work:
@@ -85,10 +91,21 @@ class Work:
         return self.tries is None or self.tries.standing is Standing.AGREED
 
     @property
+    def is_certain(self) -> bool:
+        """Whether the answer follows from the problem's own numbers, and no way of a model's is believed for it."""
+        return self.tries is None and not self.follows_own_way
+
+    @property
+    def may_twin(self) -> bool:
+        """Whether a twin may be built on the way: where tries found it, all of them must have."""
+        return self.solved is not None and self.is_sure and (self.tries is None or self.tries.agreement.is_enough)
+
+    @property
     def may_see_all(self) -> bool:
-        """After a number of one's own, or with the first worked step."""
+        """After a number of one's own, with the first worked step, or with the last hint where no step is among them."""
         given = self.hints[: self.shown]
-        return not self.locked and self.solved is not None and (self.tried or any(hint.rung is Rung.WORKED for hint in given))
+        has_seen = len(given) == len(self.hints) or any(hint.rung is Rung.WORKED for hint in given)
+        return not self.locked and self.solved is not None and (self.tried or has_seen)
 
     @property
     def blank(self) -> tuple[int, object] | None:
@@ -250,7 +267,7 @@ def coach(problem: object, calculator: object, desk: Desk, fresh: bool = False) 
             yield View(status(strings.PHASES[Phase.CUT_OFF], kind="retry"), busy=False)
         else:
             chances = chances_of(engine, sampling, screening.problem, replies)
-            yield opened(Work.of_tries(screening.problem, tries_of(replies, K, chances)), strings)
+            yield opened(Work.of_tries(screening.problem, tries_of(replies, K, chances, screening.problem)), strings)
     except Full:
         yield View(status(strings.FULL, kind="hint"), first, busy=False)
 
@@ -274,8 +291,10 @@ def doubts(work: Work, strings: Strings = ENGLISH) -> str:
         words = _no_way(work, strings)
     elif work.tries.is_doubted:
         words = strings.AGREE_DOUBTED.format(tries=work.tries.agreement.tries)
+    elif work.tries.agreement.is_enough:
+        words = strings.SUMS_FAIL
     else:
-        words = strings.SUMS_FAIL if work.tries.agreement.is_enough else strings.DISAGREE
+        words = strings.DISAGREE if work.tries.agreement.rivals else strings.SOME_LOST
     return render.notice(f"{words} {strings.STRONGER}", "warn")
 
 
@@ -299,7 +318,7 @@ def _shown(work: Work, words: str, strings: Strings, kind: str = "done", said: s
 def certainty(work: Work, lesson: Lesson, strings: Strings = ENGLISH) -> tuple[str, ...]:
     """The lines beneath an answer: how sure it is, in words."""
     if work.tries is None:
-        return (strings.COMPUTED_ANSWER,)
+        return (strings.COMPUTED_ANSWER if work.is_certain else strings.TWIN_ANSWER,)
     agreement = work.tries.agreement
     if work.is_sure:
         words = strings.AGREE if agreement.votes == agreement.tries else strings.MOST_AGREE
@@ -315,7 +334,12 @@ def opened(work: Work, strings: Strings = ENGLISH) -> View:
     """The first view of a work."""
     if work.solved is None:
         return _shown(work, strings.NO_HINTS, strings, kind="retry")
-    return _shown(work, strings.READY_SURE if work.is_sure else strings.READY_DOUBTFUL, strings)
+    if not work.is_sure:
+        return _shown(work, strings.READY_DOUBTFUL, strings)
+    agreement = work.tries.agreement if work.tries else None
+    if agreement is None or agreement.votes == agreement.tries:
+        return _shown(work, strings.READY_SURE, strings)
+    return _shown(work, strings.READY_MOST.format(votes=agreement.votes, tries=agreement.tries), strings)
 
 
 def _is_other(work: Work | None, problem: object, strings: Strings) -> View | None:
@@ -351,7 +375,16 @@ def whole(work: Work | None, problem: object, strings: Strings = ENGLISH) -> Vie
 
 
 def check(typed: object, work: Work | None, problem: object, calculator: object, desk: Desk) -> Iterator[View]:
-    """Views of a number being checked; a problem that is not on the desk yet is solved first."""
+    """Views of a number being checked; a problem that is not on the desk yet is solved first.
+
+    What is no number but a cry for help, or something private, is answered by our words and goes no further.
+    """
+    finding = screen_answer(typed)
+    if finding is not Finding.OK:
+        card = refusal(finding, desk.strings)[1] or render.feedback(desk.strings.FINDINGS[finding], "hint")
+        still = View(busy=False) if work is None else _shown(work, "", desk.strings)
+        yield replace(still, status="", feedback=card)
+        return
     if work is None or screen(problem).problem != work.problem:
         for view in coach(problem, calculator, desk):
             yield view
@@ -373,9 +406,9 @@ def _as_typed(typed: object, value: Fraction) -> str:
 def checked_view(typed: object, work: Work, strings: Strings = ENGLISH) -> View:
     """The work after the student's number."""
     if work.solved is None:
-        words = strings.SAID_NO_WAY.format(value=str(typed)[:40]) if str(typed or "").strip() else strings.SAID_NOTHING
+        words = strings.SAID_NO_WAY if str(typed or "").strip() else strings.SAID_NOTHING
         return _shown(work, strings.NO_HINTS, strings, "retry", render.feedback(words, "hint"))
-    reply = judge(typed, work.solved, work.blank)
+    reply = judge(typed, work.solved, work.blank, work.tries.agreement.rivals if work.tries else ())
     value = _as_typed(typed, reply.value) if reply.value is not None else ""
     if reply.says in (Says.NOTHING, Says.UNREADABLE):
         words = strings.SAID_NOTHING if reply.says is Says.NOTHING else strings.SAID_UNREADABLE
@@ -384,7 +417,7 @@ def checked_view(typed: object, work: Work, strings: Strings = ENGLISH) -> View:
     kind = "part"
     if reply.says is Says.SAME:
         kind = "right" if work.is_sure else "part"
-        words = strings.SAID_SAME_COMPUTED if work.tries is None else strings.SAID_SAME if work.is_sure else strings.SAID_SAME_DOUBTFUL
+        words = strings.SAID_SAME_COMPUTED if work.is_certain else strings.SAID_SAME if work.is_sure else strings.SAID_SAME_DOUBTFUL
     elif reply.says is Says.BLANK:
         words = strings.SAID_BLANK
         work = replace(work, shown=work.shown + 1)  # the worked step, and nothing that was not asked for
@@ -392,6 +425,8 @@ def checked_view(typed: object, work: Work, strings: Strings = ENGLISH) -> View:
         words = strings.SAID_PARTWAY
     elif reply.says is Says.MISTAKE:
         kind, words = "other", strings.english(reply.words.replace("{", "(").replace("}", ")"))
+    elif reply.says is Says.RIVAL:
+        kind, words = "other", strings.SAID_RIVAL
     else:
         kind, words = "other", strings.SAID_OTHER if work.is_sure else strings.SAID_OTHER_DOUBTFUL
     words = words.format(value=value, step=reply.step)
@@ -442,16 +477,16 @@ def _second(work: Work, lesson: Lesson, strings: Strings) -> str:
 
 
 def twin(work: Work | None, problem: object, strings: Strings = ENGLISH) -> View:
-    """The same kind of problem with other numbers, laid on the desk; its answer is computed."""
+    """The same kind of problem with other numbers, laid on the desk; worked out as this one was."""
     other = _is_other(work, problem, strings)
     if other is not None:
         return other
-    if work.solved is None or not work.is_sure:
+    if not work.may_twin:
         return _shown(work, strings.NO_TWIN, strings, kind="hint")
     made = twin_of(work.solved, random.SystemRandom())
     if made is None:
         return _shown(work, strings.NO_TWIN_HERE, strings, kind="hint")
-    return _shown(Work.of_solved(made), strings.TWIN_READY, strings, problem=made.problem)
+    return _shown(work.of_twin(made), strings.TWIN_READY, strings, problem=made.problem)
 
 
 # --- layout and wiring --------------------------------------------------------------------------------------
@@ -516,7 +551,7 @@ def build(desk: Desk, page: Page) -> tuple[gr.Textbox, list[gr.Component]]:
             return [gr.skip()] * len(kept)
         now = view.work
         has_way = now is not None and now.solved is not None
-        can = (has_way and not now.is_whole, has_way and now.may_see_all and not now.is_whole, has_way and now.is_whole, has_way and now.is_sure)
+        can = (has_way and not now.is_whole, has_way and now.may_see_all and not now.is_whole, has_way and now.is_whole, has_way and now.may_twin)
         new = gr.skip() if view.problem is None else view.problem
         return [now, *(gr.update(interactive=bool(each)) for each in can), new]
 

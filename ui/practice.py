@@ -26,7 +26,7 @@ from mathtutor.maths.answers import read_typed, same_answer
 from mathtutor.maths.markup import as_printed
 from mathtutor.strings import ENGLISH, Strings
 from mathtutor.tutoring import mastery
-from mathtutor.tutoring.screen import Finding, screen
+from mathtutor.tutoring.screen import Finding, screen_answer
 from ui.desk import refusal, status
 from ui.language import Page, in_browser, spoken
 
@@ -311,8 +311,9 @@ def wire_tasks(tab: gr.Tab, choices, states, blocks, buttons) -> None:
         strings = spoken(request)
         if not isinstance(task, Task):
             return (status(strings.PRACTICE_START, kind="hint"), *(gr.skip() for _ in range(4)))
-        if screen(typed).finding is Finding.WORRY:
-            return (refusal(Finding.WORRY, strings)[1], *(gr.skip() for _ in range(4)))
+        finding = screen_answer(typed)
+        if finding is not Finding.OK:
+            return ("".join(refusal(finding, strings)), *(gr.skip() for _ in range(4)))
         instance = instance_of(task)
         right, words = judge(typed, instance, strings)
         if right is None:

@@ -48,7 +48,7 @@ class Ready:
 class Solved:
     """A problem with one way through it. `steps` come without "Step 1: ".
 
-    `computed`: the answer follows from the problem's own numbers (a family of the bank, a twin); else a model found it.
+    `computed`: the answer follows from the steps by exact arithmetic (a family of the bank, a bare sum, a twin); else a model found it.
     """
 
     problem: str

@@ -9,6 +9,7 @@ Numbers are compared exactly; units and the spelling do not count ("$5", "five",
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
@@ -25,6 +26,7 @@ class Says(StrEnum):
     BLANK = "blank"  # fills the blank of the step that is set up
     PARTWAY = "partway"  # what another step finds
     MISTAKE = "mistake"  # a number that a typical mistake arrives at
+    RIVAL = "rival"  # the answer of another try at the problem
     OTHER = "other"
 
 
@@ -68,8 +70,9 @@ def _in_two_units(text: str) -> tuple[Fraction, ...]:
     return ()
 
 
-def judge(typed: object, solved: Solved, blank: tuple[int, Fraction] | None = None) -> Reply:
-    """The reply to a number. `blank` is (step, value) of the sum that is set up, if one is."""
+def judge(typed: object, solved: Solved, blank: tuple[int, Fraction] | None = None, rivals: Collection[Fraction] = ()) -> Reply:
+    """The reply to a number. `blank` is (step, value) of the sum that is set up, if one is; `rivals` are the answers of other
+    tries at the problem."""
     text = clean(typed)
     if not text:
         return Reply(Says.NOTHING)
@@ -90,4 +93,5 @@ def judge(typed: object, solved: Solved, blank: tuple[int, Fraction] | None = No
         for each in sums_of(check):
             if each.value in values:
                 return Reply(Says.PARTWAY, each.value, number)
-    return Reply(Says.OTHER, values[0])
+    found = next((value for value in values if value in rivals), None)
+    return Reply(Says.OTHER, values[0]) if found is None else Reply(Says.RIVAL, found)

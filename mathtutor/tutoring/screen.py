@@ -185,6 +185,12 @@ def screen(text: object) -> Screening:
     return Screening(problem if finding is Finding.OK else "", finding)
 
 
+def screen_answer(typed: object) -> Finding:
+    """WORRY or PERSONAL where a box for an answer holds such words, OK for all else: from that only a number is read."""
+    finding = screen(typed[:MAX_CHARS]).finding if isinstance(typed, str) else Finding.OK
+    return finding if finding in (Finding.WORRY, Finding.PERSONAL) else Finding.OK
+
+
 def _finding(problem: str) -> Finding:
     if not any(char.isalnum() for char in problem):
         return Finding.EMPTY

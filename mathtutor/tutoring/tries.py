@@ -2,14 +2,16 @@
 
     tries = Tries(lessons)
     tries.standing   AGREED      all of them arrive at one answer, and the sums of the way that is shown check
-                                 (weighed: most of them arrive at it, they are likely right, and its sums check)
+                                 (weighed: most of them arrive at it, they and the way that is shown are likely right, and
+                                 its sums check; all of them where the problem gives few numbers)
                      DOUBTFUL    there is an answer, and a reason not to trust it
                      NONE        no try came to an end
     tries.best       the lesson to show
 
 Agreement is counted, never asked of the model. Tries that agree can all be wrong: what is shown says so. Where
-`verifier.chances_of` knows how likely each try is right, `Tries(lessons, chances)` weighs them instead: all may agree and
-still be doubted, and four of five may be given as one's own.
+`verifier.chances_of` knows how likely each try is right, `Tries(lessons, chances, given)` weighs them instead: all may agree
+and still be doubted, and four of five may be given as one's own. Chances come from which numbers were used, not from what was
+done with them: 8 + 5, 8 - 5 and 8 * 5 look alike. Where the problem gives so few numbers, only full agreement counts.
 """
 
 from __future__ import annotations
@@ -25,12 +27,13 @@ from mathtutor.engines import Generation
 from mathtutor.maths.arithmetic import show
 from mathtutor.maths.checks import State
 from mathtutor.tutoring.agreement import Agreement, tally
-from mathtutor.tutoring.hints import Solved
+from mathtutor.tutoring.hints import Solved, numbers_in
 from mathtutor.tutoring.lesson import Lesson
 from mathtutor.tutoring.verifier_weights import TRUSTED
 
 K = 5  # tries at one problem
 TEMPERATURE = 0.7  # of a try: the most likely reply alone would agree with itself
+FEW = 2  # numbers that a problem gives, up to which the chances of its tries cannot tell one operation from another
 
 
 class Standing(StrEnum):
@@ -42,6 +45,11 @@ class Standing(StrEnum):
 def lesson_of(generation: Generation) -> Lesson:
     """A whole reply as a lesson."""
     return Lesson(generation.text, generation.computed, generation.num_tokens, generation.finish)
+
+
+def num_given(problem: str) -> int:
+    """How many numbers a problem gives, in digits or in words, as the verifier's signs count them."""
+    return len(numbers_in(problem))
 
 
 def _soundness(lesson: Lesson) -> tuple:
@@ -63,10 +71,12 @@ def is_sound(lesson: Lesson) -> bool:
 
 @dataclass(frozen=True)
 class Tries:
-    """`chances`: how likely each try is right, from 0 to 1, one a try; None where nobody knows and tries count alike."""
+    """`chances`: how likely each try is right, from 0 to 1, one a try; None where nobody knows and tries count alike. `given`:
+    how many numbers the problem gives (`num_given`), for weighed tries; 0 where nobody counted, then all must agree."""
 
     lessons: tuple[Lesson, ...]
     chances: tuple[float, ...] | None = None
+    given: int = 0
 
     @cached_property
     def agreement(self) -> Agreement:
@@ -85,10 +95,21 @@ class Tries:
         return lesson.answer.value if lesson.answer is not None else None
 
     @cached_property
+    def _shown(self) -> tuple[float, Lesson] | None:
+        """(chance, lesson) of the try to show; its chance is 1 where none is known."""
+        chances = self.chances or (1.0,) * len(self.lessons)
+        leading = [
+            (chance, lesson)
+            for chance, lesson in zip(chances, self.lessons, strict=True)
+            if self._value(lesson) is not None and self._value(lesson) == self.agreement.answer
+        ]
+        return max(leading, key=lambda pair: (is_sound(pair[1]), pair[0], _soundness(pair[1])), default=None)
+
+    @property
     def best(self) -> Lesson | None:
-        """Of the tries with the answer that leads, the one whose sums bear it out best; None without any."""
-        leading = [x for x in self.lessons if self._value(x) is not None and self._value(x) == self.agreement.answer]
-        return max(leading, key=_soundness, default=None)
+        """Of the tries with the answer that leads, a sound one before any other, of those the likeliest where tries are weighed,
+        and then the one whose sums bear it out best; None without any."""
+        return self._shown[1] if self._shown else None
 
     @property
     def standing(self) -> Standing:
@@ -99,8 +120,13 @@ class Tries:
         return Standing.AGREED if TRUSTED is not None and self.is_likely(TRUSTED) else Standing.DOUBTFUL
 
     def is_likely(self, trusted: float) -> bool:
-        """Whether most of the weighed tries arrive at the answer, with a mean chance of at least `trusted`, by sums that check."""
-        return self.best is not None and self.agreement.is_majority and self.mean_chance >= trusted and is_sound(self.best)
+        """Whether most of the weighed tries arrive at the answer, all of them where FEW numbers are given, with a mean chance of at
+        least `trusted`, and the way that is shown has at least that chance and sums that check: what others are worth is no
+        reason to show one that is not."""
+        if self._shown is None or not is_sound(self.best):
+            return False
+        votes = self.agreement.is_majority if self.given > FEW else self.agreement.is_enough
+        return votes and min(self.mean_chance, self._shown[0]) >= trusted
 
     @property
     def is_doubted(self) -> bool:
@@ -120,9 +146,11 @@ def lesson_of_steps(solved: Solved) -> Lesson:
     return Lesson(f"{THINK}\n{lines}\n{END_THINK}\n\nThe answer is {show(solved.answer)}.", finish="stop")
 
 
-def tries_of(generations: Sequence[Generation], planned: int = 0, chances: Sequence[float] | None = None) -> Tries:
+def tries_of(
+    generations: Sequence[Generation], planned: int = 0, chances: Sequence[float] | None = None, problem: str = ""
+) -> Tries:
     """The tries at one problem, with the chance of each where it is known; where `planned` were begun, those that never came
-    to an end are tries without an answer."""
+    to an end are tries without an answer. With chances comes the problem, whose numbers say how far they tell."""
     missing = max(0, planned - len(generations))
     lessons = tuple(lesson_of(generation) for generation in generations) + (Lesson(),) * missing
-    return Tries(lessons, None if chances is None else (*chances, *(0.0,) * missing))
+    return Tries(lessons, None if chances is None else (*chances, *(0.0,) * missing), num_given(problem))

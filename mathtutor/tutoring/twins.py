@@ -1,11 +1,12 @@
-"""A twin: the same story with other numbers, whose answer is worked out and not guessed.
+"""A twin: the same story with other numbers, whose answer is worked out as the first one's was.
 
     twin(Solved("A bus has 45 people. 18 get off and 7 get on ...", steps, Fraction(34)), random.Random(1))
         "A bus has 60 people. 21 get off and 10 get on ...", 60 - 21 = 39, 39 + 10 = 49
 
 A problem of the bank has as many twins as its family has instances. Any other is followed through its own steps: each
 number of a sum is a number of the story, the result of an earlier sum, or a constant such as the 7 of a week. Where
-that cannot be told for certain there is no twin (None), for a wrong chain with new numbers would still add up.
+that cannot be told for certain there is no twin (None), for a wrong chain with new numbers would still add up. Whether the
+steps tell the story right is not looked at: whoever asks for a twin says how far they may be trusted.
 """
 
 from __future__ import annotations
