@@ -64,8 +64,9 @@ def model_card(folder: Path, evals: Path, recipe: dict) -> str:
 
 
 def read_summaries(evals: Path) -> list[dict]:
-    """All `summary.json` below the evaluation folder, in the order of their names."""
-    return [read_json(path) for path in sorted(evals.glob("*/summary.json"))]
+    """Every `summary.json` of a benchmark below the evaluation folder, in the order of their names; what eval.locate measures is none."""
+    summaries = (read_json(path) for path in sorted(evals.glob("*/summary.json")))
+    return [summary for summary in summaries if "benchmark" in summary]
 
 
 def of_weights(summaries: list[dict], folder: Path) -> list[dict]:
