@@ -33,6 +33,7 @@ from mathtutor.engines import Sampling
 from mathtutor.io import Busy, Damaged, Journal, write_json
 from mathtutor.progress import progress
 from mathtutor.tutoring import verifier
+from mathtutor.tutoring.tries import TEMPERATURE, K
 from mathtutor.tutoring.verifier_weights import ENGINE, TRUSTED
 
 OWN, VERIFIER = "logprob", "verifier"
@@ -169,6 +170,12 @@ def rerank(run: Run, scores: Mapping, name: str) -> dict:
     }
 
 
+def is_weighed(run: Run) -> bool:
+    """Whether the page weighs such tries: the engine that the weights come from, with the calculator, as many tries as it makes, as warm."""
+    sampling = run.stamp["sampling"]
+    return (run.stamp["engine"], sampling["calculator"], run.stamp["samples"], sampling["temperature"]) == (ENGINE, True, K, TEMPERATURE)
+
+
 def scores_of(run: Run, scorer: str) -> dict[tuple[str, int], float]:
     """Each reply's score by a scorer of the command line. Raises ValueError."""
     if scorer == OWN:
@@ -203,7 +210,7 @@ def main(argv: list[str] | None = None) -> None:
         check_run(run)
         scores = scores_of(run, args.scorer)
         found = rerank(run, scores, args.scorer)
-        if args.scorer == VERIFIER and run.stamp["engine"] == ENGINE:
+        if args.scorer == VERIFIER and is_weighed(run):
             found["trust"] = trust(cases_of(run, scores), TRUSTED)
     except (ValueError, Damaged, Busy, OSError) as error:
         raise SystemExit(str(error)) from error

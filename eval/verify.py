@@ -8,7 +8,7 @@
 Each fold holds other problems. A run on a published benchmark is refused: nothing is tuned on a test split.
 
 Which answers the page gives as its own is settled here too, by the chances in folds and by the page's own rule
-(`eval.trust`): TRUSTED is the lowest mean chance, in steps of 0.05, from which at least SHARE of at least FEWEST
+(`eval.trust`): TRUSTED is the lowest mean chance, in steps of 0.05, from which at least 85% of at least 40
 answers were right; None, and tries are only counted, where there is no such step. A threshold looks best on the problems that
 it was chosen on: so it is chosen once more without each fold, and tried on that fold ("chosen on the other folds").
 """
@@ -73,6 +73,8 @@ def main(argv: list[str] | None = None) -> None:
             run = load_own(folder)
             signs = {key_of(row): verifier.signs_of(row["question"], row["reply"]) for row in run.rows}
             right = {key_of(row): is_right(row, run.readings) for row in run.rows}
+            if not run.stamp["sampling"]["calculator"]:
+                raise ValueError(f"{folder} was written without the calculator: the page weighs tries with it alone, so learn from such")
             if len({key[0] for key in signs}) < FOLDS:
                 raise ValueError(f"{folder} has fewer than {FOLDS} problems")
             scores = folded(signs, right)

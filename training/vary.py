@@ -6,7 +6,8 @@
 A tiny model that meets "hoodies" or "bucks" answers with the nearest story that it knows by heart ("the burned
 toys"). Names of things are therefore exchanged in problem and solution alike: by things of other rows, or by
 words that nobody has ever read. What comes of it need not make sense ("a hen lays 12 drimps"); its numbers do.
-Measures, money and time stay, for sums hang on them. Only training sees such rows.
+Measures, money and time stay, for sums hang on them, and so does a whole row whose steps use a number that it does not
+tell (a horse's 4 legs), or where a form of the old name would be left behind. Only training sees such rows.
 """
 
 from __future__ import annotations
@@ -16,37 +17,57 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from fractions import Fraction
 
 from mathtutor.bank.language import WORDS, article
 from mathtutor.problem import Row
+from mathtutor.tutoring.hints import numbers_in
 
 COUNTED = re.compile(r"(?<![\w.,/])\d[\d,]*(?:\.\d+)? ([a-z]{3,}s)\b")  # "12 apples"; "3 red apples" tells by its result
 # Nouns on which a sum hangs, and words in -s that name nothing.
 KEPT = frozenset(
-    "dollars cents bucks pounds quarters dimes nickels pennies coins bills minutes hours seconds days weeks weekdays weekends months years "
-    "decades centuries nights mornings afternoons evenings inches yards miles meters kilometers centimeters millimeters grams "
-    "kilograms milligrams ounces tons liters milliliters gallons quarts pints cups teaspoons tablespoons degrees percents "
+    "dollars cents bucks euros pesos francs rupees pounds quarters dimes nickels pennies coins bills minutes hours seconds days weeks "
+    "weekdays weekends months years decades centuries nights mornings afternoons evenings birthdays inches yards miles meters kilometers "
+    "centimeters decimeters millimeters kilos grams kilograms milligrams ounces tons liters milliliters gallons quarts pints cups bushels "
+    "teaspoons tablespoons spoonfuls degrees calories watts kilowatts volts bytes kilobytes megabytes gigabytes knots percents reams "
     "halves thirds fourths fifths sixths eighths tenths dozens pairs couples twins triplets times points units numbers digits squares cubes "
-    "sides angles parts pieces shares equals plus minus less unless across this his hers its was has is does goes yes gas bus always "
-    "others ones tens hundreds thousands acres blocks laps rounds trips turns steps ways rows columns groups sets packs costs weighs takes "
-    "needs gives makes remains gets sells buys fits holds uses left belongs comes eats pays spends stays says throws wants walks works "
-    "lengths sizes heights ages prices scores losses gaps ups downs".split()
+    "triangles rectangles circles sides angles edges lengths widths heights sizes ages prices scores sums parts pieces shares equals plus minus "
+    "less unless besides means always perhaps towards afterwards upstairs downstairs sometimes across this his hers its was has is does goes yes "
+    "others ones tens hundreds thousands millions acres blocks laps rounds trips turns steps ways rows columns groups sets packs losses gaps ups downs "
+    "bicycles bikes tricycles wagons cars dogs cats horses cows hens chickens ducks spiders octopuses insects birds hands feet legs wheels "
+    "costs weighs takes needs gives makes leaves remains gets sells buys fits holds uses saves draws tries left belongs comes eats pays spends "
+    "stays says throws wants walks works keeps loses finds brings sends reads writes runs plays adds lasts starts ends tennis news mathematics".split()
 )
+NO_PLURAL = re.compile(r"(?:ss|us|is|ous|as)$")  # a dress, a bus, a basis, poisonous, a pampas
+IRREGULAR = {
+    "leaves": "leaf", "loaves": "loaf", "shelves": "shelf", "knives": "knife", "wolves": "wolf", "scarves": "scarf", "calves": "calf",
+    "elves": "elf", "hooves": "hoof", "thieves": "thief", "cookies": "cookie", "pies": "pie", "ties": "tie", "movies": "movie",
+    "brownies": "brownie", "smoothies": "smoothie", "hoodies": "hoodie", "veggies": "veggie", "magpies": "magpie", "zombies": "zombie",
+    "rookies": "rookie", "collies": "collie", "shoes": "shoe", "toes": "toe", "canoes": "canoe", "hoes": "hoe", "axes": "ax", "buses": "bus",
+}  # fmt: skip
 ONSETS = "b bl br c cl cr d dr f fl fr g gl gr h j k l m n p pl pr qu r s sk sl sn sp st t tr tw v w z".split()
 VOWELS = "a e i o u ee oo ai".split()
 CODAS = "b ck d ft g l ll m mp n nd ng nk nt p r rk rn t zz".split()
 NEW_WORDS = 0.3  # of the names given; the rest are things of other rows
 SHARE_OF_THINGS = 0.8  # of a row's things that are renamed when the row is
 RARE = 20  # a name that fewer rows have may be no name of a thing
-NUMBER = re.compile(r"(?<![\w$.,:/€£+*=^-])(?<![*/+=] )(\d{1,2})(?![\d%:/.,*^-]|st\b|nd\b|rd\b|th\b| ?[-+*/=x]|[a-z])")
+# A number below 100 that stands among words, not in a price, a clock's time, a fraction, a ratio, a percentage or a sum
+NUMBER = re.compile(
+    r"(?<![\w$€£.,:/(+*=^÷×-])(?<![$€£:+*/=÷×-] )(\d{1,2})"
+    r"(?!\d|[.,:/]\d|%| ?(?:percent|per cent|o.clock|a\.?m\b|p\.?m\b)| ?[-+*/=x×÷:%(²^]| \d|st\b|nd\b|rd\b|th\b|[a-z])",
+    re.IGNORECASE,
+)
+LETTER = re.compile(r"(?<![\w'’])[b-hj-z](?![\w'’])")  # the x of an equation, whose numbers stay
 TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 
 
 def singular_of(plural: str) -> str:
-    """ "boxes" -> "box", "cherries" -> "cherry", "apples" -> "apple"."""
+    """ "boxes" -> "box", "cherries" -> "cherry", "potatoes" -> "potato", "leaves" -> "leaf", "apples" -> "apple"."""
+    if plural in IRREGULAR:
+        return IRREGULAR[plural]
     if plural.endswith("ies"):
         return plural[:-3] + "y"
-    if re.search(r"(ss|x|zz|ch|sh|\bbus)es$", plural):
+    if re.search(r"(ss|x|zz|ch|sh|[^aeiou]o)es$", plural):
         return plural[:-2]
     return plural[:-1]
 
@@ -62,7 +83,7 @@ def in_words(number: int) -> str:
 def things_of(row: Row) -> list[str]:
     """The plurals of the things that a row counts, in the order of the text."""
     text = " ".join([row.problem, *row.steps])
-    return list(dict.fromkeys(word for word in COUNTED.findall(text) if word not in KEPT and not word.endswith("ss")))
+    return list(dict.fromkeys(word for word in COUNTED.findall(text) if word not in KEPT and not NO_PLURAL.search(word)))
 
 
 class Varied:
@@ -95,9 +116,9 @@ class Varied:
                 continue
             taken |= {name, singular_of(name)}
             new |= {plural: name, singular_of(plural): singular_of(name)}
-        if not new:
+        if not new or not _tells_all(row):
             return row
-        found = re.compile(rf"\b((?:an?|one) )?({'|'.join(sorted(new, key=len, reverse=True))})\b", re.IGNORECASE)
+        found = re.compile(rf"\b(an? )?({'|'.join(sorted(new, key=len, reverse=True))})\b", re.IGNORECASE)
 
         def exchange(match: re.Match[str]) -> str:
             before, old = match[1] or "", match[2]
@@ -106,7 +127,25 @@ class Varied:
                 before = f"{article(name)} " if before[0].islower() else f"{article(name).capitalize()} "
             return before + (name.capitalize() if old[0].isupper() else name)
 
-        return replace(row, problem=found.sub(exchange, row.problem), steps=tuple(found.sub(exchange, step) for step in row.steps))
+        told = replace(row, problem=found.sub(exchange, row.problem), steps=tuple(found.sub(exchange, step) for step in row.steps))
+        stems = "|".join(re.escape(plural[: max(3, len(plural) - 3)]) for plural in new if plural in things_of(row))
+        left = re.compile(rf"\b(?:{stems})", re.IGNORECASE)  # "cookie-shaped", "half a loaf"
+        return row if left.search(" ".join([told.problem, *told.steps])) else told
+
+
+def _tells_all(row: Row) -> bool:
+    """Whether each number of the steps is told in the problem or found in a step: a 4 from nowhere are the legs of the thing."""
+    known = _values(row.problem)
+    for step in row.steps:
+        left, equals, _ = step.rpartition("=")
+        if equals and not _values(left) <= known:
+            return False
+        known |= _values(step)
+    return True
+
+
+def _values(text: str) -> set[Fraction]:
+    return {abs(value) for *_, value in numbers_in(text)}
 
 
 def _new_word(rng: random.Random) -> str:
@@ -115,7 +154,9 @@ def _new_word(rng: random.Random) -> str:
 
 
 def _spelled(row: Row, rng: random.Random) -> Row:
-    """The problem with its numbers below 100 in words, each of them or a part; not prices, times, fractions and equations."""
+    """The problem with its numbers from 2 to 99 in words, each of them or a part; not prices, times, fractions and equations."""
+    if LETTER.search(row.problem):
+        return row
     share = rng.choice((1.0, 0.5))
 
     def spell(match: re.Match[str]) -> str:

@@ -45,8 +45,8 @@ class Check(TypedDict):
 
 
 class Agreement(TypedDict):
-    """`votes` of `tries` arrive at the first of `answers`; "agreed": all of them do, or of Pocket's most do in ways that are likely
-    right, by sums that check; "doubtful": `says` tells why; "computed": a sum without a story, for which no model was asked."""
+    """`votes` of `tries` arrive at the first of `answers`; "agreed": all of them do by sums that check, or where they are
+    weighed (Pocket's) most do, all where the problem has few numbers, in ways that are likely right; "doubtful": `says` tells why; "computed": a sum without a story, for which no model was asked."""
 
     standing: Literal["agreed", "doubtful", "none", "computed"]
     votes: int
@@ -89,7 +89,7 @@ class CheckedWork(TypedDict):
 
 class Twin(TypedDict):
     """The same story with other numbers, its answer worked out as the first problem's was: where that way is wrong, so is this.
-    All empty where the tries at the first one do not all agree."""
+    All empty where the tries at the first one do not all agree or are in doubt, and where its way cannot be followed with other numbers."""
 
     problem: str | None
     steps: list[str]
@@ -210,7 +210,7 @@ def build(desk: Desk) -> None:
 
     def solve(problem: str, request: gr.Request) -> Solution:
         """Solve a grade-school word problem in checked steps, several times over, and give the answer only where the page is sure
-        of its tries (all agree, or most do and are likely right).
+        of its tries (enough of them agree, by sums that check, in a way that is likely right).
 
         Args:
             problem: the whole word problem in English, with its numbers, at most 2,000 characters

@@ -1,7 +1,7 @@
 """Votes on comparisons: which side is right and which is clearer, counted apart, kept in this visit alone.
 
     votes = Votes().add({"left": "pocket", "right": "pocket-base"}, "Left", None)
-    votes.counts["pocket", "pocket-base"]  ->  Count(right={"pocket": 1}, ...)
+    votes.counts["pocket", "right"]  ->  1
 """
 
 from __future__ import annotations

@@ -51,6 +51,8 @@ def tally(answers: Iterable[Fraction | None], weights: Sequence[float] | None = 
     """Count the answers of all tries; the one with most votes leads, or with `weights`, one a try, the one whose tries weigh
     most together. Of equal ones the one that came first leads. Raises ValueError where there is not one weight a try."""
     given = list(answers)
+    if weights is not None and len(weights) != len(given):
+        raise ValueError(f"{len(given)} tries and {len(weights)} weights: each try has one")
     votes = Counter(answer for answer in given if answer is not None)
     if not votes:
         return Agreement(None, 0, len(given))

@@ -46,15 +46,11 @@ class Ready:
 
 @dataclass(frozen=True)
 class Solved:
-    """A problem with one way through it. `steps` come without "Step 1: ".
-
-    `computed`: the answer follows from the steps by exact arithmetic (a family of the bank, a bare sum, a twin); else a model found it.
-    """
+    """A problem with one way through it. `steps` come without "Step 1: "."""
 
     problem: str
     steps: tuple[str, ...]
     answer: Fraction
-    computed: bool = False
     ready: Ready | None = None
     family: str = ""  # of the bank, where it has one
 

@@ -77,7 +77,7 @@ _PERSONAL = re.compile(
     r"""
       [\w.+-]{1,64} @ [\w-]{1,64} \. [a-z]{2,}
     | (?<![\d.,]) (?:\+\d{1,3}[\s.-]?)? (?:\(\d{3}\)\s?|\d{3}[.-]) \d{3}[.-]\d{4} (?![\d.,]\d)
-    | \+\d{1,3}[\s.-]?\d{2,4}(?:[\s.-]?\d{2,4}){2,3} (?!\d)
+    | (?<![\d.,)]) \+\d{1,3}[\s.-]?\d{2,4}(?:[\s.-]?\d{2,4}){2,3} (?!\d)           # not the second number of a sum
     | \b my \s+ (?:full\s+|real\s+|last\s+)? name (?:\s+is|\s*'s) \s+ \w
     | \b my \s+ (?:home\s+)? (?:phone(?:\s+number)?|telephone|mobile|cell|address|e-?mail|password) \s* (?:is|:) \s*
       (?! \d{1,3} \s* (?:[.?!]|$)) \S                                    # a bare house number is in many a riddle

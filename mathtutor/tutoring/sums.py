@@ -52,7 +52,7 @@ def solve_sum(problem: str) -> Solved | None:
     value = evaluate(expression).value
     if value is None or not _OPERATION.search(expression) or show(value) == expression:
         return None
-    return Solved(problem, _steps(expression, value) or (f"{expression} = {show(value)}",), value, computed=True)
+    return Solved(problem, _steps(expression, value) or (f"{expression} = {show(value)}",), value)
 
 
 def _steps(expression: str, value: Fraction) -> tuple[str, ...]:

@@ -91,7 +91,7 @@ def _by_steps(solved: Solved, rng: random.Random) -> Solved | None:
         if made is not None:
             problem = _replaced(solved.problem, [(p.start, p.end, _print(new[p.value], p)) for p in movable])
             steps, answer = made
-            return Solved(problem, tuple(steps), answer, computed=True)
+            return Solved(problem, tuple(steps), answer)
     return None
 
 
