@@ -66,7 +66,7 @@ def test_a_try_that_was_cut_off_has_no_vote():
 
 
 def test_a_solved_problem_reads_like_a_lesson():
-    lesson = lesson_of_steps(Solved("How many?", ("3 * 4 = 12", "12 + 1/2 = 12.5"), Fraction(25, 2), computed=True))
+    lesson = lesson_of_steps(Solved("How many?", ("3 * 4 = 12", "12 + 1/2 = 12.5"), Fraction(25, 2)))
     assert lesson.phase is Phase.ANSWERED and lesson.answer.value == Fraction(25, 2) and len(lesson.cards) == 2
 
 
@@ -80,7 +80,7 @@ def test_a_twin_is_the_same_story_with_other_numbers_and_a_computed_answer():
     assert len(made) > 15
     for each in made:
         numbers = [int(word.strip(".,?")) for word in each.problem.split() if word.strip(".,?").isdigit()]
-        assert each.computed and each.answer == numbers[0] - numbers[1] + numbers[2] and each.answer > 0
+        assert each.answer == numbers[0] - numbers[1] + numbers[2] and each.answer > 0
         words = [word for word in each.problem.split() if not word.isdigit()]
         assert words == [word for word in BUS.problem.split() if not word.isdigit()]
         assert [check.state for check in checked(each.steps)] == [State.OK, State.OK]

@@ -91,7 +91,7 @@ def case(chance: float, right: bool, fold: int = 0, texts: tuple[str, ...] = (GO
         ([case(0.62, n % 10 < 9) for n in range(50)], 0.05),  # all are trusted where nine in ten are right
         ([case(0.62, n % 10 < 9) for n in range(50)] + [case(0.32, n % 2 == 0) for n in range(50)], 0.35),
         ([case(0.62, n % 20 < 17) for n in range(40)] + [case(0.32, False)] * 9, 0.35),  # just enough of both
-        ([case(0.62, n % 20 < 17 and n) for n in range(40)], None),  # one right answer too few
+        ([case(0.62, 0 < n and n % 20 < 17) for n in range(40)], None),  # one right answer too few
         ([case(0.62, n % 10 < 9) for n in range(39)] + [case(0.32, False)] * 20, None),  # too few to tell
         ([case(0.62, n % 10 < 7) for n in range(99)], None),  # too seldom right
         ([case(0.9, True, texts=(GOOD,) * 2 + (BAD,) * 2) for _ in range(50)], None),  # no majority: not given, whatever its chance

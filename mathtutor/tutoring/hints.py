@@ -57,7 +57,7 @@ class Solved:
     @classmethod
     def of_instance(cls, instance: Instance) -> Solved:
         ready = Ready(instance.understand, instance.plan, instance.set_up, instance.mistakes)
-        return cls(instance.problem, instance.steps, instance.answer, True, ready, instance.family)
+        return cls(instance.problem, instance.steps, instance.answer, ready, instance.family)
 
 
 @dataclass(frozen=True)
