@@ -372,6 +372,7 @@ def test_a_text_of_the_page_is_kept_for_every_language():
     with pytest.raises(AttributeError):
         _ = page.NO_SUCH_WORD
     assert plain_message("it's {x}") == "it''s '{'x'}'"
+    assert plain_message("<p>it's {x}</p>") == "<p>it&#39;s &#123;x&#125;</p>"
 
 
 # --- English inside another language ------------------------------------------------------------------------

@@ -51,7 +51,13 @@ def spoken(request: gr.Request | None) -> Strings:
 
 
 def plain_message(text: str) -> str:
-    """`text` as a message of Gradio's translations, in which braces and apostrophes are signs of its own."""
+    """`text` as a message of Gradio's translations, in which braces and apostrophes are signs of its own.
+
+    Markup that the browser cannot read as such a message is shown as it stands, doubled apostrophes and all (seen with
+    Evidence's tables), so markup gets entities for these signs: they mean the same in both readings.
+    """
+    if text.lstrip().startswith("<"):
+        return text.replace("'", "&#39;").replace("{", "&#123;").replace("}", "&#125;")
     return text.replace("'", "''").replace("{", "'{'").replace("}", "'}'")
 
 

@@ -273,8 +273,9 @@ def coach(problem: object, calculator: object, desk: Desk, fresh: bool = False) 
 
 
 def _ladder(hints: tuple[Hint, ...], strings: Strings, doubtful: bool, ready: bool = False) -> str:
-    # Hints that were written for the problem say themselves what to understand.
-    words = strings.RUNG_WORDS | ({Rung.UNDERSTAND: ""} if ready else {})
+    # Hints that were written for the problem say themselves what to understand; of one that nobody has solved no number is told.
+    alone = {Rung.UNDERSTAND: strings.UNDERSTAND_ALONE} if len(hints[0].lines) < 2 else {}
+    words = strings.RUNG_WORDS | ({Rung.UNDERSTAND: ""} if ready else alone)
     return render.hint_ladder(hints, strings.LADDER_LABEL, doubtful, words, strings)
 
 
