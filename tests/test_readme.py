@@ -95,31 +95,15 @@ def test_how_much_of_what_learn_gives_as_its_own_is_right_is_on_record(run, reco
 
 
 def test_how_often_the_first_wrong_line_is_found_is_on_record():
-    """With Pocket's own solutions too, once that is on record; before, it is said that it is not."""
-    folds, fitted = (read_json(ROOT / "evals" / f"locate-stepverify{name}" / "summary.json") for name in ("-folds", ""))
-    (low, high), own = folds["exact_interval"], ROOT / "evals" / "locate-stepverify-pocket" / "summary.json"
+    folds, fitted, own = (read_json(ROOT / "evals" / f"locate-stepverify{name}" / "summary.json") for name in ("-folds", "", "-pocket"))
+    (low, high), (own_low, own_high) = folds["exact_interval"], own["exact_interval"]
     told = [
         f"succeeds in {folds['exact_rate']:.1%} of {folds['n']} wrong solutions ({100 * low:.1f} to {100 * high:.1f}; `{folds['command']}`, gold solution at hand)",
         f"on the {fitted['n']} that its weights were fitted to it is {fitted['exact_rate']:.1%}",
-        with_own_solutions(read_json(own) if own.exists() else None),
+        f"There, but with Pocket's own solution beside the work where it is right ({own['own_solutions']} of {own['n']}), "
+        f"it is {own['exact_rate']:.1%} ({100 * own_low:.1f} to {100 * own_high:.1f}; `{own['command']}`).",
     ]
     assert [words for words in told if words not in " ".join(README.split())] == []
-
-
-def with_own_solutions(found: dict | None) -> str:
-    command = "python -m eval.locate --data stepverify --engine pocket --out evals/locate-stepverify-pocket"
-    if found is None:
-        return f"There, but with Pocket's own solution beside the work where it is right, nothing is on record yet (`{command}`)."
-    low, high = found["exact_interval"]
-    return (
-        f"There, but with Pocket's own solution beside the work where it is right ({found['own_solutions']} of {found['n']}), "
-        f"it is {found['exact_rate']:.1%} ({100 * low:.1f} to {100 * high:.1f}; `{found['command']}`)."
-    )
-
-
-def test_the_sentence_on_own_solutions_has_the_figures_of_its_record():
-    found = {"own_solutions": 40, "n": 501, "exact_rate": 0.6, "exact_interval": [0.55, 0.65], "command": "python -m eval.locate"}
-    assert with_own_solutions(found).endswith("where it is right (40 of 501), it is 60.0% (55.0 to 65.0; `python -m eval.locate`).")
 
 
 @pytest.mark.parametrize("size", ["10000", "83000", "300000", "1000000"])

@@ -19,7 +19,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 
-from mathtutor.bank.language import WORDS, article
+from mathtutor.bank.language import article
+from mathtutor.maths.words import TENS, UNITS
 from mathtutor.problem import Row
 from mathtutor.tutoring.hints import numbers_in
 
@@ -58,7 +59,7 @@ NUMBER = re.compile(
     re.IGNORECASE,
 )
 LETTER = re.compile(r"(?<![\w'’])[b-hj-z](?![\w'’])")  # the x of an equation, whose numbers stay
-TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
+NAMES = {value: word for word, value in (UNITS | TENS).items()}
 
 
 def singular_of(plural: str) -> str:
@@ -74,10 +75,7 @@ def singular_of(plural: str) -> str:
 
 def in_words(number: int) -> str:
     """A number below 100 in words: "twenty-one"."""
-    if number < len(WORDS):
-        return WORDS[number]
-    tens, ones = divmod(number, 10)
-    return TENS[tens - 2] + (f"-{WORDS[ones]}" if ones else "")
+    return NAMES.get(number) or f"{NAMES[number - number % 10]}-{NAMES[number % 10]}"
 
 
 def things_of(row: Row) -> list[str]:
@@ -108,7 +106,8 @@ class Varied:
     def _renamed(self, row: Row, rng: random.Random) -> Row:
         taken = set(re.findall(r"[a-z]+", " ".join([row.problem, *row.steps]).lower()))
         new: dict[str, str] = {}
-        for plural in things_of(row):
+        things = things_of(row)
+        for plural in things:
             if rng.random() >= SHARE_OF_THINGS:
                 continue
             name = _new_word(rng) + "s" if rng.random() < NEW_WORDS or not self.names else rng.choice(self.names)
@@ -128,7 +127,7 @@ class Varied:
             return before + (name.capitalize() if old[0].isupper() else name)
 
         told = replace(row, problem=found.sub(exchange, row.problem), steps=tuple(found.sub(exchange, step) for step in row.steps))
-        stems = "|".join(re.escape(plural[: max(3, len(plural) - 3)]) for plural in new if plural in things_of(row))
+        stems = "|".join(plural[: max(3, len(plural) - 3)] for plural in things if plural in new)
         left = re.compile(rf"\b(?:{stems})", re.IGNORECASE)  # "cookie-shaped", "half a loaf"
         return row if left.search(" ".join([told.problem, *told.steps])) else told
 

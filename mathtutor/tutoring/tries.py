@@ -87,23 +87,22 @@ class Tries:
         """How likely the answer is right: the chances of the tries with it, over all tries. None where none are known."""
         if self.chances is None:
             return None
-        mine = (chance for lesson, chance in zip(self.lessons, self.chances, strict=True) if self._value(lesson) is not None and self._value(lesson) == self.agreement.answer)
-        return sum(mine) / max(1, len(self.lessons))
+        return sum(chance for chance, _ in self._leading) / max(1, len(self.lessons))
 
     @staticmethod
     def _value(lesson: Lesson) -> Fraction | None:
         return lesson.answer.value if lesson.answer is not None else None
 
     @cached_property
+    def _leading(self) -> list[tuple[float, Lesson]]:
+        """(chance, lesson) of each try with the answer that leads; the chance is 1 where none is known."""
+        chances, answer = self.chances or (1.0,) * len(self.lessons), self.agreement.answer
+        return [pair for pair in zip(chances, self.lessons, strict=True) if answer is not None and self._value(pair[1]) == answer]
+
+    @cached_property
     def _shown(self) -> tuple[float, Lesson] | None:
-        """(chance, lesson) of the try to show; its chance is 1 where none is known."""
-        chances = self.chances or (1.0,) * len(self.lessons)
-        leading = [
-            (chance, lesson)
-            for chance, lesson in zip(chances, self.lessons, strict=True)
-            if self._value(lesson) is not None and self._value(lesson) == self.agreement.answer
-        ]
-        return max(leading, key=lambda pair: (is_sound(pair[1]), pair[0], _soundness(pair[1])), default=None)
+        """(chance, lesson) of the try to show."""
+        return max(self._leading, key=lambda pair: (is_sound(pair[1]), pair[0], _soundness(pair[1])), default=None)
 
     @property
     def best(self) -> Lesson | None:
